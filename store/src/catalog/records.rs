@@ -1,0 +1,305 @@
+//! What the catalog keeps.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Immutable id of a project (UUIDv7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ProjectId(pub Uuid);
+
+/// Immutable id of a function (UUIDv7); a deleted function's name may be used again, its id never is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FunctionId(pub Uuid);
+
+/// SHA-256 of some bytes, written as 64 lower-case hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Digest(pub String);
+
+/// Who changes something, and when (milliseconds since 1970, UTC).
+#[derive(Clone, Debug)]
+pub struct Stamp {
+    /// `admin`, or `token:PREFIX`.
+    pub actor: String,
+    /// Milliseconds since 1970.
+    pub at_ms: i64,
+}
+
+/// A tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Project {
+    /// Immutable id.
+    pub id: ProjectId,
+    /// Name, unique on the server.
+    pub name: String,
+    /// Milliseconds since 1970.
+    pub created_ms: i64,
+}
+
+/// What a token may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Deploy, roll back, delete functions; set secrets.
+    Deploy,
+    /// Read functions, logs, invocations.
+    Read,
+    /// Call functions through the control API.
+    Invoke,
+    /// Everything in the project (or on the server, for a server token).
+    Admin,
+}
+
+/// An API token. Its text is `ostro_PREFIX_SECRET`; only SHA-256 of SECRET is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// Public part, for look-up and lists: 8 lower-case characters or digits.
+    pub prefix: String,
+    /// SHA-256 of the secret part.
+    #[serde(skip)]
+    pub hash: [u8; 32],
+    /// The project it is limited to; `None` for a server token.
+    pub project: Option<ProjectId>,
+    /// What the user called it.
+    pub label: String,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// Milliseconds since 1970.
+    pub created_ms: i64,
+}
+
+/// A function: a name in a project, its active revision and its bindings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Function {
+    /// Immutable id.
+    pub id: FunctionId,
+    /// Owner.
+    pub project: ProjectId,
+    /// Name within the project.
+    pub name: String,
+    /// Number of the active revision.
+    pub active: u32,
+    /// Routes and grants as they are now.
+    pub bindings: Bindings,
+    /// Milliseconds since 1970.
+    pub created_ms: i64,
+    /// Milliseconds since 1970 of the last deploy or rollback.
+    pub updated_ms: i64,
+}
+
+/// What belongs to the function and not to a revision: a rollback leaves it alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bindings {
+    /// Explicit routes.
+    #[serde(default)]
+    pub routes: Vec<Route>,
+    /// Grants, as written in the manifest.
+    #[serde(default)]
+    pub grants: Vec<String>,
+}
+
+/// An explicit route of a function on its project's hosts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// Pattern: `/a`, `/a/{id}`, `/a/{*rest}`; normalised by the runtime's router.
+    pub path: String,
+    /// Methods in upper case; empty means any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub methods: Vec<String>,
+    /// Prefix that the guest does not see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strip: Option<String>,
+}
+
+impl Route {
+    /// The pattern with every parameter's name removed: two routes of one shape and method clash.
+    pub fn shape(&self) -> String {
+        self.path
+            .split('/')
+            .map(|segment| match segment {
+                s if s.starts_with("{*") => "{*}",
+                s if s.starts_with('{') => "{}",
+                s => s,
+            })
+            .collect::<Vec<_>>()
+            .join("/")
+    }
+}
+
+/// What kind of guest a component is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GuestKind {
+    /// A component that exports `wasi:http/incoming-handler` 0.2.
+    Http02,
+}
+
+/// Limits of one function. Every field has a default; see `Limits::default`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Linear memory of one instance, bytes.
+    pub memory_bytes: u64,
+    /// CPU of one invocation, milliseconds.
+    pub cpu_ms: u64,
+    /// Time to the response head, milliseconds.
+    pub wall_ms: u64,
+    /// Invocations at once, in total.
+    pub concurrency: u32,
+    /// Request body, bytes.
+    pub request_body_bytes: u64,
+    /// After the head: longest time without a byte, milliseconds.
+    pub stream_idle_ms: u64,
+    /// After the head: longest time in all, milliseconds.
+    pub stream_total_ms: u64,
+    /// Outbound calls per invocation.
+    pub outbound_calls: u32,
+    /// Log per invocation, bytes.
+    pub log_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 128 << 20,
+            cpu_ms: 10_000,
+            wall_ms: 30_000,
+            concurrency: 1_000,
+            request_body_bytes: 10 << 20,
+            stream_idle_ms: 60_000,
+            stream_total_ms: 3_600_000,
+            outbound_calls: 50,
+            log_bytes: 256 << 10,
+        }
+    }
+}
+
+/// What the guest's client going away means for the invocation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDisconnect {
+    /// It runs on to its end within its limits.
+    #[default]
+    Finish,
+    /// It is cancelled.
+    Cancel,
+}
+
+/// The immutable content of a revision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevisionSpec {
+    /// Digest over everything below: equal digests are the same revision.
+    pub digest: Digest,
+    /// Digest of the uploaded `.wasm`, as stored.
+    pub wasm: Digest,
+    /// Size of the uploaded `.wasm`, bytes.
+    pub wasm_bytes: u64,
+    /// Digest of the asset bundle, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assets: Option<Digest>,
+    /// How it is run.
+    pub kind: GuestKind,
+    /// Environment variables.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Limits.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Invocations that one instance serves, one after the other; 1 is a fresh instance each time.
+    pub reuse: u32,
+    /// What the client going away means.
+    #[serde(default)]
+    pub on_disconnect: OnDisconnect,
+}
+
+/// A kept revision of a function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// The function.
+    pub function: FunctionId,
+    /// 1, 2, 3 …: strictly increasing within the function, never used again.
+    pub number: u32,
+    /// The content.
+    pub spec: RevisionSpec,
+    /// Milliseconds since 1970.
+    pub created_ms: i64,
+    /// Who deployed it.
+    pub created_by: String,
+}
+
+/// A deploy, ready to be published.
+#[derive(Clone, Debug)]
+pub struct NewRevision {
+    /// Owner.
+    pub project: ProjectId,
+    /// The function's name.
+    pub name: String,
+    /// The content.
+    pub spec: RevisionSpec,
+    /// The function's bindings from now on.
+    pub bindings: Bindings,
+    /// Revisions to keep, the new one included.
+    pub keep: u32,
+}
+
+/// What a publish did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// A new revision is active.
+    Created(Function),
+    /// Content and bindings are those of the active revision: nothing was written.
+    Unchanged(Function),
+    /// The content is that of the active revision; only the bindings changed.
+    Rebound(Function),
+}
+
+/// A secret without its value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretInfo {
+    /// Name within the project.
+    pub name: String,
+    /// Milliseconds since 1970.
+    pub updated_ms: i64,
+}
+
+/// One control action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRow {
+    /// Strictly increasing without gaps.
+    pub sequence: i64,
+    /// Milliseconds since 1970.
+    pub at_ms: i64,
+    /// Who.
+    pub actor: String,
+    /// The project concerned, if any.
+    pub project: Option<ProjectId>,
+    /// What, such as `function.deploy`.
+    pub action: String,
+    /// On what: a name, and for functions the revision.
+    pub subject: String,
+}
+
+/// What a function did in one hour.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HourTotal {
+    /// The function.
+    pub function: FunctionId,
+    /// Start of the hour, milliseconds since 1970.
+    pub hour_ms: i64,
+    /// Invocations that ended.
+    pub invocations: u64,
+    /// Those of them that failed.
+    pub failures: u64,
+    /// CPU, microseconds.
+    pub cpu_us: u64,
+    /// Wall time, microseconds.
+    pub wall_us: u64,
+    /// Bytes of request bodies.
+    pub bytes_in: u64,
+    /// Bytes of response bodies.
+    pub bytes_out: u64,
+}

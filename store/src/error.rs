@@ -1,0 +1,32 @@
+//! What can go wrong in a store: one variant per decision that a caller makes.
+
+/// A failed store operation.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The named thing does not exist (or belongs to another project).
+    #[error("{what} not found")]
+    NotFound {
+        /// What was looked for, such as `function` or `project`.
+        what: &'static str,
+    },
+    /// The name or the route is taken.
+    #[error("{what} is already taken by {holder}")]
+    Conflict {
+        /// What was asked for, as the user wrote it.
+        what: String,
+        /// Who holds it.
+        holder: String,
+    },
+    /// The disk is full; nothing was written.
+    #[error("no space left on the device")]
+    NoSpace(#[source] std::io::Error),
+    /// The data directory can't be used as it is; the text says what to do.
+    #[error("{0}")]
+    Unusable(String),
+    /// What is stored does not match its digest or its form.
+    #[error("stored data is damaged: {0}")]
+    Damaged(String),
+    /// The driver failed.
+    #[error("the store failed")]
+    Driver(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
