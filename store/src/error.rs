@@ -1,5 +1,7 @@
 //! What can go wrong in a store: one variant per decision that a caller makes.
 
+use std::io;
+
 /// A failed store operation.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -29,4 +31,19 @@ pub enum StoreError {
     /// The driver failed.
     #[error("the store failed")]
     Driver(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl StoreError {
+    /// An input or output error of our own files: a full disk is told apart from everything else.
+    pub(crate) fn io(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace(error),
+            _ => Self::Driver(error.into()),
+        }
+    }
+
+    /// Any other failure below us.
+    pub(crate) fn driver(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Driver(error.into())
+    }
 }

@@ -1,6 +1,76 @@
 //! Where Ostro's state lives. The only package that names a driver; [`open`] is the only factory.
 
 pub mod catalog;
+pub mod data_dir;
 mod error;
+pub mod keys;
+pub mod objects;
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use data_dir::DataDir;
 pub use error::StoreError;
+pub use keys::{KeySource, Keys};
+
+use catalog::{Audit, Functions, Projects, Secrets, Tokens, Totals};
+use objects::Blobs;
+
+/// What a store needs to be opened.
+#[derive(Debug)]
+pub struct Config {
+    /// The data directory; created when missing.
+    pub data: PathBuf,
+    /// Where the master key is, under which secrets are sealed.
+    pub key: KeySource,
+}
+
+/// Everything that outlives the process. The data directory stays locked until every part is dropped.
+pub struct Store {
+    /// The data directory.
+    pub data: DataDir,
+    /// Tenants.
+    pub projects: Arc<dyn Projects>,
+    /// API tokens.
+    pub tokens: Arc<dyn Tokens>,
+    /// Functions, revisions and routes.
+    pub functions: Arc<dyn Functions>,
+    /// Sealed secrets.
+    pub secrets: Arc<dyn Secrets>,
+    /// The record of control actions.
+    pub audit: Arc<dyn Audit>,
+    /// Hourly totals.
+    pub totals: Arc<dyn Totals>,
+    /// Components and asset bundles, by digest.
+    pub blobs: Arc<dyn Blobs>,
+    /// Keys of this server.
+    pub keys: Keys,
+}
+
+/// Opens the store, creating what is missing in a new data directory.
+///
+/// In an established one nothing is re-created: a missing, damaged or newer catalog, a wrong master key
+/// and a directory that another server has open are [`StoreError::Unusable`], with what to do about it.
+/// Blocks; meant for start-up.
+pub fn open(config: Config) -> Result<Store, StoreError> {
+    let data = DataDir::open(&config.data)?;
+    let keys = Keys::load(&data, config.key)?;
+    let catalog = catalog::sqlite::open(&data)?;
+    let blobs = objects::local::open(&data)?;
+    // Last: from here on, a missing part means that something was lost.
+    data.establish()?;
+    Ok(Store {
+        data,
+        projects: catalog.projects,
+        tokens: catalog.tokens,
+        functions: catalog.functions,
+        secrets: catalog.secrets,
+        audit: catalog.audit,
+        totals: catalog.totals,
+        blobs,
+        keys,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,12 @@
 //! process. Time is handed in. Every change carries a [`Stamp`] and writes its audit row in the same
 //! transaction.
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 pub mod records;
+pub(crate) mod sqlite;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -14,6 +19,23 @@ use crate::StoreError;
 
 /// The outcome of a catalog call.
 pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// What a driver gives: its part of everything below, all over the same data.
+#[derive(Clone)]
+pub struct Catalog {
+    /// Tenants.
+    pub projects: Arc<dyn Projects>,
+    /// API tokens.
+    pub tokens: Arc<dyn Tokens>,
+    /// Functions, revisions and routes.
+    pub functions: Arc<dyn Functions>,
+    /// Sealed secrets.
+    pub secrets: Arc<dyn Secrets>,
+    /// The record of control actions.
+    pub audit: Arc<dyn Audit>,
+    /// Hourly totals.
+    pub totals: Arc<dyn Totals>,
+}
 
 /// Tenants.
 #[async_trait]
