@@ -1,0 +1,23 @@
+//! What a guest may call beyond WASI, and whether it may: one file per WIT interface.
+//!
+//! The runtime keeps one [`HostCtx`] in the state of each instance, implements [`HostView`] for that state
+//! and links everything with [`add_to_linker`]. `wasi:http` is wired by handing [`HostCtx::http`] to
+//! `wasmtime-wasi-http` as its hooks, standard output by handing it [`stdio::LogStream`]s.
+
+mod bindings;
+mod config;
+mod ctx;
+mod error;
+pub mod grants;
+mod log;
+mod logging;
+mod meter;
+pub mod outbound_http;
+mod secrets;
+pub mod stdio;
+
+pub use ctx::{HostCtx, HostCtxView, HostLimits, HostParts, HostView, add_to_linker};
+pub use error::{GrantError, Refusal};
+pub use log::{LogSink, LogSource, LogWriter, Stream};
+pub use meter::{Interface, Meter};
+pub use secrets::SecretValues;

@@ -1,0 +1,24 @@
+//! Types and traits generated from `wit/`: the only `bindgen!` of the project.
+
+#![allow(missing_docs, unreachable_pub, reason = "generated code; the WIT files carry the documentation")]
+#![allow(
+    clippy::all,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
+    reason = "generated code"
+)]
+
+wasmtime::component::bindgen!({
+    path: ["../wit/deps/config", "../wit/deps/logging", "../wit/secrets.wit"],
+    inline: "
+        package ostro:host;
+        world host {
+            import ostro:secrets/store@0.1.0;
+            import wasi:config/store@0.2.0-rc.1;
+            import wasi:logging/logging@0.1.0-draft;
+        }
+    ",
+    world: "ostro:host/host",
+});

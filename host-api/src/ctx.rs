@@ -1,0 +1,138 @@
+//! The host's side of one instance: what its function may use, and what the running invocation has used.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use wasmtime::component::{HasData, Linker, ResourceTable};
+
+use crate::bindings;
+use crate::grants::Grants;
+use crate::log::{LogSink, LogWriter, Stream};
+use crate::meter::Meter;
+use crate::outbound_http::{EgressPool, OutboundHttp};
+use crate::secrets::SecretValues;
+use crate::stdio::LogStream;
+use crate::{config, logging};
+
+/// Everything that the host interfaces of one instance need.
+///
+/// Life: [`HostCtx::new`] with the instance, then for each invocation [`HostCtx::begin`] and
+/// [`HostCtx::end`]; the meter is read after that. Before the first invocation every budget is empty and the log
+/// goes nowhere. Grants and environment are fixed for the life of the instance: where they change, it is replaced.
+pub struct HostCtx {
+    /// What the function may use.
+    pub grants: Arc<Grants>,
+    /// The granted secrets that exist, as they were when the invocation began.
+    pub secrets: Arc<SecretValues>,
+    /// The function's environment, for `wasi:config/store`.
+    pub environment: Arc<BTreeMap<String, String>>,
+    /// Calls and budgets of the running invocation.
+    pub meter: Meter,
+    /// The log of the running invocation.
+    pub log: LogWriter,
+    /// Outbound HTTP: the hooks for `wasmtime-wasi-http`.
+    pub http: OutboundHttp,
+    limits: HostLimits,
+}
+
+/// What an instance's [`HostCtx`] is made of: the same for all instances of a revision on one executor.
+#[derive(Clone)]
+pub struct HostParts {
+    /// What the function may use.
+    pub grants: Arc<Grants>,
+    /// The function's environment, for `wasi:config/store`.
+    pub environment: Arc<BTreeMap<String, String>>,
+    /// Outbound connections of the function's project.
+    pub egress: EgressPool,
+    /// Limits of one invocation.
+    pub limits: HostLimits,
+}
+
+/// What one invocation may use of the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostLimits {
+    /// Outbound HTTP calls.
+    pub outbound_calls: u32,
+    /// Bytes of log, each line counted with its line end.
+    pub log_bytes: u64,
+    /// Lines of log, so that empty lines are bounded too.
+    pub log_lines: u32,
+    /// Bytes of one line of log.
+    pub log_line_bytes: usize,
+    /// Lines that the platform adds to the log, such as refusals.
+    pub platform_lines: u32,
+}
+
+impl Default for HostLimits {
+    fn default() -> Self {
+        Self {
+            outbound_calls: 50,
+            log_bytes: 256 * 1024,
+            log_lines: 8 * 1024,
+            log_line_bytes: 4 * 1024,
+            platform_lines: 64,
+        }
+    }
+}
+
+impl HostCtx {
+    /// The context of a new instance, before its first invocation.
+    pub fn new(parts: HostParts) -> Self {
+        let HostParts { grants, environment, egress, limits } = parts;
+        let meter = Meter::default();
+        let log = LogWriter::new(meter.clone(), limits.log_line_bytes);
+        let http = OutboundHttp::new(grants.clone(), egress, log.clone(), meter.clone());
+        Self { grants, secrets: Arc::default(), environment, meter, log, http, limits }
+    }
+
+    /// Starts an invocation: budgets are full, the log goes to `sink`, secrets are as they are now.
+    pub fn begin(&mut self, sink: Arc<dyn LogSink>, secrets: Arc<SecretValues>) {
+        self.meter.begin(&self.limits);
+        self.log.begin(sink, secrets.clone());
+        self.secrets = secrets;
+    }
+
+    /// Standard output or standard error of the instance, valid for all its invocations.
+    pub fn stream(&self, stream: Stream) -> LogStream {
+        LogStream::new(self.log.clone(), self.meter.clone(), stream)
+    }
+
+    /// Ends an invocation: unfinished lines are written, later ones go nowhere.
+    pub fn end(&mut self) {
+        self.log.end();
+    }
+}
+
+/// The state of an instance, seen by the host interfaces.
+pub trait HostView: Send + 'static {
+    /// Borrows the context and the resource table.
+    fn host(&mut self) -> HostCtxView<'_>;
+}
+
+/// A borrowed [`HostCtx`] with the instance's resource table. The generated `Host` traits are implemented
+/// for this type.
+pub struct HostCtxView<'a> {
+    /// The context.
+    pub ctx: &'a mut HostCtx,
+    /// Handles that the guest holds. No interface of today makes any.
+    pub table: &'a mut ResourceTable,
+}
+
+/// Links every interface of this package: `ostro:secrets/store`, `wasi:config/store` and
+/// `wasi:logging/logging`, each under all names that it is served by.
+pub fn add_to_linker<T: HostView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    bindings::ostro::secrets::store::add_to_linker::<T, HasHost>(linker, T::host)?;
+    bindings::wasi::config::store::add_to_linker::<T, HasHost>(linker, T::host)?;
+    bindings::wasi::logging::logging::add_to_linker::<T, HasHost>(linker, T::host)?;
+    config::add_aliases(linker)?;
+    logging::add_aliases(linker)
+}
+
+struct HasHost;
+
+impl HasData for HasHost {
+    type Data<'a> = HostCtxView<'a>;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! The grammar of grants, and what they cover.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn origin(scheme: Scheme, host: &str, port: u16) -> Origin {
+    Origin { scheme, host: Host::parse(host).unwrap(), port }
+}
+
+#[test]
+fn what_a_grant_covers() {
+    use Scheme::{Http, Https};
+    let cases = [
+        ("http:https://api.example.com", Https, "api.example.com", 443, true),
+        ("http:https://API.Example.COM", Https, "api.example.com", 443, true),
+        ("http:https://api.example.com.", Https, "api.example.com", 443, true),
+        ("http:https://api.example.com", Https, "API.example.com.", 443, true),
+        ("http:https://api.example.com", Https, "api.example.com", 8443, false),
+        ("http:https://api.example.com", Http, "api.example.com", 443, false),
+        ("http:https://api.example.com", Http, "api.example.com", 80, false),
+        ("http:https://api.example.com", Https, "example.com", 443, false),
+        ("http:https://api.example.com", Https, "x.api.example.com", 443, false),
+        ("http:https://api.example.com", Https, "api.example.com.evil.org", 443, false),
+        ("http:https://api.example.com:8443", Https, "api.example.com", 8443, true),
+        ("http:https://api.example.com:8443", Https, "api.example.com", 443, false),
+        ("http:http://127.0.0.1:9000", Http, "127.0.0.1", 9000, true),
+        ("http:http://127.0.0.1:9000", Http, "127.0.0.1", 9001, false),
+        ("http:http://127.0.0.1:9000", Http, "127.0.0.2", 9000, false),
+        ("http:http://127.0.0.1:9000", Http, "[::ffff:127.0.0.1]", 9000, false),
+        ("http:http://127.0.0.1:9000", Http, "[::1]", 9000, false),
+        ("http:http://[::1]:9000", Http, "[0:0::1]", 9000, true),
+        ("http:http://[::1]", Http, "[::1]", 80, true),
+        ("http:https://*.example.com", Https, "a.example.com", 443, true),
+        ("http:https://*.example.com", Https, "a.b.example.com", 443, true),
+        ("http:https://*.example.com", Https, "example.com", 443, false),
+        ("http:https://*.example.com", Https, "badexample.com", 443, false),
+        ("http:https://*.example.com", Https, "a.example.com", 8443, false),
+        ("http:https://*.example.com:8443", Https, "a.example.com", 8443, true),
+        ("http:https://*.example.com", Http, "a.example.com", 80, false),
+    ];
+    for (grant, scheme, host, port, expected) in cases {
+        let grants = Grants::parse(&[grant]).unwrap();
+        assert_eq!(
+            grants.allows_origin(&origin(scheme, host, port)),
+            expected,
+            "{grant} {scheme:?} {host} {port}"
+        );
+    }
+}
+
+#[test]
+fn what_is_refused_and_why() {
+    let cases = [
+        ("", "no such kind", "http:ORIGIN"),
+        ("https://api.example.com", "no such kind", "http:ORIGIN"),
+        ("htpp:https://api.example.com", "no such kind", "http:ORIGIN"),
+        ("collection:entries:read", "no `collection` yet", "remove it"),
+        ("kv:sessions", "no `kv` yet", "remove it"),
+        ("bucket:avatars:read", "no `bucket` yet", "remove it"),
+        ("queue:mail:send", "no `queue` yet", "remove it"),
+        ("function:thumbnail", "no `function` yet", "remove it"),
+        ("users:read", "no `users` yet", "remove it"),
+        ("sql:main", "no `sql` yet", "remove it"),
+        ("http:", "begins with", "https://api.example.com"),
+        ("http:*", "begins with", "https://api.example.com"),
+        ("http:api.example.com", "begins with", "https://api.example.com"),
+        ("http:ftp://api.example.com", "begins with", "https://api.example.com"),
+        ("http:HTTPS://api.example.com", "begins with", "https://api.example.com"),
+        ("http:https://", "no host name", "https://api.example.com"),
+        ("http:https://api.example.com/", "no `/`", "only scheme, host"),
+        ("http:https://api.example.com/v1", "no `/`", "only scheme, host"),
+        ("http:https://a@example.com", "no `@`", "only scheme, host"),
+        ("http:https://example.com?x", "no `?`", "only scheme, host"),
+        ("http:https://example.com#x", "no `#`", "only scheme, host"),
+        ("http:https://example.com:0", "port", "such as"),
+        ("http:https://example.com:", "port", "such as"),
+        ("http:https://example.com:65536", "port", "such as"),
+        ("http:https://example.com:+443", "port", "such as"),
+        ("http:https://*", "only at the beginning", "*.example.com"),
+        ("http:https://*.com", "two or more labels", "*.example.com"),
+        ("http:https://*.127.0.0.1", "two or more labels", "*.example.com"),
+        ("http:https://a.*.example.com", "only at the beginning", "*.example.com"),
+        ("http:https://müller.example", "not ASCII", "xn--"),
+        ("http:http://localhost:9000", "not public", "http:http://127.0.0.1:9000"),
+        ("http:http://x.localhost", "not public", "http:http://127.0.0.1:80"),
+        ("http:http://2130706433", "no host name", "such as"),
+        ("http:http://0x7f.1", "no host name", "such as"),
+        ("http:http://127.1", "no host name", "such as"),
+        ("http:http://[::1", "no host name", "such as"),
+        ("http:http://::1", "no host name", "such as"),
+        ("http:http://a b", "no host name", "such as"),
+        ("http:http://a..b", "no host name", "such as"),
+        ("secret:", "missing", "secret:API_KEY"),
+        ("secret:A B", "only letters", "secret:API_KEY"),
+        ("secret:ä", "only letters", "secret:API_KEY"),
+        ("secret:*", "only letters", "secret:API_KEY"),
+    ];
+    for (grant, reason, hint) in cases {
+        let error = Grants::parse(&[grant]).unwrap_err();
+        assert_eq!(error.grant, grant);
+        assert!(error.reason.contains(reason), "{error}");
+        assert!(error.hint.contains(hint), "{grant}: {}", error.hint);
+    }
+}
+
+#[test]
+fn secrets_by_name() {
+    let grants = Grants::parse(&["secret:B", "secret:A", "secret:B"]).unwrap();
+    assert_eq!(grants.secret_names().collect::<Vec<_>>(), ["A", "B"]);
+    assert!(grants.allows_secret("A") && !grants.allows_secret("a") && !grants.allows_secret(""));
+}
+
+#[test]
+fn limits_of_grants() {
+    let name = |length: usize| [format!("secret:{}", "x".repeat(length))];
+    assert!(Grants::parse(&name(63)).is_ok());
+    assert!(Grants::parse(&name(64)).is_ok());
+    assert!(Grants::parse(&name(65)).is_err());
+    let many = |count: usize| (0..count).map(|n| format!("secret:S{n}")).collect::<Vec<_>>();
+    assert!(Grants::parse(&many(255)).is_ok());
+    assert!(Grants::parse(&many(256)).is_ok());
+    assert!(Grants::parse(&many(257)).unwrap_err().reason.contains("at most 256"));
+    let long = Grants::parse(&[format!("secret:{}", "ü".repeat(1000))]).unwrap_err();
+    assert!(long.reason.contains("512 bytes") && long.grant.len() < 140, "{long}");
+}
+
+proptest! {
+    #[test]
+    fn no_text_is_too_odd_to_parse(text in "\\PC{0,80}", kind in "(http:https?://|secret:|)") {
+        let grant = format!("{kind}{text}");
+        if let Err(error) = Grants::parse(&[&grant]) {
+            prop_assert!(!error.reason.is_empty() && !error.hint.is_empty());
+        }
+    }
+
+    /// The line that a refusal names is the one that helps.
+    #[test]
+    fn the_named_grant_allows_the_origin(
+        secure: bool, host in "[a-z][a-z0-9-]{0,10}(\\.[a-z][a-z0-9-]{0,10}){1,3}", port in 1_u16..,
+    ) {
+        let scheme = if secure { Scheme::Https } else { Scheme::Http };
+        let wanted = origin(scheme, &host, port);
+        prop_assume!(!host.ends_with(".localhost"));
+        let grants = Grants::parse(&[wanted.grant()]).unwrap();
+        prop_assert!(grants.allows_origin(&wanted));
+        let next_port = Origin { port: port.wrapping_add(1), ..wanted };
+        prop_assert!(!grants.allows_origin(&next_port));
+    }
+
+    #[test]
+    fn addresses_round_trip(bits: u128, v4: bool, port in 1_u16..) {
+        let address = if v4 { IpAddr::from(u32::try_from(bits >> 96).unwrap().to_be_bytes()) } else { IpAddr::from(bits.to_be_bytes()) };
+        let wanted = Origin { scheme: Scheme::Http, host: Host::Address(address), port };
+        prop_assert!(Grants::parse(&[wanted.grant()]).unwrap().allows_origin(&wanted));
+    }
+}

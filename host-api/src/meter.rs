@@ -1,0 +1,196 @@
+//! What one invocation has called and may still call.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use crate::HostLimits;
+
+/// The counters of the running invocation of one instance. A cheap handle: clones count together.
+///
+/// Counters are atomic because an outbound call runs as a task of its own; each is independent of the
+/// others, so relaxed order is enough.
+#[derive(Clone, Debug, Default)]
+pub struct Meter {
+    counters: Arc<Counters>,
+}
+
+/// A host interface whose calls are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interface {
+    /// `wasi:http/outgoing-handler`.
+    OutgoingHttp,
+    /// `ostro:secrets/store`.
+    Secrets,
+    /// `wasi:config/store`.
+    Config,
+    /// `wasi:logging/logging`.
+    Logging,
+    /// Writes to standard output.
+    Stdout,
+    /// Writes to standard error.
+    Stderr,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    calls: [AtomicU64; Interface::ALL.len()],
+    outbound_left: AtomicU32,
+    log_bytes_left: AtomicU64,
+    log_lines_left: AtomicU32,
+    log_closed: AtomicBool,
+    platform_lines_left: AtomicU32,
+    dropped_bytes: AtomicU64,
+}
+
+impl Meter {
+    /// Starts an invocation: nothing called, every budget full.
+    pub fn begin(&self, limits: &HostLimits) {
+        let Counters {
+            calls,
+            outbound_left,
+            log_bytes_left,
+            log_lines_left,
+            log_closed,
+            platform_lines_left,
+            dropped_bytes,
+        } = self.counters.as_ref();
+        log_closed.store(false, Ordering::Relaxed);
+        calls.iter().for_each(|count| count.store(0, Ordering::Relaxed));
+        outbound_left.store(limits.outbound_calls, Ordering::Relaxed);
+        log_bytes_left.store(limits.log_bytes, Ordering::Relaxed);
+        log_lines_left.store(limits.log_lines, Ordering::Relaxed);
+        platform_lines_left.store(limits.platform_lines, Ordering::Relaxed);
+        dropped_bytes.store(0, Ordering::Relaxed);
+    }
+
+    /// Calls since the invocation began, of those interfaces that were called.
+    pub fn calls(&self) -> impl Iterator<Item = (Interface, u64)> + '_ {
+        Interface::ALL
+            .into_iter()
+            .zip(&self.counters.calls)
+            .map(|(interface, count)| (interface, count.load(Ordering::Relaxed)))
+            .filter(|(_, count)| *count > 0)
+    }
+
+    /// Bytes of the guest's log that were not kept since the invocation began.
+    pub fn dropped_bytes(&self) -> u64 {
+        self.counters.dropped_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count(&self, interface: Interface) {
+        if let Some(count) = self.counters.calls.get(interface as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn take_outbound_call(&self) -> Budget {
+        Budget::take_one(&self.counters.outbound_left)
+    }
+
+    /// Takes one line of that many bytes. The first line that does not fit closes the log of the invocation:
+    /// a log that ends is understood, one with holes misleads.
+    pub(crate) fn take_log_line(&self, bytes: u64) -> LogRoom {
+        let Counters { log_bytes_left, log_lines_left, log_closed, .. } = self.counters.as_ref();
+        if log_closed.load(Ordering::Relaxed) {
+            return LogRoom::Closed;
+        }
+        let line = Budget::take_one(log_lines_left);
+        let room =
+            log_bytes_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
+        match (line, room) {
+            (Budget::Taken, Ok(_)) => LogRoom::Enough,
+            _ if log_closed.swap(true, Ordering::Relaxed) => LogRoom::Closed,
+            _ => LogRoom::Closing,
+        }
+    }
+
+    /// Whether the log still takes lines: [`LogRoom::Enough`] or [`LogRoom::Closed`].
+    pub(crate) fn log_room(&self) -> LogRoom {
+        match self.counters.log_closed.load(Ordering::Relaxed) {
+            true => LogRoom::Closed,
+            false => LogRoom::Enough,
+        }
+    }
+
+    pub(crate) fn take_platform_line(&self) -> Budget {
+        Budget::take_one(&self.counters.platform_lines_left)
+    }
+
+    pub(crate) fn count_dropped(&self, bytes: usize) {
+        self.counters.dropped_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+/// Whether a budget still had what was asked of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Budget {
+    /// It had, and it was taken.
+    Taken,
+    /// It had not, and nothing was taken.
+    Spent,
+}
+
+/// Whether the log has room for a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogRoom {
+    /// It has, and the room was taken.
+    Enough,
+    /// It has not, and closes now.
+    Closing,
+    /// It was closed before.
+    Closed,
+}
+
+impl Budget {
+    fn take_one(left: &AtomicU32) -> Self {
+        match left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) {
+            Ok(_) => Self::Taken,
+            Err(_) => Self::Spent,
+        }
+    }
+}
+
+impl Interface {
+    /// Every interface, in the order of its counter.
+    pub const ALL: [Self; 6] =
+        [Self::OutgoingHttp, Self::Secrets, Self::Config, Self::Logging, Self::Stdout, Self::Stderr];
+
+    /// The WIT name, as bills show it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OutgoingHttp => "wasi:http/outgoing-handler",
+            Self::Secrets => "ostro:secrets/store",
+            Self::Config => "wasi:config/store",
+            Self::Logging => "wasi:logging/logging",
+            Self::Stdout => "wasi:cli/stdout",
+            Self::Stderr => "wasi:cli/stderr",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_counted_under_its_own_interface() {
+        let meter = Meter::default();
+        for (times, interface) in Interface::ALL.into_iter().enumerate() {
+            (0..=times).for_each(|_| meter.count(interface));
+        }
+        let counted: Vec<_> = meter.calls().collect();
+        assert_eq!(counted, Interface::ALL.into_iter().zip(1..).collect::<Vec<_>>());
+        meter.begin(&HostLimits::default());
+        assert_eq!(meter.calls().count(), 0);
+    }
+
+    #[test]
+    fn outbound_calls_end_at_the_limit() {
+        let meter = Meter::default();
+        meter.begin(&HostLimits { outbound_calls: 2, ..HostLimits::default() });
+        assert_eq!(meter.take_outbound_call(), Budget::Taken);
+        assert_eq!(meter.take_outbound_call(), Budget::Taken);
+        assert_eq!(meter.take_outbound_call(), Budget::Spent);
+        assert_eq!(meter.take_outbound_call(), Budget::Spent, "it does not wrap around");
+    }
+}
