@@ -1,0 +1,235 @@
+//! What the server was told: flags, environment and a file, and what that means.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use store::KeySource;
+
+use crate::problem::Problem;
+use crate::registry::manifest::units;
+use crate::sys;
+
+/// What was typed. Flags and environment variables arrive here through the command line's parser; the file
+/// named by `config` fills what they leave open.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Flags {
+    /// Data directory.
+    pub data: Option<PathBuf>,
+    /// Address of the data plane.
+    pub listen: Option<String>,
+    /// Address of the control plane.
+    pub admin: Option<String>,
+    /// Domain whose sub-domains are functions and projects.
+    pub domain: Option<String>,
+    /// A TOML file with these same names.
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// File with the key that seals secrets; created when it is missing.
+    pub key_file: Option<PathBuf>,
+    /// The key itself; takes the place of the file. Only from the environment.
+    #[serde(skip)]
+    pub master_key: Option<String>,
+    /// Executors; default: one per core.
+    pub executors: Option<usize>,
+    /// Addresses of proxies whose forwarding headers are believed.
+    pub trusted_proxies: Vec<String>,
+    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`. Read by the command line.
+    pub log: Option<String>,
+    /// Memory of all instances together, such as `4GiB`; default: half of the machine's.
+    pub max_memory: Option<String>,
+    /// Instances at once in the whole process.
+    pub max_instances: Option<u32>,
+    /// Requests a second of one project; default: no limit.
+    pub project_rate: Option<u32>,
+    /// Longest wait for a request's head, such as `15s`.
+    pub header_timeout: Option<String>,
+    /// Longest wait for requests in flight at the end, such as `30s`.
+    pub drain_timeout: Option<String>,
+}
+
+/// What was meant.
+#[derive(Debug)]
+pub struct Config {
+    /// Data directory.
+    pub data: PathBuf,
+    /// Address of the data plane; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Address of the control plane; port 0 takes a free one.
+    pub admin: SocketAddr,
+    /// Domain whose sub-domains are functions and projects.
+    pub domain: Option<String>,
+    /// Where the key that seals secrets comes from.
+    pub key: KeySource,
+    /// Executors.
+    pub executors: usize,
+    /// Addresses of proxies whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Memory of all instances together, bytes.
+    pub max_memory_bytes: u64,
+    /// Instances at once in the whole process.
+    pub max_instances: u32,
+    /// Requests a second of one project.
+    pub project_rate: Option<NonZeroU32>,
+    /// Longest wait for a request's head.
+    pub head_time: Duration,
+    /// Longest wait for requests in flight at the end.
+    pub drain_time: Duration,
+}
+
+const DEFAULT_LISTEN: &str = "127.0.0.1:8700";
+const DEFAULT_ADMIN: &str = "127.0.0.1:8701";
+const DEFAULT_INSTANCES: u32 = 1_000;
+const DEFAULT_HEAD_TIME: Duration = Duration::from_secs(15);
+const DEFAULT_DRAIN_TIME: Duration = Duration::from_secs(30);
+
+impl Config {
+    /// Reads the file, if one is named, and says what is wrong with what was typed.
+    pub fn new(flags: Flags) -> Result<Self, Problem> {
+        let flags = match &flags.config {
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| wrong(format!("can't read {}: {error}", path.display())))?;
+                let file = toml::from_str(&text)
+                    .map_err(|error: toml::de::Error| wrong(format!("{}: {error}", path.display())))?;
+                flags.or(file)
+            }
+            None => flags,
+        };
+        let key = match (flags.master_key, flags.key_file) {
+            (Some(text), _) => KeySource::Text(text),
+            (None, Some(path)) => KeySource::File(path),
+            (None, None) => KeySource::File(default_key_file()?),
+        };
+        Ok(Self {
+            data: flags.data.unwrap_or_else(|| PathBuf::from(".ostro")),
+            listen: address("listen", flags.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?,
+            admin: address("admin", flags.admin.as_deref().unwrap_or(DEFAULT_ADMIN))?,
+            domain: flags.domain.map(|domain| check_domain(&domain)).transpose()?,
+            key,
+            executors: match flags.executors {
+                Some(0) => return Err(wrong("`executors` must be at least 1".to_owned())),
+                Some(count) => count,
+                None => std::thread::available_parallelism().map_or(1, usize::from),
+            },
+            trusted_proxies: flags
+                .trusted_proxies
+                .iter()
+                .map(|text| text.parse().map_err(|_| wrong(format!("`trusted-proxies`: {text} is not an IP address"))))
+                .collect::<Result<_, _>>()?,
+            max_memory_bytes: match &flags.max_memory {
+                Some(text) => units::bytes(text).map_err(|reason| wrong(format!("`max-memory`: {reason}")))?,
+                None => sys::memory_bytes() / 2,
+            },
+            max_instances: flags.max_instances.unwrap_or(DEFAULT_INSTANCES),
+            project_rate: flags.project_rate.and_then(NonZeroU32::new),
+            head_time: duration("header-timeout", flags.header_timeout.as_deref(), DEFAULT_HEAD_TIME)?,
+            drain_time: duration("drain-timeout", flags.drain_timeout.as_deref(), DEFAULT_DRAIN_TIME)?,
+        })
+    }
+}
+
+impl Flags {
+    /// What is open here is taken from there.
+    fn or(self, file: Self) -> Self {
+        Self {
+            data: self.data.or(file.data),
+            listen: self.listen.or(file.listen),
+            admin: self.admin.or(file.admin),
+            domain: self.domain.or(file.domain),
+            config: None,
+            key_file: self.key_file.or(file.key_file),
+            master_key: self.master_key,
+            executors: self.executors.or(file.executors),
+            trusted_proxies: if self.trusted_proxies.is_empty() { file.trusted_proxies } else { self.trusted_proxies },
+            log: self.log.or(file.log),
+            max_memory: self.max_memory.or(file.max_memory),
+            max_instances: self.max_instances.or(file.max_instances),
+            project_rate: self.project_rate.or(file.project_rate),
+            header_timeout: self.header_timeout.or(file.header_timeout),
+            drain_timeout: self.drain_timeout.or(file.drain_timeout),
+        }
+    }
+}
+
+/// `$XDG_CONFIG_HOME/ostro/master.key`, or under `~/.config`: outside the data directory, so that a copy of the
+/// data alone opens no secret.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn default_key_file() -> Result<PathBuf, Problem> {
+    let configured = std::env::var("XDG_CONFIG_HOME").ok().filter(|path| !path.is_empty()).map(PathBuf::from);
+    let home = || std::env::var("HOME").ok().filter(|path| !path.is_empty()).map(|home| PathBuf::from(home).join(".config"));
+    let folder = configured.or_else(home).ok_or_else(|| {
+        wrong("there is no home folder to keep the master key in".to_owned())
+            .hint("set OSTRO_MASTER_KEY, or name a file outside the data directory with --key-file")
+    })?;
+    Ok(folder.join("ostro").join("master.key"))
+}
+
+fn address(name: &str, text: &str) -> Result<SocketAddr, Problem> {
+    text.parse().map_err(|_| {
+        wrong(format!("`{name}`: {text} is not an address")).hint("write ADDRESS:PORT, such as 127.0.0.1:8700")
+    })
+}
+
+fn duration(name: &str, text: Option<&str>, default: Duration) -> Result<Duration, Problem> {
+    match text {
+        None => Ok(default),
+        Some(text) => units::millis(text).map(Duration::from_millis).map_err(|reason| wrong(format!("`{name}`: {reason}"))),
+    }
+}
+
+fn check_domain(text: &str) -> Result<String, Problem> {
+    let domain = text.trim_matches('.').to_ascii_lowercase();
+    let label = |label: &str| {
+        !label.is_empty() && label.len() <= 63 && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    if domain.is_empty() || domain.len() > 200 || !domain.split('.').all(label) {
+        return Err(wrong(format!("`domain`: {text} is not a domain name")));
+    }
+    Ok(domain)
+}
+
+fn wrong(message: String) -> Problem {
+    Problem::new(400, "config", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_defaults() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ostro.toml");
+        std::fs::write(&file, "listen = \"127.0.0.1:1\"\nadmin = \"127.0.0.1:2\"\nheader-timeout = \"3s\"\n").unwrap();
+        let flags = Flags {
+            config: Some(file),
+            listen: Some("127.0.0.1:9".into()),
+            key_file: Some("key".into()),
+            ..Flags::default()
+        };
+        let config = Config::new(flags).unwrap();
+        assert_eq!(config.listen.port(), 9);
+        assert_eq!(config.admin.port(), 2);
+        assert_eq!(config.head_time, Duration::from_secs(3));
+        assert_eq!(config.drain_time, DEFAULT_DRAIN_TIME);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (flags, part) in [
+            (Flags { listen: Some("here".into()), ..Flags::default() }, "`listen`"),
+            (Flags { executors: Some(0), ..Flags::default() }, "`executors`"),
+            (Flags { domain: Some("a..b".into()), ..Flags::default() }, "`domain`"),
+            (Flags { max_memory: Some("lots".into()), ..Flags::default() }, "`max-memory`"),
+            (Flags { trusted_proxies: vec!["proxy".into()], ..Flags::default() }, "`trusted-proxies`"),
+        ] {
+            let flags = Flags { key_file: Some("key".into()), ..flags };
+            let problem = Config::new(flags).unwrap_err();
+            assert!(problem.message.contains(part), "{problem}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Loading machine code that this server has compiled and sealed: the one place where it is trusted.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use wasmtime::component::Component;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+
+use super::engine::GuestEngine;
+use super::state::State;
+
+/// A compiled revision, mapped and linked: what instances are made of.
+pub struct Code {
+    pub(super) pre: ProxyPre<State>,
+    instantiate_ns: AtomicU64,
+}
+
+impl std::fmt::Debug for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Code").finish_non_exhaustive()
+    }
+}
+
+impl Code {
+    /// What an instantiation takes, a moving average; zero before the first.
+    pub fn instantiation(&self) -> Duration {
+        Duration::from_nanos(self.instantiate_ns.load(Relaxed))
+    }
+
+    pub(super) fn measured(&self, taken: Duration) {
+        let new = u64::try_from(taken.as_nanos()).unwrap_or(u64::MAX);
+        let old = self.instantiate_ns.load(Relaxed);
+        let average = if old == 0 { new } else { old - old / 8 + new / 8 };
+        self.instantiate_ns.store(average, Relaxed);
+    }
+}
+
+/// Why code was not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Imports that the platform does not offer, each with its name and what is wrong.
+    #[error("imports are missing: {}", .0.join(", "))]
+    Imports(Vec<String>),
+    /// The component does not export what the platform calls.
+    #[error("the component does not export wasi:http/incoming-handler: {0}")]
+    Exports(String),
+    /// The file is not code for this engine: compile again.
+    #[error("the compiled code can't be used: {0}")]
+    Unusable(String),
+}
+
+impl GuestEngine {
+    /// Maps compiled code and links it. The file must have been made by this server's compiler and its seal
+    /// verified by the caller: machine code is executed as it is.
+    pub fn load(&self, file: &File) -> Result<Code, LoadError> {
+        let component = self.map(file).map_err(|error| LoadError::Unusable(format!("{error:#}")))?;
+        let missing = self.missing_imports(&component);
+        if !missing.is_empty() {
+            return Err(LoadError::Imports(missing));
+        }
+        let pre = self
+            .linker()
+            .instantiate_pre(&component)
+            .map_err(|error| LoadError::Imports(vec![format!("{error:#}")]))?;
+        let pre = ProxyPre::new(pre).map_err(|error| LoadError::Exports(format!("{error:#}")))?;
+        Ok(Code { pre, instantiate_ns: AtomicU64::new(0) })
+    }
+
+    #[expect(unsafe_code, reason = "machine code is trusted here, after its seal has been verified")]
+    fn map(&self, file: &File) -> wasmtime::Result<Component> {
+        // Through the descriptor and not the name, so that what was verified is what is mapped.
+        let path = if cfg!(target_os = "linux") {
+            format!("/proc/self/fd/{}", file.as_raw_fd())
+        } else {
+            format!("/dev/fd/{}", file.as_raw_fd())
+        };
+        // SAFETY: the file was written by this server's compiler child, its seal (an HMAC under a key that
+        // only the server reads) was verified by the caller, and the cache folder is the server's alone.
+        unsafe { Component::deserialize_file(self.engine(), path) }
+    }
+}

@@ -1,0 +1,24 @@
+//! One guest in its sandbox: the engine, the linker, a store's state, its limits, and the call.
+//!
+//! What bounds an instance's life: its CPU budget and deadline (`control`), its memory (`limits`), and the
+//! number of invocations that it may serve (the pool's policy). A trap or a limit ends it.
+
+pub mod control;
+mod engine;
+mod guest;
+mod limits;
+mod load;
+mod smoke;
+mod state;
+
+pub use control::{Control, Kill};
+pub use engine::{EngineOptions, GuestEngine, compile_config};
+pub use guest::{Assignment, Context, ErrorCode, Failure, GuestResponse, Instance, Responder, killed};
+pub use limits::MemoryBudget;
+pub use load::{Code, LoadError};
+pub use smoke::Silent;
+
+/// A failure of a body in flight, as the guest's HTTP interface names it.
+pub use wasmtime_wasi_http::Error as BodyError;
+/// The body that a guest writes.
+pub use wasmtime_wasi_http::p2::body::HyperOutgoingBody as GuestBody;

@@ -1,0 +1,112 @@
+//! What one store holds: WASI's contexts, the host interfaces' context, the limiter and the reins.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use host_api::{HostCtx, HostCtxView, HostView, Stream};
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{FsPerms, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::control::Control;
+use super::limits::Limiter;
+use crate::clock::Clock;
+
+/// Handles that a guest may hold at once.
+const MAX_HANDLES: usize = 10_000;
+/// Headers and trailers of one message that a guest makes, bytes.
+const MAX_FIELDS_BYTES: usize = 128 << 10;
+/// Random bytes that one call may ask for (threat C2).
+const MAX_RANDOM_BYTES: u64 = 64 << 10;
+
+/// The data of a store.
+pub(super) struct State {
+    pub(super) host: HostCtx,
+    pub(super) limiter: Limiter,
+    pub(super) control: Arc<Control>,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    table: ResourceTable,
+}
+
+impl State {
+    pub(super) fn new(
+        host: HostCtx,
+        limiter: Limiter,
+        control: Arc<Control>,
+        env: &[(String, String)],
+        assets: Option<&PathBuf>,
+        clock: &Clock,
+    ) -> wasmtime::Result<Self> {
+        let mut wasi = WasiCtx::builder();
+        wasi.stdout(host.stream(Stream::Stdout))
+            .stderr(host.stream(Stream::Stderr))
+            .envs(env)
+            .max_random_size(MAX_RANDOM_BYTES)
+            .wall_clock(CoarseClock::new(clock))
+            .monotonic_clock(CoarseClock::new(clock));
+        if let Some(folder) = assets {
+            wasi.preopened_dir(folder, "/assets", FsPerms::ReadOnly)?;
+        }
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(MAX_FIELDS_BYTES);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_HANDLES);
+        Ok(Self { host, limiter, control, wasi: wasi.build(), http, table })
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.host.http }
+    }
+}
+
+impl HostView for State {
+    fn host(&mut self) -> HostCtxView<'_> {
+        HostCtxView { ctx: &mut self.host, table: &mut self.table }
+    }
+}
+
+/// The clock that guests see: one millisecond at the finest, so that it can't be used to observe what the
+/// processor is doing for others (threat B9).
+struct CoarseClock {
+    clock: Clock,
+    origin: std::time::Instant,
+}
+
+const GRAIN: Duration = Duration::from_millis(1);
+
+impl CoarseClock {
+    fn new(clock: &Clock) -> Self {
+        Self { clock: clock.clone(), origin: clock.instant() }
+    }
+}
+
+impl HostWallClock for CoarseClock {
+    fn resolution(&self) -> Duration {
+        GRAIN
+    }
+
+    fn now(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.clock.now_ms()).unwrap_or(0))
+    }
+}
+
+impl HostMonotonicClock for CoarseClock {
+    fn resolution(&self) -> u64 {
+        1_000_000
+    }
+
+    fn now(&self) -> u64 {
+        let since = self.clock.instant().saturating_duration_since(self.origin);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX / 1_000_000).saturating_mul(1_000_000)
+    }
+}

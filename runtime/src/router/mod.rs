@@ -1,0 +1,47 @@
+//! Host, path and method lead to a function. Everything here is pure: the table is built whole from the
+//! catalog's facts and swapped whole.
+
+mod host;
+mod path;
+mod pattern;
+mod table;
+
+pub use host::{HostKind, Hosts};
+pub use path::{NormalPath, PathError};
+pub use pattern::Pattern;
+pub use table::{Entry, Found, Match, Table};
+
+use store::catalog::Route;
+
+/// Where a function answers, best first: its own origin, then its explicit routes.
+///
+/// `port` is the data plane's; it is left out for a domain, which stands behind a proxy on the usual port.
+pub fn urls(domain: Option<&str>, port: u16, project: &str, function: &str, routes: &[Route]) -> Vec<String> {
+    let label = if project == "default" { function.to_owned() } else { format!("{function}--{project}") };
+    let base = match domain {
+        Some(domain) => format!("https://{{}}{domain}"),
+        None => format!("http://{{}}localhost:{port}"),
+    };
+    let own = base.replace("{}", &format!("{label}.")) + "/";
+    let project_host = if project == "default" { String::new() } else { format!("{project}.") };
+    let explicit = routes.iter().map(|route| base.replace("{}", &project_host) + &route.path);
+    std::iter::once(own).chain(explicit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_lead_with_the_own_origin() {
+        let routes = [Route { path: "/book/{id}".into(), methods: vec![], strip: None }];
+        assert_eq!(
+            urls(None, 8700, "default", "guestbook", &routes),
+            ["http://guestbook.localhost:8700/", "http://localhost:8700/book/{id}"]
+        );
+        assert_eq!(
+            urls(Some("example.com"), 8700, "shop", "cart", &routes),
+            ["https://cart--shop.example.com/", "https://shop.example.com/book/{id}"]
+        );
+    }
+}

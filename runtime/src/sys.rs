@@ -1,0 +1,66 @@
+//! The few operating-system calls of the runtime. What is Linux-only has a stated fallback.
+
+use std::time::Duration;
+
+/// CPU time that the calling thread has used.
+pub fn thread_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// Lowers the calling thread's priority. On Linux a nice value belongs to a thread; elsewhere it belongs to
+/// the whole process, so nothing is done and long work competes with short work as the system sees fit.
+pub fn nice_thread(level: i32) {
+    #[cfg(target_os = "linux")]
+    {
+        let thread = rustix::thread::gettid();
+        if let Err(error) = rustix::process::setpriority_process(Some(thread), level) {
+            tracing::warn!(%error, "the background thread keeps its normal priority");
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = level;
+}
+
+/// Whether any swap is in use by the system. Where it can't be told, the answer is yes: the careful one.
+pub fn swap_active() -> bool {
+    match std::fs::read_to_string("/proc/swaps") {
+        Ok(text) => text.lines().count() > 1,
+        Err(_) => true,
+    }
+}
+
+/// Physical memory in bytes, lowered to the container's limit (cgroup v2) where there is one.
+pub fn memory_bytes() -> u64 {
+    let physical = std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+            line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
+        })
+        .map_or(4 << 30, |kib| kib << 10);
+    let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max")
+        .ok()
+        .and_then(|text| text.trim().parse::<u64>().ok());
+    limit.map_or(physical, |limit| limit.min(physical))
+}
+
+/// Turns core dumps off: a dump would hold secrets in plain text (threat F7).
+pub fn no_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::warn!(%error, "core dumps stay as the system has them");
+    }
+}
+
+/// Raises the number of files that the process may open to the most that the system lets it, and says it.
+pub fn raise_open_files() -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let most = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    match setrlimit(Resource::Nofile, most) {
+        Ok(()) => limit.maximum.unwrap_or(u64::MAX),
+        Err(_) => limit.current.unwrap_or(1024),
+    }
+}
