@@ -1,1 +1,53 @@
-fn main(){}
+//! The integration tests: one executable that runs the product as its users do.
+#![allow(clippy::disallowed_methods, reason = "tests measure time and read their environment")]
+#![allow(unreachable_pub, reason = "nothing of a test executable can be reached from outside")]
+
+mod support;
+
+mod cli;
+mod crash;
+mod deploy;
+mod front_door;
+mod invoke;
+mod isolation;
+mod limits;
+mod logs;
+mod outbound;
+mod projects;
+mod rollback;
+mod secrets;
+mod shutdown;
+mod smuggling;
+mod streams;
+mod upload;
+
+use support::guest;
+
+/// The sources of the tests, to see which guests they use.
+const SOURCES: &[&str] = &[
+    include_str!("cli.rs"),
+    include_str!("crash.rs"),
+    include_str!("deploy.rs"),
+    include_str!("front_door.rs"),
+    include_str!("invoke.rs"),
+    include_str!("isolation.rs"),
+    include_str!("limits.rs"),
+    include_str!("logs.rs"),
+    include_str!("outbound.rs"),
+    include_str!("projects.rs"),
+    include_str!("rollback.rs"),
+    include_str!("secrets.rs"),
+    include_str!("shutdown.rs"),
+    include_str!("streams.rs"),
+    include_str!("upload.rs"),
+];
+
+#[test]
+fn every_guest_is_valid_and_has_a_test() {
+    for name in guest::names() {
+        let quoted = format!("\"{name}\"");
+        assert!(SOURCES.iter().any(|source| source.contains(&quoted)), "no test uses the guest {name}");
+        assert!(guest::component(&name).starts_with(b"\0asm\x0d\0\x01\0"), "{name} is no component");
+        assert!(guest::core_module(&name).starts_with(b"\0asm\x01\0\0\0"), "{name} is no module");
+    }
+}

@@ -1,0 +1,17 @@
+//! From the socket to the guest call. `app` puts it together; the way of a request is `front_door`, `router`,
+//! `dispatch`, `pool`, `instance`.
+
+pub mod app;
+pub mod clock;
+pub mod config;
+pub mod control;
+pub mod dispatch;
+pub mod executor;
+pub mod front_door;
+pub mod instance;
+pub mod pool;
+pub mod problem;
+pub mod registry;
+pub mod router;
+mod sys;
+pub mod telemetry;

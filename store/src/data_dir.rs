@@ -93,8 +93,8 @@ impl DataDir {
         &self.0.path
     }
 
-    /// The administrator's token, `ostro_admin000_` and 64 hexadecimal digits, from the file
-    /// `admin.token`; made (mode 0600) when the file is missing. `Unusable` when the file holds something else.
+    /// The administrator's token, `ostro_admin000_` and 64 hexadecimal digits, from the file `admin.token`;
+    /// made (mode 0600) when the file is missing. `Unusable` when the file holds something else.
     pub fn admin_token(&self) -> Result<String, StoreError> {
         let Some(found) = read(self.dir(), "admin.token")? else {
             let secret = crate::keys::random::<32>()?;
@@ -202,7 +202,8 @@ fn refuse_foreign(dir: &Dir, path: &Path) -> Result<(), StoreError> {
     match empty {
         true => Ok(()),
         false => Err(StoreError::Unusable(format!(
-            "{} holds files but is not an Ostro data directory; choose an empty or a new directory with --data",
+            "{} holds files but is not an Ostro data directory; \
+             choose an empty or a new directory with --data",
             path.display()
         ))),
     }

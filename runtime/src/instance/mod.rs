@@ -13,7 +13,7 @@ mod state;
 
 pub use control::{Control, Kill};
 pub use engine::{EngineOptions, GuestEngine, compile_config};
-pub use guest::{Assignment, Context, ErrorCode, Failure, GuestResponse, Instance, Responder, killed};
+pub use guest::{Assignment, Context, ErrorCode, Failure, GuestResponse, Instance, killed};
 pub use limits::MemoryBudget;
 pub use load::{Code, LoadError};
 pub use smoke::Silent;

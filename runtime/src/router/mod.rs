@@ -6,8 +6,8 @@ mod path;
 mod pattern;
 mod table;
 
-pub use host::{HostKind, Hosts};
-pub use path::{NormalPath, PathError};
+pub use host::Hosts;
+pub use path::NormalPath;
 pub use pattern::Pattern;
 pub use table::{Entry, Found, Match, Table};
 

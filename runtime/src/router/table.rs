@@ -71,6 +71,9 @@ struct Wide<F> {
     targets: Vec<Target<F>>,
 }
 
+/// Targets by pattern, and whether the pattern ends in a wildcard.
+type Collected<F> = HashMap<String, (bool, Vec<Target<F>>)>;
+
 #[derive(Clone, Debug)]
 struct Target<F> {
     methods: Vec<String>,
@@ -85,7 +88,7 @@ impl<F: Clone> Table<F> {
     pub fn build(hosts: Hosts, entries: Vec<Entry<F>>) -> (Self, Vec<String>) {
         let mut refused = Vec::new();
         let mut functions = HashMap::new();
-        let mut collected: HashMap<String, HashMap<String, (bool, Vec<Target<F>>)>> = HashMap::new();
+        let mut collected: HashMap<String, Collected<F>> = HashMap::new();
         for entry in entries {
             let routes = collected.entry(entry.project.clone()).or_default();
             for route in &entry.routes {
@@ -163,7 +166,7 @@ impl<F: Clone> Table<F> {
 }
 
 impl<F: Clone> ProjectRoutes<F> {
-    fn build(routes: HashMap<String, (bool, Vec<Target<F>>)>, refused: &mut Vec<String>) -> Self {
+    fn build(routes: Collected<F>, refused: &mut Vec<String>) -> Self {
         let mut narrow = Router::new();
         let mut wide: BTreeMap<usize, Router<Wide<F>>> = BTreeMap::new();
         for (pattern, (wildcard, targets)) in routes {

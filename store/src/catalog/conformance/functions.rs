@@ -135,7 +135,8 @@ pub(super) async fn deletion_frees_the_name(catalog: &Catalog) -> Result<()> {
     Ok(())
 }
 
-/// 200 publishes at once: of functions of their own, and of one function. Every one is acknowledged and there.
+/// 200 publishes at once: of functions of their own, and of one function. Every one is acknowledged and
+/// there.
 pub(super) async fn many_at_once(catalog: &Catalog) -> Result<()> {
     let shop = catalog.projects.create("shop", &at(1)).await?;
     let apart = (0..100).map(|n| {

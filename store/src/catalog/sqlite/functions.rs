@@ -71,7 +71,8 @@ impl Functions for Sqlite {
             // An outer join: a function whose active revision is gone must not vanish in silence.
             let sql = format!(
                 "SELECT {FUNCTION}, {REVISION} FROM functions f
-                 LEFT JOIN revisions r ON r.function = f.id AND r.number = f.active ORDER BY f.project, f.name"
+                 LEFT JOIN revisions r ON r.function = f.id AND r.number = f.active
+                 ORDER BY f.project, f.name"
             );
             let mut statement = connection.prepare_cached(&sql)?;
             let active = statement.query_map([], |row| Ok((function(row)?, revision(row, 7)?)))?;

@@ -29,8 +29,8 @@ const IN_USE: &str = "catalog.open";
 /// For another process that reads the file, such as a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Opens the catalog. In an established data directory a missing, damaged, foreign or newer one is `Unusable`;
-/// in a new one it is created.
+/// Opens the catalog. In an established data directory a missing, damaged, foreign or newer one is
+/// `Unusable`; in a new one it is created.
 pub(crate) fn open(data: &DataDir) -> Result<Catalog> {
     let path = data.path().join(FILE);
     let writer = open_file(data, &path).map_err(|error| match error {
@@ -67,8 +67,8 @@ struct Sqlite {
 }
 
 impl Sqlite {
-    /// Reads from the last commit, on the calling thread: single rows take microseconds, and nothing on the way
-    /// of a request reads the catalog.
+    /// Reads from the last commit, on the calling thread: single rows take microseconds, and nothing on the
+    /// way of a request reads the catalog.
     fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         // A reader that panicked has left nothing half done.
         read(&self.reader.lock().unwrap_or_else(PoisonError::into_inner))
@@ -97,7 +97,8 @@ fn open_file(data: &DataDir, path: &Path) -> Result<Connection> {
     let journal: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if journal != "wal" {
         return Err(StoreError::Unusable(format!(
-            "{} cannot have a write-ahead log (its mode is {journal}); put the data directory on a local disk",
+            "{} cannot have a write-ahead log (its mode is {journal}); \
+             put the data directory on a local disk",
             path.display()
         )));
     }
@@ -113,7 +114,8 @@ fn open_file(data: &DataDir, path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// For every connection. Only [`close`] may end the log: SQLite by itself would do so on the way out of a failure.
+/// For every connection. Only [`close`] may end the log: SQLite by itself would do so on the way out of a
+/// failure.
 fn prepare(connection: &Connection) -> Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
@@ -129,8 +131,8 @@ fn refuse_lost(data: &DataDir, path: &Path) -> Result<()> {
     let log: PathBuf = path.with_extension("db-wal");
     if data.dir().exists(IN_USE) && !log.exists() {
         return Err(StoreError::Unusable(format!(
-            "the last server was killed and {} is gone since, with the last changes; restore it, or restore the \
-             whole data directory from a backup, or delete {} to go on with what is in the catalog",
+            "the last server was killed and {} is gone since, with the last changes; restore it, or \
+             restore the whole data directory from a backup, or delete {} to go on with what is in the catalog",
             log.display(),
             path.with_extension("open").display()
         )));
@@ -158,8 +160,8 @@ fn damaged(path: &Path, what: &str) -> StoreError {
     ))
 }
 
-/// Moves the log into the file, so that a copy of the file alone is complete. What fails here costs nothing: the
-/// next start reads the log.
+/// Moves the log into the file, so that a copy of the file alone is complete. What fails here costs
+/// nothing: the next start reads the log.
 fn close(connection: Connection, data: &DataDir) {
     let settle = || -> Result<()> {
         let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;

@@ -59,10 +59,12 @@ fn create(connection: &Connection, new: NewRevision, stamp: &Stamp) -> Result<Pu
 fn store(connection: &Connection, function: &Function) -> Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO functions (id, project, name, active, last_revision, bindings, created_ms, updated_ms)
+            "INSERT INTO functions
+                 (id, project, name, active, last_revision, bindings, created_ms, updated_ms)
              VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7)
              ON CONFLICT (id) DO UPDATE SET active = excluded.active, bindings = excluded.bindings,
-                 last_revision = max(last_revision, excluded.last_revision), updated_ms = excluded.updated_ms",
+                 last_revision = max(last_revision, excluded.last_revision),
+                 updated_ms = excluded.updated_ms",
         )?
         .execute((
             function.id,

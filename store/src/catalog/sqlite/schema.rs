@@ -101,22 +101,23 @@ pub(super) fn version(connection: &Connection) -> Result<u32> {
     Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
 }
 
-/// Brings the schema up to date, a transaction for each step: killed anywhere, the next start goes on from there.
-/// `Unusable` when a newer server wrote it.
+/// Brings the schema up to date, a transaction for each step: killed anywhere, the next start goes on from
+/// there. `Unusable` when a newer server wrote it.
 pub(super) fn migrate(connection: &Connection) -> Result<()> {
     let known = STEPS.len();
     let found = version(connection)?;
     let done = usize::try_from(found).unwrap_or(usize::MAX);
     if done > known {
         return Err(StoreError::Unusable(format!(
-            "catalog.db has schema {found}, this server knows up to {known}; start the newer Ostro that wrote it, \
-             or restore the backup made before the upgrade"
+            "catalog.db has schema {found}, this server knows up to {known}; start the newer Ostro \
+             that wrote it, or restore the backup made before the upgrade"
         )));
     }
     for (step, sql) in STEPS.iter().enumerate().skip(done) {
         let version = step + 1;
         let whole = format!(
-            "BEGIN IMMEDIATE; {sql} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version}; COMMIT;"
+            "BEGIN IMMEDIATE; {sql} PRAGMA application_id = {APPLICATION_ID}; \
+             PRAGMA user_version = {version}; COMMIT;"
         );
         if let Err(error) = connection.execute_batch(&whole) {
             // The first error is the one to report.

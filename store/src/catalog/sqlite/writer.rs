@@ -1,8 +1,8 @@
 //! The one writer of the catalog: a thread that gathers changes and commits them together.
 //!
 //! Each change runs in a savepoint of a shared transaction, so one that fails leaves no trace and does not
-//! disturb the others. Callers hear of their change after the commit, never before. While one commit waits for
-//! the disk the next changes queue up: the busier the catalog, the more changes share one fsync.
+//! disturb the others. Callers hear of their change after the commit, never before. While one commit waits
+//! for the disk the next changes queue up: the busier the catalog, the more changes share one fsync.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -36,8 +36,9 @@ impl Writer {
             .spawn(move || match write_all(&connection, &changes) {
                 Ok(()) => close(connection),
                 Err(Failure { text, .. }) => {
-                    // After a failed fsync nobody knows what is on the disk, and asking again may claim success
-                    // for pages that were dropped: no more writes until a restart has read the truth.
+                    // After a failed fsync nobody knows what is on the disk, and asking again may claim
+                    // success for pages that were dropped: no more writes until a restart has read the
+                    // truth.
                     tracing::error!(
                         error = text,
                         "the catalog's disk failed: no change is accepted until a restart"
@@ -94,8 +95,8 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Change for Pending<F, 
             Ok(_) => connection.execute_batch("RELEASE change"),
             Err(_) => connection.execute_batch("ROLLBACK TO change; RELEASE change"),
         };
-        // A full disk and its like make SQLite roll back everything; then `end` fails too, and the change's own
-        // error is the one that says why.
+        // A full disk and its like make SQLite roll back everything; then `end` fails too, and the change's
+        // own error is the one that says why.
         match (end, result) {
             (Ok(()), result) => {
                 self.result = Some(result);

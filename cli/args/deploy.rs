@@ -1,0 +1,118 @@
+//! Options of `ostro deploy`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::values::{self, RouteFlag};
+
+/// `ostro deploy`.
+#[derive(Debug, Default, Args)]
+#[command(after_help = "Examples:
+  ostro deploy                                     what ./ostro.toml says, after building it
+  ostro deploy shop/ --function cart               one function of shop/ostro.toml
+  ostro deploy hello.wasm                          a component, named by its file
+  ostro deploy new.wasm --name hello --route 'GET,POST /hello/{id}' --env GREETING=hi
+  ostro deploy bff.wasm --grant http:https://api.example.com --memory 64MiB --cpu 2s
+
+With a manifest, what it does not mention is removed. With flags, what they do not mention stays.
+The URLs go to standard output.")]
+pub(crate) struct DeployArgs {
+    /// A .wasm file, a directory with an ostro.toml, or a manifest [default: ./ostro.toml]
+    #[arg(value_name = "FILE.wasm|DIR|ostro.toml")]
+    pub(crate) target: Option<PathBuf>,
+    /// Deploy only this function of the manifest
+    #[arg(long, value_name = "NAME")]
+    pub(crate) function: Option<String>,
+    /// Do not run the manifest's `build`
+    #[arg(long)]
+    pub(crate) no_build: bool,
+    /// Say what would be deployed, build and send nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+    #[command(flatten)]
+    pub(crate) later: LaterArgs,
+}
+
+/// What a manifest would say, for one .wasm file.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "For a .wasm file")]
+pub(crate) struct SettingsArgs {
+    /// Name of the function [default: the file's]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Route: `/path`, or `GET,POST /path`; may be repeated
+    #[arg(long = "route", value_name = "ROUTE", value_parser = values::route)]
+    pub(crate) routes: Vec<RouteFlag>,
+    /// Thing that the function may use, such as secret:NAME or http:https://HOST; may be repeated
+    #[arg(long = "grant", value_name = "GRANT")]
+    pub(crate) grants: Vec<String>,
+    /// Environment variable; may be repeated
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = values::env)]
+    pub(crate) env: Vec<(String, String)>,
+    /// Memory of an instance, such as 64MiB
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<String>,
+    /// CPU of an invocation, such as 500ms or 10s
+    #[arg(long, value_name = "TIME")]
+    pub(crate) cpu: Option<String>,
+    /// Time until the function must answer, such as 30s
+    #[arg(long, value_name = "TIME")]
+    pub(crate) wall: Option<String>,
+    /// Invocations at once
+    #[arg(long, value_name = "N")]
+    pub(crate) concurrency: Option<u32>,
+    /// Invocations that an instance serves, one after the other; 1 is a fresh one each time
+    #[arg(long, value_name = "N")]
+    pub(crate) reuse: Option<u32>,
+    /// Folder that the function reads at /assets
+    #[arg(long, value_name = "DIR")]
+    pub(crate) assets: Option<PathBuf>,
+}
+
+impl SettingsArgs {
+    /// The first of these flags that was given, to refuse it beside a manifest.
+    pub(crate) fn first_given(&self) -> Option<&'static str> {
+        let given = [
+            ("--name", self.name.is_some()),
+            ("--route", !self.routes.is_empty()),
+            ("--grant", !self.grants.is_empty()),
+            ("--env", !self.env.is_empty()),
+            ("--memory", self.memory.is_some()),
+            ("--cpu", self.cpu.is_some()),
+            ("--wall", self.wall.is_some()),
+            ("--concurrency", self.concurrency.is_some()),
+            ("--reuse", self.reuse.is_some()),
+            ("--assets", self.assets.is_some()),
+        ];
+        given.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
+    }
+}
+
+/// Flags whose feature does not exist yet: known, so that the answer can say so.
+#[derive(Debug, Default, Args)]
+pub(crate) struct LaterArgs {
+    #[arg(long, hide = true, allow_hyphen_values = true)]
+    cron: Vec<String>,
+    #[arg(long, hide = true)]
+    queue: Vec<String>,
+    #[arg(long, hide = true)]
+    auth: Option<String>,
+}
+
+impl LaterArgs {
+    /// The first of these flags that was given, and the feature it waits for.
+    pub(crate) fn first_given(&self) -> Option<(&'static str, &'static str)> {
+        if !self.cron.is_empty() {
+            Some(("--cron", "schedules"))
+        } else if !self.queue.is_empty() {
+            Some(("--queue", "queues"))
+        } else if self.auth.is_some() {
+            Some(("--auth", "accounts"))
+        } else {
+            None
+        }
+    }
+}

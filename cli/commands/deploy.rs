@@ -1,0 +1,220 @@
+//! `ostro deploy`: plan what is to be deployed, build it, upload it, say where it answers.
+
+mod assets;
+mod manifest;
+mod plan;
+
+use std::{
+    collections::BTreeSet,
+    io,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use runtime::control::wire::{DeployOutcome, DeployReport};
+use serde_json::{Value, json};
+use ureq::unversioned::multipart::{Form, Part};
+
+use self::plan::{Build, FunctionPlan, Plan, Settings};
+use super::{Context, Session, functions::route_text};
+use crate::{
+    args::DeployArgs,
+    failure::Failure,
+    output::{Form as OutputForm, escape, units},
+};
+
+/// `ostro deploy`.
+pub(super) fn run(context: &Context, args: &DeployArgs) -> Result<(), Failure> {
+    let plan = Plan::make(args)?;
+    if args.dry_run {
+        return show_plan(context, &plan);
+    }
+    // Before a long build: a missing server or token is better known now.
+    let session =
+        context.session_in(plan.project.clone().or_else(|| super::project_of(Path::new("ostro.toml"))))?;
+    let mut built = BTreeSet::new();
+    let mut reports = Vec::new();
+    let mut deploy_all = || {
+        for function in &plan.functions {
+            build(context, function.build.as_ref(), &mut built)?;
+            let report = upload(context, &session, function)?;
+            say(context, &report)?;
+            reports.push(report);
+        }
+        Ok(())
+    };
+    let done: Result<(), Failure> = deploy_all();
+    // What was deployed before a failure stays deployed, and is told.
+    if context.out.form() == OutputForm::Json {
+        context.out.json(&json!({ "deployed": reports }))?;
+    }
+    done
+}
+
+/// Runs the manifest's `build` in the manifest's folder; one that several functions share runs once.
+fn build<'a>(
+    context: &Context,
+    build: Option<&'a Build>,
+    built: &mut BTreeSet<&'a str>,
+) -> Result<(), Failure> {
+    let Some(Build { command, folder }) = build else { return Ok(()) };
+    if !built.insert(command) {
+        return Ok(());
+    }
+    context.out.word(&format!("building: {command}"));
+    let status = Command::new("sh")
+        .args(["-c", command])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        // Standard output is for the URLs.
+        .stdout(Stdio::from(io::stderr()))
+        .env_remove("OSTRO_TOKEN")
+        .status()
+        .map_err(|error| Failure::io("the build can't be started: sh", &error))?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(Failure::local(format!("the build failed ({status})"))
+            .hint(format!("in {}: {command}", folder.display()))),
+    }
+}
+
+fn upload(context: &Context, session: &Session, function: &FunctionPlan) -> Result<DeployReport, Failure> {
+    let component = read_component(function)?;
+    let assets = match &function.assets {
+        Some(folder) => {
+            let bundle = assets::pack(folder)?;
+            bundle
+                .skipped
+                .iter()
+                .for_each(|skipped| context.out.warn(&format!("left out of the assets: {skipped}")));
+            Some(bundle.tar)
+        }
+        None => None,
+    };
+    let flags;
+    let form = match &function.settings {
+        Settings::Manifest(text) => Form::new().text("manifest", text),
+        Settings::Flags(typed) => {
+            flags = serde_json::to_string(typed).map_err(|error| Failure::local(error.to_string()))?;
+            Form::new().text("flags", &flags)
+        }
+    };
+    let form = form.part("component", Part::bytes(&component).file_name("component.wasm"));
+    let form = match &assets {
+        Some(tar) => form.part("assets", Part::bytes(tar).file_name("assets.tar")),
+        None => form,
+    };
+    let size_bytes = (component.len() + assets.as_ref().map_or(0, Vec::len)) as u64;
+    let _progress =
+        context.out.progress(&format!("deploying {} ({})", function.name, units::bytes(size_bytes)));
+    session
+        .client
+        .upload(&session.function(&function.name, &["deploy"]), form, size_bytes)
+        .map_err(|failure| manifest::locate(failure, function))
+}
+
+fn read_component(function: &FunctionPlan) -> Result<Vec<u8>, Failure> {
+    let file = function.component.display();
+    std::fs::read(&function.component).map_err(|error| match (error.kind(), &function.build) {
+        (io::ErrorKind::NotFound, Some(_)) => Failure::local(format!("the build did not make {file}"))
+            .hint("`source` in the manifest has to name what `build` makes"),
+        (io::ErrorKind::NotFound, None) => {
+            Failure::local(format!("there is no file {file}")).hint("build it first, or check the name")
+        }
+        _ => Failure::io(file, &error),
+    })
+}
+
+/// Words for people, URLs as data. JSON is printed at the end, in one piece.
+fn say(context: &Context, report: &DeployReport) -> Result<(), Failure> {
+    if context.out.form() == OutputForm::Json {
+        return Ok(());
+    }
+    report.removed.iter().for_each(|removed| context.out.word(&format!("removed {removed}")));
+    context.out.word(&sentence(report));
+    report.urls.iter().try_for_each(|url| context.out.line(&escape(url)))
+}
+
+fn sentence(report: &DeployReport) -> String {
+    let DeployReport { function, revision, timing, .. } = report;
+    match report.outcome {
+        DeployOutcome::Created => {
+            let compiled = match timing.compile_ms {
+                0 => String::new(),
+                ms => format!(" (compiled in {})", units::millis(ms)),
+            };
+            format!("deployed {function} revision {revision}{compiled}")
+        }
+        DeployOutcome::Unchanged => format!("unchanged: {function} revision {revision}"),
+        DeployOutcome::Rebound => {
+            format!("deployed {function}: revision {revision} stays, its routes or grants changed")
+        }
+    }
+}
+
+fn show_plan(context: &Context, plan: &Plan) -> Result<(), Failure> {
+    let value = json!({
+        "project": context.typed_project().or(plan.project.as_deref()),
+        "plan": plan.functions.iter().map(FunctionPlan::to_json).collect::<Vec<Value>>(),
+    });
+    context.out.show(&value, |_| {
+        for function in &plan.functions {
+            context.out.line(&format!(
+                "{} from {}",
+                function.name,
+                escape(&function.component.to_string_lossy())
+            ))?;
+            for fact in facts(function) {
+                context.out.line(&format!("  {}", escape(&fact)))?;
+            }
+        }
+        context.out.word("dry run: nothing was built or sent");
+        Ok(())
+    })
+}
+
+fn facts(function: &FunctionPlan) -> Vec<String> {
+    let mut facts = Vec::new();
+    facts.extend(function.build.iter().map(|build| format!("build: {}", build.command)));
+    facts.extend(function.routes.iter().map(|route| format!("route: {}", route_text(route))));
+    facts.extend(function.grants.iter().map(|grant| format!("grant: {grant}")));
+    facts.extend(function.assets.iter().map(|folder| format!("assets: {}", folder.display())));
+    facts
+}
+
+#[cfg(test)]
+mod tests {
+    use runtime::control::wire::DeployTiming;
+
+    use super::*;
+
+    fn report(outcome: DeployOutcome, compile_ms: u64) -> DeployReport {
+        DeployReport {
+            project: "default".to_owned(),
+            function: "hello-rust".to_owned(),
+            revision: 3,
+            outcome,
+            digest: String::new(),
+            kind: "http02".to_owned(),
+            removed: Vec::new(),
+            urls: Vec::new(),
+            timing: DeployTiming { compile_ms, ..DeployTiming::default() },
+        }
+    }
+
+    #[test]
+    fn sentences() {
+        for (outcome, compile_ms, expected) in [
+            (DeployOutcome::Created, 412, "deployed hello-rust revision 3 (compiled in 0.4 s)"),
+            (DeployOutcome::Created, 0, "deployed hello-rust revision 3"),
+            (DeployOutcome::Unchanged, 0, "unchanged: hello-rust revision 3"),
+            (
+                DeployOutcome::Rebound,
+                0,
+                "deployed hello-rust: revision 3 stays, its routes or grants changed",
+            ),
+        ] {
+            assert_eq!(sentence(&report(outcome, compile_ms)), expected);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! `ostro list`, `show` and `delete`.
+
+use std::fmt::Write as _;
+
+use runtime::control::wire::{FunctionDetail, FunctionList, Limits, OnDisconnect, Route};
+
+use super::Context;
+use crate::{
+    args::FunctionArgs,
+    failure::Failure,
+    output::{Table, escape, units},
+};
+
+/// `ostro list`.
+pub(super) fn list(context: &Context) -> Result<(), Failure> {
+    let session = context.session()?;
+    let list: FunctionList = session.client.get(&session.path(&["functions"]), &[])?;
+    context.out.show(&list, |list| {
+        let mut table = Table::new(&["NAME", "REVISION", "CALLS", "FAILED", "UPDATED", "URL"]);
+        for function in &list.functions {
+            table.row([
+                function.name.clone(),
+                function.revision.to_string(),
+                function.invocations.to_string(),
+                function.failures.to_string(),
+                units::time_to_second(function.updated_ms),
+                function.urls.first().cloned().unwrap_or_default(),
+            ]);
+        }
+        let empty =
+            format!("no functions in project `{}` yet: `ostro deploy FILE.wasm` makes one", session.project);
+        context.out.table(&table, &empty)
+    })
+}
+
+/// `ostro show`.
+pub(super) fn show(context: &Context, args: &FunctionArgs) -> Result<(), Failure> {
+    let session = context.session()?;
+    let detail: FunctionDetail = session.client.get(&session.function(&args.name, &[]), &[])?;
+    context.out.show(&detail, |detail| context.out.data(describe(detail).as_bytes()))
+}
+
+/// `ostro delete`.
+pub(super) fn delete(context: &Context, args: &FunctionArgs) -> Result<(), Failure> {
+    let session = context.session()?;
+    session.client.delete(&session.function(&args.name, &[]))?;
+    context.out.word(&format!("deleted {} of project {}", args.name, session.project));
+    Ok(())
+}
+
+/// A fact a line; lists take a line an item.
+fn describe(detail: &FunctionDetail) -> String {
+    let function = &detail.function;
+    let mut facts: Vec<(&str, String)> = vec![
+        ("name", function.name.clone()),
+        ("id", function.id.to_string()),
+        ("revision", function.revision.to_string()),
+        ("component", format!("{}, digest {}", units::bytes(detail.wasm_bytes), detail.digest)),
+        ("created", units::time_to_second(function.created_ms)),
+        ("updated", units::time_to_second(function.updated_ms)),
+        (
+            "calls",
+            format!("{}, {} failed, since the server started", function.invocations, function.failures),
+        ),
+    ];
+    facts.extend(function.urls.iter().map(|url| ("url", url.clone())));
+    facts.extend(function.routes.iter().map(|route| ("route", route_text(route))));
+    facts.extend(function.grants.iter().map(|grant| ("grant", grant.clone())));
+    facts.extend(detail.env.iter().map(|(name, value)| ("env", format!("{name}={value}"))));
+    facts.extend(detail.assets.iter().map(|digest| ("assets", format!("digest {digest}"))));
+    facts.push(("limits", limits_text(&detail.limits)));
+    facts.push(("instances", reuse_text(detail.reuse)));
+    if detail.on_disconnect == OnDisconnect::Cancel {
+        facts.push(("client gone", "cancels the invocation".to_owned()));
+    }
+    let mut text = String::new();
+    for (name, fact) in facts {
+        let _ = writeln!(text, "{name:<12}{}", escape(&fact));
+    }
+    text
+}
+
+/// A route as `--route` takes it.
+pub(super) fn route_text(route: &Route) -> String {
+    let methods =
+        if route.methods.is_empty() { String::new() } else { format!("{} ", route.methods.join(",")) };
+    let strip = route.strip.as_ref().map(|prefix| format!(" (strips {prefix})")).unwrap_or_default();
+    format!("{methods}{}{strip}", route.path)
+}
+
+fn limits_text(limits: &Limits) -> String {
+    format!(
+        "memory {}, cpu {}, wall {}, concurrency {}, request body {}, {} outbound calls, log {}",
+        units::bytes(limits.memory_bytes),
+        units::millis(limits.cpu_ms),
+        units::millis(limits.wall_ms),
+        limits.concurrency,
+        units::bytes(limits.request_body_bytes),
+        limits.outbound_calls,
+        units::bytes(limits.log_bytes),
+    )
+}
+
+fn reuse_text(reuse: u32) -> String {
+    match reuse {
+        1 => "a fresh one for each invocation".to_owned(),
+        _ => format!("each serves up to {reuse} invocations"),
+    }
+}

@@ -1,0 +1,233 @@
+//! The composition root: Config → App → run → drain, all in this file.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use host_api::outbound_http::TlsClient;
+use store::Store;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::control::{self, AdminToken, ControlParts, ControlState};
+use crate::dispatch::Admission;
+use crate::executor;
+use crate::instance::{EngineOptions, GuestEngine, MemoryBudget};
+use crate::pool::LoadedCode;
+use crate::problem::Problem;
+use crate::registry::artifact::Artifacts;
+use crate::registry::compile::Compiler;
+use crate::registry::settings::Ceilings;
+use crate::registry::{Registry, RegistryParts};
+use crate::sys;
+use crate::telemetry::{Gauges, Telemetry, TelemetryGuard, TelemetryOptions};
+
+/// Largest memory that a function may ask for, bytes: what each slot of the allocator is sized for.
+const MAX_MEMORY_BYTES: usize = 1 << 30;
+/// Compiled revisions that stay mapped.
+const MAX_LOADED: usize = 256;
+/// Descriptors kept free of connections: files, pipes of compilers, outbound calls.
+const RESERVED_FILES: u64 = 512;
+/// How often gauges that nobody pushes are read.
+const GAUGE_PERIOD: Duration = Duration::from_secs(1);
+
+/// What a server that has just begun to listen says of itself.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// Where the data plane listens.
+    pub listen: SocketAddr,
+    /// Where the control plane listens.
+    pub admin: SocketAddr,
+    /// The admin token.
+    pub token: String,
+    /// The file that holds it.
+    pub token_file: PathBuf,
+    /// Domain whose sub-domains are functions and projects.
+    pub domain: Option<String>,
+    /// The data directory was made by this start.
+    pub first_start: bool,
+}
+
+/// Runs the server until SIGTERM or SIGINT, then lets requests in flight end. Blocks. `ready` is called once
+/// both planes listen.
+pub fn run(config: Config, ready: impl FnOnce(&Ready)) -> Result<(), Problem> {
+    sys::no_core_dumps();
+    let files = sys::raise_open_files();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("ostro-control")
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::internal(&error))?;
+    let app = runtime.block_on(App::build(config, files))?;
+    runtime.block_on(app.run(ready))
+}
+
+/// A server that is set up and does not yet answer.
+struct App {
+    control: ControlState,
+    executors: Vec<JoinHandle<()>>,
+    telemetry: TelemetryGuard,
+    admin: TcpListener,
+    shutdown: watch::Sender<bool>,
+    drain_time: Duration,
+    gauges: tokio::task::JoinHandle<()>,
+    ready: Ready,
+}
+
+impl App {
+    async fn build(config: Config, files: u64) -> Result<Self, Problem> {
+        let first_start = !config.data.join("VERSION").exists();
+        let listen = bind("listen", config.listen)?;
+        let admin = bind("admin", config.admin)?;
+        let (listen_address, admin_address) = (address(&listen)?, address(&admin)?);
+        let store = Arc::new(store::open(store::Config { data: config.data, key: config.key }).map_err(|error| unusable(&error))?);
+        let clock = Clock::system();
+        let token = store.data.admin_token()?;
+        let logs = store.data.logs().try_clone().map_err(|error| Problem::internal(&error))?;
+        let options = TelemetryOptions::new(logs, store.totals.clone(), clock.clone());
+        let (telemetry, guard) = Telemetry::start(options).map_err(|error| Problem::internal(&error))?;
+        let engine = GuestEngine::new(&EngineOptions {
+            instances: config.max_instances,
+            max_memory_bytes: MAX_MEMORY_BYTES,
+        })?;
+        let budget = MemoryBudget::new(config.max_memory_bytes);
+        let instances = engine.instances();
+        let compiler = Compiler::of_this_program()?;
+        let artifacts = Artifacts::new(store.clone(), engine.clone(), compiler, telemetry.gauges().clone())?;
+        let artifacts = Arc::new(artifacts);
+        let loaded = Arc::new(LoadedCode::new(artifacts.clone(), MAX_LOADED));
+        let parts = RegistryParts {
+            store: store.clone(),
+            engine,
+            artifacts,
+            clock: clock.clone(),
+            domain: config.domain.clone(),
+            data_port: listen_address.port(),
+            loaded: loaded.clone(),
+            telemetry: telemetry.clone(),
+            ceilings: ceilings(),
+        };
+        let registry = Registry::open(parts).await?;
+        let (shutdown, stopping) = watch::channel(false);
+        let shared = executor::Shared {
+            routes: registry.routes(),
+            loaded: loaded.clone(),
+            budget: budget.clone(),
+            admission: Arc::new(Admission::new(instances, config.project_rate, budget.clone())),
+            telemetry: telemetry.clone(),
+            clock: clock.clone(),
+            tls: TlsClient::new().map_err(|error| Problem::internal(&error))?,
+            forbidden_ports: Arc::from([admin_address.port()]),
+            trusted_proxies: config.trusted_proxies,
+            head_time: config.head_time,
+            drain_time: config.drain_time,
+        };
+        let most = usize::try_from(files.saturating_sub(RESERVED_FILES).max(64)).unwrap_or(usize::MAX);
+        let executors = executor::start(config.executors, &listen, most, &shared, &stopping)?;
+        let gauges = tokio::spawn(read_gauges(telemetry.gauges().clone(), budget, loaded));
+        let ready = Ready {
+            listen: listen_address,
+            admin: admin_address,
+            token_file: store.data.path().join("admin.token"),
+            domain: config.domain,
+            first_start,
+            token: token.clone(),
+        };
+        let control = control(&store, registry, telemetry, clock, &ready)?;
+        let drain_time = config.drain_time;
+        Ok(Self { control, executors, telemetry: guard, admin, shutdown, drain_time, gauges, ready })
+    }
+
+    async fn run(self, ready: impl FnOnce(&Ready)) -> Result<(), Problem> {
+        let mut terminate = signal(SignalKind::terminate()).map_err(|error| Problem::internal(&error))?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| Problem::internal(&error))?;
+        let admin = tokio::net::TcpListener::from_std(self.admin).map_err(|error| Problem::internal(&error))?;
+        ready(&self.ready);
+        let mut stopping = self.shutdown.subscribe();
+        let stopped = async move {
+            // An error means that the sender is gone, which is the end as well.
+            let _ = stopping.wait_for(|stop| *stop).await;
+        };
+        let control = tokio::spawn(control::serve(admin, self.control, stopped));
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: requests in flight may end");
+        self.shutdown.send_replace(true);
+        self.gauges.abort();
+        let executors = self.executors;
+        let ended = tokio::task::spawn_blocking(move || executors.into_iter().for_each(|thread| drop(thread.join())));
+        tokio::select! {
+            _ = ended => {}
+            () = tokio::time::sleep(self.drain_time + Duration::from_secs(2)) => {}
+            // Asked a second time: whoever waits knows what is lost.
+            _ = interrupt.recv() => tracing::warn!("requests in flight were cut"),
+        }
+        drop(tokio::time::timeout(Duration::from_secs(2), control).await);
+        self.telemetry.shutdown().await;
+        Ok(())
+    }
+}
+
+fn control(
+    store: &Arc<Store>,
+    registry: Arc<Registry>,
+    telemetry: Arc<Telemetry>,
+    clock: Clock,
+    ready: &Ready,
+) -> Result<ControlState, Problem> {
+    Ok(ControlState::new(ControlParts {
+        projects: store.projects.clone(),
+        tokens: store.tokens.clone(),
+        functions: store.functions.clone(),
+        secrets: store.secrets.clone(),
+        audit: store.audit.clone(),
+        changes: registry,
+        telemetry,
+        clock,
+        admin: AdminToken::new(&ready.token)?,
+        data_plane: ready.listen,
+        domain: ready.domain.clone(),
+        admin_hosts: Vec::new(),
+    }))
+}
+
+/// The most that a function may ask for: memory is what the allocator's slots are sized for.
+fn ceilings() -> Ceilings {
+    let mut ceilings = Ceilings::default();
+    ceilings.limits.memory_bytes = MAX_MEMORY_BYTES as u64;
+    ceilings
+}
+
+fn bind(name: &str, address: SocketAddr) -> Result<TcpListener, Problem> {
+    let listener = TcpListener::bind(address).and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+    listener.map_err(|error| {
+        Problem::new(500, "listen", format!("can't listen on {address}: {error}"))
+            .hint(format!("choose another address with --{name}, or end what uses it"))
+    })
+}
+
+fn address(listener: &TcpListener) -> Result<SocketAddr, Problem> {
+    listener.local_addr().map_err(|error| Problem::internal(&error))
+}
+
+/// At the start the cause is the operator's to see.
+fn unusable(error: &store::StoreError) -> Problem {
+    Problem::new(500, "store", crate::problem::Chain(error).to_string())
+}
+
+/// Numbers that somebody else owns, read for the metrics.
+async fn read_gauges(gauges: Arc<Gauges>, budget: Arc<MemoryBudget>, loaded: Arc<LoadedCode>) {
+    use std::sync::atomic::Ordering::Relaxed;
+    loop {
+        gauges.memory_bytes.store(budget.used(), Relaxed);
+        gauges.loaded_code.store(loaded.count() as u64, Relaxed);
+        tokio::time::sleep(GAUGE_PERIOD).await;
+    }
+}

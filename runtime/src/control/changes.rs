@@ -1,0 +1,45 @@
+//! The one way from the control API to what is served: the registry behind a small port.
+
+use async_trait::async_trait;
+use store::catalog::Project;
+
+use super::wire::{DeployReport, RollbackReport};
+use crate::problem::Problem;
+use crate::registry::Upload;
+
+/// What changes the catalog and, before it returns, the route table of every executor.
+#[async_trait]
+pub trait Changes: Send + Sync {
+    /// Publishes an upload as the function of that name.
+    async fn deploy(
+        &self,
+        project: &Project,
+        name: &str,
+        upload: Upload,
+        actor: &str,
+    ) -> Result<DeployReport, Problem>;
+    /// Makes an earlier revision active; by default the one before.
+    async fn rollback(
+        &self,
+        project: &Project,
+        name: &str,
+        to: Option<u32>,
+        actor: &str,
+    ) -> Result<RollbackReport, Problem>;
+    /// Deletes a function with its revisions.
+    async fn delete_function(&self, project: &Project, name: &str, actor: &str) -> Result<(), Problem>;
+    /// Creates a project.
+    async fn create_project(&self, name: &str, actor: &str) -> Result<Project, Problem>;
+    /// Deletes a project with everything in it.
+    async fn delete_project(&self, project: &Project, actor: &str) -> Result<(), Problem>;
+    /// Sets or replaces a secret.
+    async fn set_secret(
+        &self,
+        project: &Project,
+        name: &str,
+        value: &str,
+        actor: &str,
+    ) -> Result<(), Problem>;
+    /// Deletes a secret.
+    async fn delete_secret(&self, project: &Project, name: &str, actor: &str) -> Result<(), Problem>;
+}

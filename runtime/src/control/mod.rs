@@ -1,0 +1,175 @@
+//! The control API: what manages projects, functions, tokens and secrets, on a listener of its own.
+//!
+//! A request passes [`guard`] (host, origin, encodings, slow bodies), then its handler, one resource a
+//! file. A handler names the caller and the scope it needs ([`auth`]), reads the catalog, and changes
+//! things through [`Changes`] only: route table and pool follow the registry.
+
+mod audit;
+mod auth;
+mod body;
+mod changes;
+mod convert;
+mod deploy;
+mod error;
+mod functions;
+mod guard;
+mod invocations;
+mod invoke;
+mod logs;
+mod projects;
+mod revisions;
+mod secrets;
+mod serve;
+mod server;
+mod tokens;
+pub mod wire;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use bytes::Bytes;
+use store::catalog::{Audit, Function, Functions, Project, Projects, Revision, Secrets, Stamp, Tokens};
+use tokio::sync::watch;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use auth::AdminToken;
+pub use changes::Changes;
+pub use serve::serve;
+
+use crate::clock::Clock;
+use crate::problem::Problem;
+use crate::telemetry::Telemetry;
+
+/// What the control API works on.
+pub struct ControlParts {
+    /// Tenants, to read.
+    pub projects: Arc<dyn Projects>,
+    /// Tokens: they serve nothing, so this API creates and revokes them itself.
+    pub tokens: Arc<dyn Tokens>,
+    /// Functions and revisions, to read.
+    pub functions: Arc<dyn Functions>,
+    /// Names of secrets, to read.
+    pub secrets: Arc<dyn Secrets>,
+    /// The audit trail.
+    pub audit: Arc<dyn Audit>,
+    /// The registry: whatever changes what is served.
+    pub changes: Arc<dyn Changes>,
+    /// Records, logs, metrics.
+    pub telemetry: Arc<Telemetry>,
+    /// Time.
+    pub clock: Clock,
+    /// The server's own token.
+    pub admin: AdminToken,
+    /// Where the data plane listens.
+    pub data_plane: SocketAddr,
+    /// The server's domain, without a port.
+    pub domain: Option<String>,
+    /// Names, besides IP addresses and `localhost`, that clients may call this API by.
+    pub admin_hosts: Vec<String>,
+}
+
+type SharedChanges = Arc<dyn Changes>;
+
+/// [`ControlParts`], shared by all requests.
+#[derive(Clone)]
+pub struct ControlState {
+    parts: Arc<ControlParts>,
+    uploads: deploy::Uploads,
+    /// True once the server stops: endless answers end then.
+    stopping: watch::Sender<bool>,
+}
+
+impl ControlState {
+    /// The state of a control API that has not started yet.
+    pub fn new(parts: ControlParts) -> Self {
+        Self {
+            parts: Arc::new(parts),
+            uploads: deploy::Uploads::default(),
+            stopping: watch::Sender::new(false),
+        }
+    }
+
+    fn stamp(&self, actor: &str) -> Stamp {
+        Stamp { actor: actor.to_owned(), at_ms: self.parts.clock.now_ms() }
+    }
+
+    /// The function of that name, or the same 404 as for a foreign project.
+    async fn function(&self, project: &Project, name: &str) -> Result<Function, Problem> {
+        let function = self.parts.functions.by_name(project.id, name).await?;
+        function.ok_or_else(|| Problem::not_found("function"))
+    }
+
+    /// The functions of a project with their active revisions, in no order.
+    async fn functions_of(&self, project: &Project) -> Result<Vec<(Function, Revision)>, Problem> {
+        let mut functions = self.parts.functions.active().await?;
+        functions.retain(|(function, _)| function.project == project.id);
+        Ok(functions)
+    }
+
+    /// Runs a change to its end, even when the client goes away meanwhile: what is committed must also be
+    /// served.
+    async fn change<T, F>(&self, work: impl FnOnce(SharedChanges) -> F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Problem>> + Send + 'static,
+    {
+        let work = work(Arc::clone(&self.parts.changes));
+        tokio::spawn(work).await.unwrap_or_else(|error| Err(Problem::internal(&error)))
+    }
+}
+
+/// Every route of the API, and its description.
+fn router(state: &ControlState) -> Router {
+    let (router, mut api) = resources().split_for_parts();
+    server::describe(&mut api);
+    // An API description always becomes JSON; if not, an empty one shows it.
+    let openapi = Bytes::from(serde_json::to_vec(&api).unwrap_or_default());
+    router
+        .route("/openapi.json", axum::routing::get(move || server::openapi(openapi)))
+        .fallback(error::no_such_path)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(axum::middleware::from_fn_with_state(state.clone(), guard::guard))
+        .with_state(state.clone())
+}
+
+/// The description of the API.
+pub fn openapi() -> OpenApi {
+    let (_, mut api) = resources().split_for_parts();
+    server::describe(&mut api);
+    api
+}
+
+fn resources() -> OpenApiRouter<ControlState> {
+    let upload = OpenApiRouter::new()
+        .routes(routes!(deploy::deploy))
+        .layer(DefaultBodyLimit::max(deploy::UPLOAD_BYTES));
+    OpenApiRouter::new()
+        .routes(routes!(server::health))
+        .routes(routes!(server::metrics))
+        .routes(routes!(server::whoami))
+        .routes(routes!(projects::list, projects::create))
+        .routes(routes!(projects::delete))
+        .routes(routes!(tokens::list_server, tokens::create_server))
+        .routes(routes!(tokens::revoke_server))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(functions::list))
+        .routes(routes!(functions::show, functions::delete))
+        .merge(upload)
+        .routes(routes!(revisions::list))
+        .routes(routes!(revisions::rollback))
+        .routes(routes!(invoke::invoke))
+        .routes(routes!(invocations::list))
+        .routes(routes!(logs::read))
+        .routes(routes!(secrets::list))
+        .routes(routes!(secrets::set, secrets::delete))
+        .routes(routes!(audit::list_server))
+        .routes(routes!(audit::list))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,272 @@
+//! The one way in: every trigger makes an invocation and enters here.
+//!
+//! Admission, then an instance from the pool, then the call. The guest is polled on the caller's own task
+//! until its response head is there; what is left of it then goes on as a task of its own. A guest that has
+//! become long work moves to the executor's background thread. A caller that goes away leaves the guest
+//! running, unless its function asks otherwise.
+
+mod admission;
+mod body;
+mod ledger;
+mod run;
+
+pub use admission::{Admission, Refused};
+pub use body::{AnswerBody, RequestBody, Unfinished};
+pub use ledger::{Ledger, code_name};
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use store::catalog::OnDisconnect;
+use tokio::sync::oneshot;
+
+use crate::clock::Clock;
+use crate::executor::background::Background;
+use crate::instance::{Assignment, Control, ErrorCode, Failure, GuestResponse, Kill, killed};
+use crate::pool::{Health, Pool, Spare};
+use crate::registry::live::Live;
+use crate::telemetry::{Gauges, Telemetry};
+use crate::telemetry::OutcomeCode;
+use run::Run;
+
+/// CPU after which an invocation counts as long work.
+const DEMOTE_AFTER: Duration = Duration::from_millis(3);
+/// CPU that making a spare instance may take.
+const SPARE_CPU: Duration = Duration::from_secs(1);
+
+/// The door of one executor.
+pub struct Dispatch {
+    /// Capacity, counted over all executors.
+    pub admission: Arc<Admission>,
+    /// Instances of this executor.
+    pub pool: Arc<Pool>,
+    /// Where long work goes on.
+    pub background: Background,
+    /// Where records and logs go.
+    pub telemetry: Arc<Telemetry>,
+    /// Time.
+    pub clock: Clock,
+}
+
+/// How an invocation ended for its caller.
+pub struct Outcome {
+    /// The account, for the answer's id and status.
+    pub ledger: Arc<Ledger>,
+    /// The guest's response, or why there is none.
+    pub result: Result<Response<AnswerBody>, Failure>,
+}
+
+impl Dispatch {
+    /// Runs an HTTP request. The request is as the guest shall see it.
+    pub async fn http(&self, live: Arc<Live>, request: Request<Incoming>) -> Outcome {
+        let limits = &live.spec.limits;
+        let control =
+            Arc::new(Control::new(self.clock.clone(), Duration::from_millis(limits.cpu_ms), DEMOTE_AFTER));
+        let line = format!("{} {}", request.method(), request.uri().path());
+        let ledger =
+            Arc::new(Ledger::open(live.clone(), control, self.telemetry.clone(), self.clock.clone(), line));
+        let permit = match self.admission.enter(live.project.id, live.function, limits.concurrency).await {
+            Ok(permit) => permit,
+            Err(refused) => return Outcome { result: Err(refuse(&ledger, refused)), ledger },
+        };
+        ledger.admitted();
+        let request = request.map(|body| RequestBody::new(body, ledger.clone()));
+        let (responder, head) = oneshot::channel();
+        let (pool, account) = (self.pool.clone(), ledger.clone());
+        let running = Running::count(self.telemetry.gauges());
+        let guest = async move {
+            serve(&pool, &account, request, responder).await;
+            drop((permit, running));
+        };
+        let run = Run::new(Box::pin(guest), ledger.clone());
+        let mut inline = Inline { run: Some(run), ledger: &ledger, background: &self.background };
+        let head = inline.until_head(head).await;
+        drop(inline);
+        Outcome { result: conclude(&ledger, head), ledger }
+    }
+}
+
+/// Counts an invocation as running until it is dropped.
+struct Running(Arc<Gauges>);
+
+impl Running {
+    fn count(gauges: &Arc<Gauges>) -> Self {
+        gauges.running.fetch_add(1, Relaxed);
+        Self(gauges.clone())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Relaxed);
+    }
+}
+
+/// One invocation on one instance.
+async fn serve(
+    pool: &Arc<Pool>,
+    ledger: &Arc<Ledger>,
+    request: Request<RequestBody>,
+    responder: oneshot::Sender<Result<GuestResponse, ErrorCode>>,
+) {
+    let live = &ledger.live;
+    let assignment =
+        Assignment { control: ledger.control.clone(), log: ledger.clone(), secrets: live.secrets.clone() };
+    let mut instance = match pool.acquire(live, &assignment).await {
+        Ok(instance) => instance,
+        Err(failure) => return ledger.failed(failure),
+    };
+    let result = instance.handle(request, responder).await;
+    ledger.used(instance.peak_memory_bytes(), instance.host_calls());
+    let health = match result {
+        Ok(()) => Health::Sound,
+        Err(failure) => {
+            ledger.failed(failure);
+            Health::Broken
+        }
+    };
+    if pool.give_back(live, instance, health) == Spare::Wanted {
+        spawn_spare(pool.clone(), live.clone());
+    }
+}
+
+/// Makes a spare instance beside the traffic. A guest whose start fails gets none: its next request shows why.
+fn spawn_spare(pool: Arc<Pool>, live: Arc<Live>) {
+    let clock = pool.clock().clone();
+    drop(tokio::spawn(async move {
+        let control = Arc::new(Control::new(clock, SPARE_CPU, SPARE_CPU));
+        let made = pool.make_spare(&live, control).await;
+        if let Err(failure) = made {
+            tracing::debug!(function = %live.name, detail = %failure.detail, "no spare instance");
+        }
+    }));
+}
+
+fn refuse(ledger: &Ledger, refused: Refused) -> Failure {
+    let (code, detail) = match refused {
+        Refused::Busy => (OutcomeCode::Busy, "no capacity within five seconds, or too many are waiting"),
+        Refused::Rate => (OutcomeCode::Rate, "the project is over its rate"),
+    };
+    let failure = Failure { code, detail: detail.to_owned() };
+    ledger.failed(failure.clone());
+    failure
+}
+
+/// The answer that the head, or its absence, makes.
+fn conclude(ledger: &Arc<Ledger>, head: Head) -> Result<Response<AnswerBody>, Failure> {
+    let failure = match head {
+        Head::Response(response) => {
+            return Ok((*response).map(|body| AnswerBody::new(body, ledger.clone())));
+        }
+        Head::Refused(error) => Failure {
+            code: OutcomeCode::BadResponse,
+            detail: format!("the guest gave an error instead of a response: {error:?}"),
+        },
+        Head::None if ledger.is_body_too_large() => Failure {
+            code: OutcomeCode::TooLarge,
+            detail: format!("the request body is over {} bytes", ledger.live.spec.limits.request_body_bytes),
+        },
+        Head::None => Failure {
+            code: OutcomeCode::NoResponse,
+            detail: "the guest returned without giving a response".to_owned(),
+        },
+    };
+    // A failure of the guest itself came first and stands.
+    ledger.failed(failure.clone());
+    match ledger.failure() {
+        Some(first) if failure.code != OutcomeCode::TooLarge => Err(first.clone()),
+        _ => Err(failure),
+    }
+}
+
+/// What came of waiting for the response head.
+enum Head {
+    Response(Box<GuestResponse>),
+    Refused(ErrorCode),
+    None,
+}
+
+/// A run polled on the caller's task. Dropped before its end, it lets the guest go on elsewhere.
+struct Inline<'a> {
+    run: Option<Run>,
+    ledger: &'a Arc<Ledger>,
+    background: &'a Background,
+}
+
+impl Inline<'_> {
+    async fn until_head(&mut self, mut head: oneshot::Receiver<Result<GuestResponse, ErrorCode>>) -> Head {
+        poll_fn(|cx| {
+            self.poll_run(cx);
+            match Pin::new(&mut head).poll(cx) {
+                Poll::Ready(Ok(Ok(response))) => {
+                    self.ledger.head();
+                    Poll::Ready(Head::Response(Box::new(response)))
+                }
+                Poll::Ready(Ok(Err(error))) => Poll::Ready(Head::Refused(error)),
+                Poll::Ready(Err(_)) => Poll::Ready(Head::None),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    fn poll_run(&mut self, cx: &mut Context<'_>) {
+        let Some(run) = self.run.as_mut() else { return };
+        if Pin::new(run).poll(cx).is_ready() {
+            self.run = None;
+        } else if self.ledger.control.is_long() {
+            self.demote();
+        }
+    }
+
+    fn demote(&mut self) {
+        if let Some(run) = self.run.take() {
+            self.background.adopt(self.ledger.live.project.id, Box::pin(run));
+        }
+    }
+}
+
+impl Drop for Inline<'_> {
+    fn drop(&mut self) {
+        let cancelled = !self.ledger.has_head() && self.ledger.live.spec.on_disconnect == OnDisconnect::Cancel;
+        if cancelled && self.run.is_some() {
+            self.ledger.failed(killed(Kill::Cancelled));
+            return;
+        }
+        if cancelled {
+            self.ledger.control.kill(Kill::Cancelled);
+        }
+        let Some(run) = self.run.take() else { return };
+        match tokio::runtime::Handle::try_current() {
+            Ok(executor) => drop(executor.spawn(foreground(run, self.ledger.clone(), self.background.clone()))),
+            // The executor is going away and the guest with it.
+            Err(_) => self.ledger.failed(killed(Kill::Deadline)),
+        }
+    }
+}
+
+/// What is left of a guest after its head, as a task of its own: it too moves on when it becomes long work.
+async fn foreground(run: Run, ledger: Arc<Ledger>, background: Background) {
+    let mut run = Some(run);
+    poll_fn(|cx| {
+        let Some(current) = run.as_mut() else { return Poll::Ready(()) };
+        if Pin::new(current).poll(cx).is_ready() {
+            run = None;
+            return Poll::Ready(());
+        }
+        if ledger.control.is_long() {
+            if let Some(long) = run.take() {
+                background.adopt(ledger.live.project.id, Box::pin(long));
+            }
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    })
+    .await;
+}

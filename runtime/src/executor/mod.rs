@@ -1,0 +1,147 @@
+//! One single-threaded executor: it accepts, routes, dispatches and runs guests without crossing threads.
+//! Long work goes on, on its background thread.
+//!
+//! Executors share four things and nothing else: the route table, compiled code, counters, telemetry.
+
+pub mod background;
+mod turns;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use host_api::outbound_http::{EgressOptions, TlsClient};
+use tokio::sync::{mpsc, watch};
+
+use crate::clock::Clock;
+use crate::dispatch::{Admission, Dispatch};
+use crate::front_door::{Balance, FrontDoor, Service};
+use crate::instance::MemoryBudget;
+use crate::pool::{LoadedCode, Pool};
+use crate::problem::Problem;
+use crate::registry::live::Live;
+use crate::router::Table;
+use crate::telemetry::Telemetry;
+use background::Background;
+
+/// Tasks polled before the executor looks at its sockets and timers. tokio's 61 would let guests that use up
+/// their ticks keep I/O waiting for a good part of a tenth of a second.
+const EVENT_INTERVAL: u32 = 8;
+/// How often idle instances are looked through.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// What the executors share.
+#[derive(Clone)]
+pub struct Shared {
+    /// The route table.
+    pub routes: Arc<ArcSwap<Table<Arc<Live>>>>,
+    /// Compiled code.
+    pub loaded: Arc<LoadedCode>,
+    /// Memory of all instances.
+    pub budget: Arc<MemoryBudget>,
+    /// Capacity.
+    pub admission: Arc<Admission>,
+    /// Records and logs.
+    pub telemetry: Arc<Telemetry>,
+    /// Time.
+    pub clock: Clock,
+    /// Trust in upstreams.
+    pub tls: TlsClient,
+    /// Ports of this machine that guests never reach.
+    pub forbidden_ports: Arc<[u16]>,
+    /// Addresses whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Longest wait for a request's head.
+    pub head_time: Duration,
+    /// Longest wait for requests in flight when the server ends.
+    pub drain_time: Duration,
+}
+
+/// Starts the executors over one listening socket. They end when `shutdown` turns true and requests in flight
+/// have ended.
+pub fn start(
+    count: usize,
+    listener: &std::net::TcpListener,
+    most_connections: usize,
+    shared: &Shared,
+    shutdown: &watch::Receiver<bool>,
+) -> Result<Vec<JoinHandle<()>>, Problem> {
+    let (balance, receivers) = Balance::new(count, most_connections, shared.telemetry.gauges().clone());
+    let mut threads = Vec::with_capacity(count);
+    for (index, handed) in receivers.into_iter().enumerate() {
+        let listener = listener.try_clone().map_err(|error| Problem::internal(&error))?;
+        let executor = Executor {
+            index,
+            listener,
+            handed,
+            balance: balance.clone(),
+            shared: shared.clone(),
+            background: Background::start(index)?,
+        };
+        let shutdown = shutdown.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .event_interval(EVENT_INTERVAL)
+            .build()
+            .map_err(|error| Problem::internal(&error))?;
+        let thread = std::thread::Builder::new()
+            .name(format!("ostro-exec-{index}"))
+            .spawn(move || executor.run(&runtime, shutdown))
+            .map_err(|error| Problem::internal(&error))?;
+        threads.push(thread);
+    }
+    Ok(threads)
+}
+
+struct Executor {
+    index: usize,
+    listener: std::net::TcpListener,
+    handed: mpsc::UnboundedReceiver<(std::net::TcpStream, std::net::SocketAddr)>,
+    balance: Arc<Balance>,
+    shared: Shared,
+    background: Background,
+}
+
+impl Executor {
+    fn run(self, runtime: &tokio::runtime::Runtime, shutdown: watch::Receiver<bool>) {
+        let background = self.background.clone();
+        runtime.block_on(async move {
+            match self.open(runtime) {
+                Ok((door, pool, drain_time)) => {
+                    let sweeping = tokio::spawn(sweep(pool));
+                    door.run(shutdown, drain_time).await;
+                    sweeping.abort();
+                }
+                Err(error) => tracing::error!(%error, "an executor could not start"),
+            }
+        });
+        background.close();
+    }
+
+    fn open(self, runtime: &tokio::runtime::Runtime) -> std::io::Result<(FrontDoor, Arc<Pool>, Duration)> {
+        let Shared { routes, loaded, budget, admission, telemetry, clock, tls, .. } = self.shared;
+        let mut egress = EgressOptions::new(tls, runtime.handle().clone());
+        egress.forbidden_ports = self.shared.forbidden_ports;
+        let pool = Arc::new(Pool::new(loaded, budget, clock.clone(), egress));
+        let dispatch = Dispatch { admission, pool: pool.clone(), background: self.background, telemetry, clock };
+        let service = Service { routes, dispatch, trusted_proxies: self.shared.trusted_proxies };
+        let door = FrontDoor {
+            listener: tokio::net::TcpListener::from_std(self.listener)?,
+            service: Arc::new(service),
+            balance: self.balance,
+            index: self.index,
+            handed: self.handed,
+            head_time: self.shared.head_time,
+        };
+        Ok((door, pool, self.shared.drain_time))
+    }
+}
+
+async fn sweep(pool: Arc<Pool>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        pool.sweep();
+    }
+}

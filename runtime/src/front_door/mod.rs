@@ -1,0 +1,64 @@
+//! The data plane's door: connections, request hygiene, routing, and the one place that makes answers.
+
+mod connection;
+mod hygiene;
+mod listener;
+mod respond;
+mod transport;
+
+pub use listener::{Balance, FrontDoor};
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use uuid::Uuid;
+
+use crate::dispatch::Dispatch;
+use crate::registry::live::Live;
+use crate::router::{Found, Table};
+use hygiene::Checked;
+use respond::Answer;
+
+/// What every connection of an executor needs to serve a request.
+pub struct Service {
+    /// Swapped whole by the registry; read anew for every request.
+    pub routes: Arc<ArcSwap<Table<Arc<Live>>>>,
+    /// The way in.
+    pub dispatch: Dispatch,
+    /// Addresses whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpAddr>,
+}
+
+impl Service {
+    /// Serves one request of a client at that address.
+    pub(crate) async fn serve(&self, request: Request<Incoming>, client: IpAddr) -> Response<Answer> {
+        let version = request.version();
+        let checked = match hygiene::check(request) {
+            Ok(checked) => checked,
+            Err(refusal) => return respond::refusal(Uuid::now_v7(), version, refusal),
+        };
+        if checked.path.is_reserved() {
+            return respond::platform(Uuid::now_v7(), version, checked.path.as_str());
+        }
+        let found = self.routes.load().find(&checked.host, checked.method(), &checked.path);
+        let matched = match found {
+            Found::Function(matched) => matched,
+            Found::OtherMethods(methods) => return respond::other_methods(Uuid::now_v7(), version, &methods),
+            Found::Nobody => return respond::no_route(Uuid::now_v7(), version),
+        };
+        let trusted = self.trusted_proxies.contains(&client);
+        let Checked { request, .. } = checked;
+        let limit = matched.target.spec.limits.request_body_bytes;
+        if hygiene::declares_more_than(&request, limit) {
+            return respond::too_large(Uuid::now_v7(), version, limit);
+        }
+        let live = matched.target.clone();
+        match hygiene::for_guest(request, &matched, client, trusted) {
+            Ok(request) => respond::outcome(version, self.dispatch.http(live, request).await),
+            Err(refusal) => respond::refusal(Uuid::now_v7(), version, refusal),
+        }
+    }
+}

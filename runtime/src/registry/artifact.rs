@@ -1,0 +1,160 @@
+//! Compiled code on disk, sealed: what may be mapped and executed.
+//!
+//! Seals are verified whole when code is published and when the server starts; a load then checks that the
+//! file is still the one verified, because hashing tens of megabytes on every cold load would cost more than
+//! the load. On any doubt the code is compiled again.
+
+mod cache;
+mod seal;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use bytes::Bytes;
+use dashmap::DashMap;
+use store::Store;
+use store::catalog::{Digest, GuestKind, ProjectId};
+use store::objects::Area;
+use tokio::sync::Mutex;
+
+use self::cache::Cache;
+pub use self::cache::Swept;
+use self::seal::{Name, Sealer};
+use super::compile::Compiler;
+use crate::instance::{Code, GuestEngine, LoadError};
+use crate::problem::Problem;
+use crate::telemetry::Gauges;
+
+/// The cache of compiled code.
+pub struct Artifacts {
+    store: Arc<Store>,
+    engine: Arc<GuestEngine>,
+    compiler: Compiler,
+    gauges: Arc<Gauges>,
+    cache: Arc<Cache>,
+    making: DashMap<Name, Arc<Mutex<()>>>,
+}
+
+/// A component that is compiled and can be loaded.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// How it is run.
+    pub kind: GuestKind,
+    /// The code, mapped and linked.
+    pub code: Arc<Code>,
+}
+
+impl Artifacts {
+    /// Over the cache of that store. Nothing is trusted before [`Artifacts::sweep`].
+    pub fn new(
+        store: Arc<Store>,
+        engine: Arc<GuestEngine>,
+        compiler: Compiler,
+        gauges: Arc<Gauges>,
+    ) -> Result<Self, Problem> {
+        let dir = store.data.cache().try_clone().map_err(|error| Problem::internal(&error))?;
+        let sealer = Sealer::new(*store.keys.cache_mac_key(), engine.fingerprint());
+        let cache = Arc::new(Cache::new(dir, sealer));
+        Ok(Self { store, engine, compiler, gauges, cache, making: DashMap::new() })
+    }
+
+    /// Verifies all compiled code that `wanted` names and removes everything else.
+    pub async fn sweep(&self, wanted: HashSet<(ProjectId, Digest)>) -> Result<Swept, Problem> {
+        let cache = self.cache.clone();
+        let sweeping = tokio::task::spawn_blocking(move || {
+            cache.sweep(&|name: &Name| wanted.contains(&(name.project, name.wasm.clone())))
+        });
+        let swept = sweeping.await.map_err(|error| Problem::internal(&error))?;
+        swept.map_err(|error| Problem::internal(&error))
+    }
+
+    /// The code of a component that is stored. Compiled again when the cache has it not, or not as it was.
+    pub async fn load(&self, project: ProjectId, wasm: &Digest) -> Result<Arc<Code>, Problem> {
+        self.get(project, wasm, None).await.map(|loaded| loaded.code)
+    }
+
+    /// The code of a component that has just been uploaded: compiled, unless this project has had it before.
+    pub async fn make(&self, project: ProjectId, wasm: &Digest, bytes: &Bytes) -> Result<Loaded, Problem> {
+        self.get(project, wasm, Some(bytes)).await
+    }
+
+    /// Removes the code of a component that no revision of the project refers to.
+    pub fn discard(&self, project: ProjectId, wasm: &Digest) {
+        let name = Name { project, wasm: wasm.clone() };
+        if let Err(error) = self.cache.remove(&name) {
+            tracing::warn!(%name, %error, "unused compiled code stays until the next start");
+        }
+    }
+
+    async fn get(&self, project: ProjectId, wasm: &Digest, upload: Option<&Bytes>) -> Result<Loaded, Problem> {
+        let name = Name { project, wasm: wasm.clone() };
+        let making = self.making.entry(name.clone()).or_default().clone();
+        let result = {
+            let _one_at_a_time = making.lock().await;
+            match self.open(&name) {
+                Some(loaded) => Ok(loaded),
+                None => self.compile(&name, upload).await,
+            }
+        };
+        // Two counts, the table's and ours: nobody else is waiting.
+        self.making.remove_if(&name, |_, lock| Arc::strong_count(lock) <= 2);
+        result
+    }
+
+    fn open(&self, name: &Name) -> Option<Loaded> {
+        let (file, kind) = self.cache.open(name)?;
+        match self.engine.load(&file) {
+            Ok(code) => Some(Loaded { kind, code: Arc::new(code) }),
+            Err(error) => {
+                tracing::warn!(%name, %error, "compiled code can't be loaded and is made again");
+                self.cache.distrust(name);
+                None
+            }
+        }
+    }
+
+    async fn compile(&self, name: &Name, upload: Option<&Bytes>) -> Result<Loaded, Problem> {
+        let bytes = match upload {
+            Some(bytes) => bytes.clone(),
+            None => {
+                self.gauges.recompiled_artifacts.fetch_add(1, Relaxed);
+                let stored = self.store.blobs.get(Area::Wasm, &name.wasm).await?;
+                stored.ok_or_else(|| Problem::new(500, "internal", "a stored component is missing"))?
+            }
+        };
+        let (compiled, image) = self.compiler.compile(name.project, bytes).await?;
+        // Linked before it is published: what imports too much never gets a name.
+        let staged = self.cache.stage(name, compiled.kind, &image).map_err(|error| unwritten(&error))?;
+        let code = self.engine.load(&staged.file).map_err(|error| unloadable(&error))?;
+        staged.publish().map_err(|error| unwritten(&error))?;
+        Ok(Loaded { kind: compiled.kind, code: Arc::new(code) })
+    }
+}
+
+fn unwritten(error: &std::io::Error) -> Problem {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            Problem::new(507, "no_space", "the server's disk is full; nothing was changed")
+        }
+        _ => Problem::internal(error),
+    }
+}
+
+fn unloadable(error: &LoadError) -> Problem {
+    match error {
+        LoadError::Imports(names) => {
+            let message = format!("the component imports what this server does not offer: {}", names.join(", "));
+            Problem::new(422, "missing_imports", message)
+                .hint("remove these imports, or update the server")
+                .detail(serde_json::json!({ "imports": names }))
+        }
+        LoadError::Exports(_) => {
+            Problem::new(422, "unsupported_component", "the component does not export wasi:http/incoming-handler 0.2")
+        }
+        LoadError::Unusable(reason) => {
+            tracing::error!(reason, "code that was just compiled can't be loaded");
+            Problem::new(500, "internal", "the compiled code can't be used")
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What the control API asks of the registry, each change with the table that follows from it.
+
+use async_trait::async_trait;
+use store::catalog::Project;
+
+use super::{Registry, Upload, settings};
+use crate::control::Changes;
+use crate::control::wire::{DeployReport, RollbackReport};
+use crate::problem::Problem;
+
+/// Largest secret, bytes.
+const MAX_SECRET_BYTES: usize = 64 << 10;
+
+#[async_trait]
+impl Changes for Registry {
+    async fn deploy(&self, project: &Project, name: &str, upload: Upload, actor: &str) -> Result<DeployReport, Problem> {
+        self.publish(project, name, upload, actor).await
+    }
+
+    async fn rollback(
+        &self,
+        project: &Project,
+        name: &str,
+        to: Option<u32>,
+        actor: &str,
+    ) -> Result<RollbackReport, Problem> {
+        let began = self.clock.instant();
+        let function = self.store.functions.by_name(project.id, name).await?;
+        let function = function.ok_or_else(|| Problem::not_found("function"))?;
+        let revisions = self.store.functions.revisions(function.id).await?;
+        let number = match to {
+            Some(number) => number,
+            None => revisions
+                .iter()
+                .map(|revision| revision.number)
+                .find(|number| *number < function.active)
+                .ok_or_else(|| Problem::new(409, "no_earlier_revision", "there is no earlier revision"))?,
+        };
+        let target = revisions.into_iter().find(|revision| revision.number == number).ok_or_else(|| {
+            Problem::new(404, "not_found", format!("revision {number} is not kept"))
+                .hint(format!("`ostro revisions {name}` lists those that are"))
+        })?;
+        // The code is made ready first, so that the switch itself costs nobody anything.
+        self.loaded.get(&(project.id, target.spec.wasm)).await?;
+        self.store.functions.activate(function.id, number, &self.stamp(actor)).await?;
+        self.refresher.refresh().await?;
+        Ok(RollbackReport {
+            function: function.name,
+            revision: number,
+            previous: function.active,
+            took_ms: self.since(began),
+        })
+    }
+
+    async fn delete_function(&self, project: &Project, name: &str, actor: &str) -> Result<(), Problem> {
+        let function = self.store.functions.by_name(project.id, name).await?;
+        let function = function.ok_or_else(|| Problem::not_found("function"))?;
+        self.store.functions.delete(function.id, &self.stamp(actor)).await?;
+        self.refresher.refresh().await?;
+        self.telemetry.forget(function.id);
+        Ok(())
+    }
+
+    async fn create_project(&self, name: &str, actor: &str) -> Result<Project, Problem> {
+        settings::check_name(name).map_err(|reason| Problem::new(422, "name", format!("{name:?}: {reason}")))?;
+        let project = self.store.projects.create(name, &self.stamp(actor)).await?;
+        self.refresher.refresh().await?;
+        Ok(project)
+    }
+
+    async fn delete_project(&self, project: &Project, actor: &str) -> Result<(), Problem> {
+        if project.name == super::DEFAULT_PROJECT {
+            return Err(Problem::new(409, "default_project", "the default project can't be deleted")
+                .hint("delete its functions instead"));
+        }
+        let functions = self.store.functions.active().await?;
+        self.store.projects.delete(project.id, &self.stamp(actor)).await?;
+        self.refresher.refresh().await?;
+        let own = functions.into_iter().filter(|(function, _)| function.project == project.id);
+        own.for_each(|(function, _)| self.telemetry.forget(function.id));
+        Ok(())
+    }
+
+    async fn set_secret(&self, project: &Project, name: &str, value: &str, actor: &str) -> Result<(), Problem> {
+        host_api::grants::check_secret_name(name)
+            .map_err(|reason| Problem::new(422, "name", format!("{name:?} is not a secret's name: {reason}")))?;
+        if value.len() > MAX_SECRET_BYTES {
+            return Err(Problem::new(413, "too_large", format!("a secret has at most {MAX_SECRET_BYTES} bytes")));
+        }
+        let sealed = self.store.keys.seal(project.id, name, value.as_bytes())?;
+        self.store.secrets.set(project.id, name, &sealed, &self.stamp(actor)).await?;
+        self.refresher.refresh().await
+    }
+
+    async fn delete_secret(&self, project: &Project, name: &str, actor: &str) -> Result<(), Problem> {
+        self.store.secrets.delete(project.id, name, &self.stamp(actor)).await?;
+        self.refresher.refresh().await
+    }
+}

@@ -1,0 +1,241 @@
+//! A deploy, step by step: settle, compile, smoke-test, store, publish. What fails leaves nothing behind.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use store::catalog::{
+    Bindings, Digest, Function, NewRevision, Project, ProjectId, Published, Revision, RevisionSpec, Stamp,
+};
+use store::objects::Area;
+
+use super::bundle::Bundle;
+use super::merge::{self, Settled};
+use super::{Registry, Settings, Upload, inspect};
+use crate::control::wire::{DeployOutcome, DeployReport, DeployTiming};
+use crate::problem::Problem;
+use crate::registry::settings;
+use crate::router;
+
+/// Revisions of a function that are kept.
+const KEEP_REVISIONS: u32 = 20;
+
+/// What is known of the function before the deploy.
+struct Before {
+    settled: Settled,
+    assets: Option<Digest>,
+}
+
+impl Registry {
+    /// Publishes an upload. When it returns, every executor serves the new revision.
+    pub(super) async fn publish(
+        &self,
+        project: &Project,
+        name: &str,
+        upload: Upload,
+        actor: &str,
+    ) -> Result<DeployReport, Problem> {
+        settings::check_name(name).map_err(|reason| Problem::new(422, "name", format!("{name:?}: {reason}")))?;
+        inspect::form(&upload.component).map_err(Problem::from)?;
+        let turn = self.turns.join(project.id)?;
+        let _turn = turn.lock().await;
+        self.check_project(project).await?;
+        let before = self.before(project.id, name).await?;
+        let declarative = matches!(upload.settings, Settings::Manifest(_));
+        let after = self.settle(&before, upload.settings, name)?;
+        let removed = if declarative { merge::removed(&before.settled, &after) } else { Vec::new() };
+
+        let began = self.clock.instant();
+        let wasm = Digest::of(&upload.component);
+        let compiled = self.artifacts.make(project.id, &wasm, &upload.component).await?;
+        let compile_ms = self.since(began);
+        let began = self.clock.instant();
+        let smoked = self.engine.smoke(&compiled.code, &after.limits, &after.env, &self.clock).await;
+        let smoke_ms = self.since(began);
+
+        let began = self.clock.instant();
+        let kind = compiled.kind;
+        let stored = match smoked {
+            Ok(()) => self.store_parts(&wasm, &upload.component, upload.assets, declarative, before.assets).await,
+            Err(problem) => Err(problem),
+        };
+        let published = match stored {
+            Ok(assets) => {
+                let spec = spec(wasm.clone(), upload.component.len(), assets, kind, &after);
+                self.commit(project.id, name, spec, after.bindings.clone(), actor).await
+            }
+            Err(problem) => Err(problem),
+        };
+        let published = match published {
+            Ok(published) => published,
+            Err(problem) => {
+                self.discard(project.id, &wasm).await;
+                return Err(problem);
+            }
+        };
+        self.refresher.refresh().await?;
+        let timing = DeployTiming { receive_ms: upload.receive_ms, compile_ms, smoke_ms, publish_ms: self.since(began) };
+        self.report(project, published, removed, timing).await
+    }
+
+    /// A project that was deleted meanwhile gets no new functions.
+    async fn check_project(&self, project: &Project) -> Result<(), Problem> {
+        match self.store.projects.by_name(&project.name).await? {
+            Some(current) if current.id == project.id => Ok(()),
+            _ => Err(Problem::not_found("project")),
+        }
+    }
+
+    async fn before(&self, project: ProjectId, name: &str) -> Result<Before, Problem> {
+        let Some(function) = self.store.functions.by_name(project, name).await? else {
+            return Ok(Before { settled: Settled::default(), assets: None });
+        };
+        let Some(active) = self.active(&function).await? else {
+            return Ok(Before { settled: Settled { bindings: function.bindings, ..Settled::default() }, assets: None });
+        };
+        let RevisionSpec { env, limits, reuse, on_disconnect, assets, .. } = active.spec;
+        Ok(Before { settled: Settled { bindings: function.bindings, env, limits, reuse, on_disconnect }, assets })
+    }
+
+    pub(super) async fn active(&self, function: &Function) -> Result<Option<Revision>, Problem> {
+        let revisions = self.store.functions.revisions(function.id).await?;
+        Ok(revisions.into_iter().find(|revision| revision.number == function.active))
+    }
+
+    fn settle(&self, before: &Before, settings: Settings, name: &str) -> Result<Settled, Problem> {
+        match settings {
+            Settings::Manifest(text) => merge::from_manifest(&text, name, &self.ceilings),
+            Settings::Flags(flags) => merge::with_flags(before.settled.clone(), flags, &self.ceilings),
+        }
+    }
+
+    /// Stores component and assets, and unpacks the assets. Flags without assets keep those there are.
+    async fn store_parts(
+        &self,
+        wasm: &Digest,
+        component: &Bytes,
+        assets: Option<Bytes>,
+        declarative: bool,
+        current: Option<Digest>,
+    ) -> Result<Option<Digest>, Problem> {
+        self.store.blobs.put(Area::Wasm, wasm, component.clone()).await?;
+        let Some(tar) = assets else {
+            return Ok(if declarative { None } else { current });
+        };
+        let bundle = Bundle::read(&tar)?;
+        let digest = Digest::of(&tar);
+        self.store.blobs.put(Area::Assets, &digest, tar).await?;
+        self.unpack(&bundle, &digest)?;
+        Ok(Some(digest))
+    }
+
+    pub(super) fn unpack(&self, bundle: &Bundle, digest: &Digest) -> Result<(), Problem> {
+        bundle.unpack(&self.unpacked()?, digest.as_str()).map_err(|error| Problem::internal(&error))
+    }
+
+    async fn commit(
+        &self,
+        project: ProjectId,
+        name: &str,
+        spec: RevisionSpec,
+        bindings: Bindings,
+        actor: &str,
+    ) -> Result<Published, Problem> {
+        let new = NewRevision { project, name: name.to_owned(), spec, bindings, keep: KEEP_REVISIONS };
+        Ok(self.store.functions.publish(&new, &self.stamp(actor)).await?)
+    }
+
+    /// Removes what a failed deploy has stored, unless a revision refers to it.
+    async fn discard(&self, project: ProjectId, wasm: &Digest) {
+        let Ok(active) = self.store.functions.referenced().await else { return };
+        if active.contains(wasm) {
+            return;
+        }
+        self.artifacts.discard(project, wasm);
+        if let Err(error) = self.store.blobs.delete(Area::Wasm, wasm).await {
+            tracing::warn!(%error, "a component that was not deployed stays until the next start");
+        }
+    }
+
+    async fn report(
+        &self,
+        project: &Project,
+        published: Published,
+        removed: Vec<String>,
+        timing: DeployTiming,
+    ) -> Result<DeployReport, Problem> {
+        let (outcome, function) = match published {
+            Published::Created(function) => (DeployOutcome::Created, function),
+            Published::Unchanged(function) => (DeployOutcome::Unchanged, function),
+            Published::Rebound(function) => (DeployOutcome::Rebound, function),
+        };
+        let active = self.active(&function).await?.ok_or_else(|| Problem::not_found("revision"))?;
+        let routes = &function.bindings.routes;
+        Ok(DeployReport {
+            project: project.name.clone(),
+            urls: router::urls(self.domain.as_deref(), self.data_port, &project.name, &function.name, routes),
+            function: function.name,
+            revision: active.number,
+            outcome,
+            digest: active.spec.digest.to_string(),
+            kind: "http02".to_owned(),
+            removed,
+            timing,
+        })
+    }
+
+    pub(super) fn stamp(&self, actor: &str) -> Stamp {
+        Stamp { actor: actor.to_owned(), at_ms: self.clock.now_ms() }
+    }
+
+    pub(super) fn since(&self, began: Instant) -> u64 {
+        let taken = self.clock.instant().saturating_duration_since(began);
+        u64::try_from(taken.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The content of a revision with its digest, which is over everything else in it.
+fn spec(
+    wasm: Digest,
+    wasm_bytes: usize,
+    assets: Option<Digest>,
+    kind: store::catalog::GuestKind,
+    settled: &Settled,
+) -> RevisionSpec {
+    let mut spec = RevisionSpec {
+        digest: Digest(String::new()),
+        wasm,
+        wasm_bytes: wasm_bytes as u64,
+        assets,
+        kind,
+        env: settled.env.clone(),
+        limits: settled.limits.clone(),
+        reuse: settled.reuse,
+        on_disconnect: settled.on_disconnect,
+    };
+    let text = serde_json::to_vec(&spec).unwrap_or_default();
+    spec.digest = Digest(Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect());
+    spec
+}
+
+/// Deploys of a project wait for each other, so that the last one to arrive wins; not many may wait.
+#[derive(Default)]
+pub(super) struct Turns {
+    projects: dashmap::DashMap<ProjectId, Arc<tokio::sync::Mutex<()>>>,
+}
+
+/// Deploys of one project that run or wait.
+const DEPLOYS_AT_ONCE: usize = 8;
+
+impl Turns {
+    fn join(&self, project: ProjectId) -> Result<Arc<tokio::sync::Mutex<()>>, Problem> {
+        let turn = self.projects.entry(project).or_default();
+        // One count is the table's own.
+        if Arc::strong_count(&turn) > DEPLOYS_AT_ONCE {
+            return Err(Problem::new(429, "busy_deploy", "too many deploys of this project are waiting")
+                .hint("try again when one of them is done"));
+        }
+        Ok(turn.clone())
+    }
+}

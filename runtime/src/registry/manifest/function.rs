@@ -1,0 +1,179 @@
+//! The `[function.NAME]` section.
+
+use std::collections::BTreeMap;
+
+use store::catalog::{Limits, OnDisconnect, Route};
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::reader::{At, Fault, Later, Section, integer, string, wrong_type};
+use super::{FunctionSettings, units};
+use crate::registry::settings::{self, Ceilings, LimitKey, Unit};
+
+const KNOWN: &[&str] =
+    &["source", "build", "routes", "auth", "reuse", "limits", "grants", "env", "assets", "on_disconnect"];
+
+const LATER: &[Later] = &[
+    ("cron", "cron schedules"),
+    ("queues", "queues"),
+    ("events", "data events"),
+    ("jobs", "durable jobs"),
+    ("args", "CGI commands"),
+];
+
+pub(super) fn read(section: &Section<'_, '_>, ceilings: &Ceilings) -> Result<FunctionSettings, Fault> {
+    section.allow(KNOWN, LATER)?;
+    auth(section)?;
+    Ok(FunctionSettings {
+        source: source(section)?,
+        build: section.string("build")?.map(|(text, _)| text.to_owned()),
+        routes: routes(section)?,
+        grants: grants(section)?,
+        env: env(section)?,
+        limits: limits(section, ceilings)?,
+        reuse: reuse(section, ceilings)?,
+        on_disconnect: on_disconnect(section)?,
+        assets: section.string("assets")?.map(|(text, at)| folder(text, at)).transpose()?,
+    })
+}
+
+fn source(section: &Section<'_, '_>) -> Result<Option<String>, Fault> {
+    let Some((text, at)) = section.string("source")? else { return Ok(None) };
+    let text = folder(text, at)?;
+    if [".js", ".mjs", ".ts"].iter().any(|ending| text.ends_with(ending)) {
+        return Err(Fault::at(at, format!("`{text}`: JavaScript comes in a later version of Ostro"))
+            .hint("name a .wasm file for now"));
+    }
+    Ok(Some(text))
+}
+
+fn folder(text: &str, at: usize) -> Result<String, Fault> {
+    if text.is_empty() || text.contains('\0') {
+        return Err(Fault::at(at, "this is not a path"));
+    }
+    Ok(text.to_owned())
+}
+
+fn auth(section: &Section<'_, '_>) -> Result<(), Fault> {
+    match section.string("auth")? {
+        None | Some(("none", _)) => Ok(()),
+        Some((mode @ ("optional" | "required"), at)) => {
+            Err(Fault::at(at, format!("auth = \"{mode}\": signing in comes in a later version of Ostro"))
+                .hint("write `auth = \"none\"` or remove it for now"))
+        }
+        Some((other, at)) => Err(Fault::at(at, format!("unknown auth mode `{other}`"))
+            .hint("\"none\" is known; \"optional\" and \"required\" come later")),
+    }
+}
+
+fn routes(section: &Section<'_, '_>) -> Result<Vec<Route>, Fault> {
+    let Some(array) = section.array("routes")? else { return Ok(Vec::new()) };
+    let mut routes = Vec::with_capacity(array.len());
+    for value in array {
+        let (route, at) = route(&section.name("routes"), value)?;
+        let route = settings::normalise_route(route).map_err(|reason| Fault::at(at, reason))?;
+        settings::check_against(&routes, &route).map_err(|reason| Fault::at(at, reason))?;
+        routes.push(route);
+    }
+    if routes.len() > settings::MAX_ROUTES {
+        let message = format!("more than {} routes", settings::MAX_ROUTES);
+        return Err(Fault::at(section.start(), message));
+    }
+    Ok(routes)
+}
+
+fn route(name: &str, value: &Spanned<DeValue<'_>>) -> Result<At<Route>, Fault> {
+    match value.get_ref() {
+        DeValue::String(path) => {
+            let route = Route { path: path.as_ref().to_owned(), methods: Vec::new(), strip: None };
+            Ok((route, value.span().start))
+        }
+        DeValue::Table(_) => {
+            let table = Section::of(name.to_owned(), value)?;
+            table.allow(&["path", "methods", "strip", "auth"], &[])?;
+            auth(&table)?;
+            let Some((path, at)) = table.string("path")? else {
+                return Err(Fault::at(table.start(), "this route has no `path`"));
+            };
+            let methods = table.strings("methods")?.into_iter().map(|(text, _)| text.to_owned()).collect();
+            let strip = table.string("strip")?.map(|(text, _)| text.to_owned());
+            Ok((Route { path: path.to_owned(), methods, strip }, at))
+        }
+        other => Err(wrong_type(name, "paths or tables with `path`", other, value.span().start)),
+    }
+}
+
+fn grants(section: &Section<'_, '_>) -> Result<Vec<String>, Fault> {
+    let mut grants: Vec<String> = Vec::new();
+    for (text, at) in section.strings("grants")? {
+        let one = [text.to_owned()];
+        settings::check_grants(&one).map_err(|refusal| {
+            let fault = Fault::at(at, refusal.message);
+            refusal.hint.into_iter().fold(fault, Fault::hint)
+        })?;
+        if !grants.iter().any(|known| known == text) {
+            grants.push(text.to_owned());
+        }
+    }
+    Ok(grants)
+}
+
+fn env(section: &Section<'_, '_>) -> Result<BTreeMap<String, String>, Fault> {
+    let Some(table) = section.section("env")? else { return Ok(BTreeMap::new()) };
+    let mut env = BTreeMap::new();
+    for (name, at) in table.keys() {
+        let Some((value, _)) = table.string(name)? else { continue };
+        settings::check_variable(name, value).map_err(|reason| Fault::at(at, reason))?;
+        env.insert(name.to_owned(), value.to_owned());
+    }
+    settings::check_environment(&env).map_err(|reason| Fault::at(table.start(), reason))?;
+    Ok(env)
+}
+
+fn limits(section: &Section<'_, '_>, ceilings: &Ceilings) -> Result<Limits, Fault> {
+    let mut limits = Limits::default();
+    let Some(table) = section.section("limits")? else { return Ok(limits) };
+    let names: Vec<&str> = LimitKey::ALL.iter().map(|key| key.name()).collect();
+    table.allow(&names, &[])?;
+    for key in LimitKey::ALL {
+        let Some(value) = table.value(key.name()) else { continue };
+        let (amount, at) = amount(&table.name(key.name()), key.unit(), value)?;
+        key.set(&mut limits, amount, ceilings).map_err(|reason| Fault::at(at, reason))?;
+    }
+    Ok(limits)
+}
+
+fn amount(name: &str, unit: Unit, value: &Spanned<DeValue<'_>>) -> Result<At<u64>, Fault> {
+    let at = value.span().start;
+    match (unit, value.get_ref()) {
+        (Unit::Count, _) => {
+            let (number, at) = integer(name, value)?;
+            let number = u64::try_from(number)
+                .map_err(|_| Fault::at(at, format!("`{name}` has to be positive")))?;
+            Ok((number, at))
+        }
+        (Unit::Bytes | Unit::Millis, DeValue::Integer(_)) => {
+            let example = if unit == Unit::Bytes { "\"128MiB\"" } else { "\"10s\"" };
+            Err(Fault::at(at, format!("`{name}` needs a unit")).hint(format!("write for example {example}")))
+        }
+        (Unit::Bytes, _) => units::bytes(string(name, value)?.0).map(|n| (n, at)).map_err(|e| Fault::at(at, e)),
+        (Unit::Millis, _) => units::millis(string(name, value)?.0).map(|n| (n, at)).map_err(|e| Fault::at(at, e)),
+    }
+}
+
+fn reuse(section: &Section<'_, '_>, ceilings: &Ceilings) -> Result<u32, Fault> {
+    let Some((number, at)) = section.integer("reuse")? else { return Ok(1) };
+    let number = u64::try_from(number).unwrap_or(0);
+    settings::check_reuse(number, ceilings).map_err(|reason| Fault::at(at, reason))
+}
+
+fn on_disconnect(section: &Section<'_, '_>) -> Result<OnDisconnect, Fault> {
+    match section.string("on_disconnect")? {
+        None | Some(("finish", _)) => Ok(OnDisconnect::Finish),
+        Some(("cancel", _)) => Ok(OnDisconnect::Cancel),
+        Some((other, at)) => {
+            Err(Fault::at(at, format!("unknown on_disconnect `{other}`"))
+                .hint("\"finish\" and \"cancel\" are known"))
+        }
+    }
+}

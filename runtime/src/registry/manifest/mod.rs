@@ -1,0 +1,133 @@
+//! `ostro.toml`: text in, settings or a refusal with line and column out. Pure: the command line and the server use it.
+
+mod function;
+mod reader;
+pub mod units;
+
+use std::collections::BTreeMap;
+
+use store::catalog::{Limits, OnDisconnect, Route};
+use toml::de::DeTable;
+
+use self::reader::{Fault, Later, Section};
+use super::settings::{self, Ceilings};
+
+/// A whole `ostro.toml`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// Name of the project; `None` when the manifest does not say, which means `default` or what `--project` says.
+    pub project: Option<String>,
+    /// The functions, by name.
+    pub functions: BTreeMap<String, FunctionSettings>,
+}
+
+/// One `[function.NAME]`. Everything that the manifest leaves out has its default: a manifest is declarative.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionSettings {
+    /// Where the `.wasm` is, relative to the manifest.
+    pub source: Option<String>,
+    /// Command that makes the source.
+    pub build: Option<String>,
+    /// Explicit routes, normalised.
+    pub routes: Vec<Route>,
+    /// Grants, as written.
+    pub grants: Vec<String>,
+    /// Environment variables.
+    pub env: BTreeMap<String, String>,
+    /// Limits.
+    pub limits: Limits,
+    /// Invocations that one instance serves; 1 is a fresh instance each time.
+    pub reuse: u32,
+    /// What the client going away means.
+    pub on_disconnect: OnDisconnect,
+    /// Read-only folder that the guest sees as `/assets`, relative to the manifest.
+    pub assets: Option<String>,
+}
+
+impl Default for FunctionSettings {
+    fn default() -> Self {
+        Self {
+            source: None,
+            build: None,
+            routes: Vec::new(),
+            grants: Vec::new(),
+            env: BTreeMap::new(),
+            limits: Limits::default(),
+            reuse: 1,
+            on_disconnect: OnDisconnect::default(),
+            assets: None,
+        }
+    }
+}
+
+/// A refused manifest. The file's name is the caller's to add.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {message}")]
+pub struct ManifestError {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+/// Longest manifest, bytes.
+pub const MAX_BYTES: usize = 256 << 10;
+
+const LATER: &[Later] = &[
+    ("collection", "documents"),
+    ("bucket", "object storage"),
+    ("queue", "queues"),
+    ("kv", "key-value storage"),
+    ("target", "targets"),
+];
+
+/// Parses a manifest and checks everything that can be checked without the component.
+pub fn parse(text: &str, ceilings: &Ceilings) -> Result<Manifest, ManifestError> {
+    read(text, ceilings).map_err(|fault| fault.locate(text))
+}
+
+fn read(text: &str, ceilings: &Ceilings) -> Result<Manifest, Fault> {
+    if text.len() > MAX_BYTES {
+        return Err(Fault::at(0, format!("the manifest is larger than {} KiB", MAX_BYTES >> 10)));
+    }
+    let document = DeTable::parse(text)
+        .map_err(|error| Fault::at(error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
+    let root = Section::root(&document);
+    root.allow(&["manifest", "project", "function"], LATER)?;
+    if let Some((version, at)) = root.integer("manifest")?
+        && version != 1
+    {
+        return Err(Fault::at(at, format!("this is manifest version {version}; version 1 is known"))
+            .hint("write `manifest = 1`, or use a newer ostro"));
+    }
+    let project = match root.section("project")? {
+        Some(section) => project(&section)?,
+        None => None,
+    };
+    let mut functions = BTreeMap::new();
+    if let Some(section) = root.section("function")? {
+        for (name, at) in section.keys() {
+            settings::check_name(name)
+                .map_err(|reason| Fault::at(at, format!("`{name}` is not a function name: {reason}")))?;
+            if let Some(body) = section.section(name)? {
+                functions.insert(name.to_owned(), function::read(&body, ceilings)?);
+            }
+        }
+    }
+    Ok(Manifest { project, functions })
+}
+
+fn project(section: &Section<'_, '_>) -> Result<Option<String>, Fault> {
+    section.allow(&["name"], &[])?;
+    let Some((name, at)) = section.string("name")? else { return Ok(None) };
+    settings::check_name(name)
+        .map_err(|reason| Fault::at(at, format!("`{name}` is not a project name: {reason}")))?;
+    Ok(Some(name.to_owned()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! Functions and revisions: from an upload to what is served.
+
+pub mod artifact;
+pub mod bundle;
+mod changes;
+pub mod compile;
+mod deploy;
+pub mod inspect;
+pub mod live;
+pub mod manifest;
+mod merge;
+mod refresh;
+pub mod settings;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use cap_std::fs::Dir;
+use store::Store;
+use store::catalog::{Digest, Stamp};
+use store::objects::Area;
+
+use crate::clock::Clock;
+use crate::control::wire::DeployFlags;
+use crate::instance::GuestEngine;
+use crate::pool::LoadedCode;
+use crate::problem::Problem;
+use crate::router::Table;
+use crate::telemetry::Telemetry;
+use artifact::Artifacts;
+use bundle::Bundle;
+use live::Live;
+use refresh::{Refresher, UNPACKED};
+use settings::Ceilings;
+
+const DEFAULT_PROJECT: &str = "default";
+
+/// What a registry works with.
+pub struct RegistryParts {
+    /// Where functions, secrets and components are.
+    pub store: Arc<Store>,
+    /// For the smoke test of a deploy.
+    pub engine: Arc<GuestEngine>,
+    /// Compiled code on disk.
+    pub artifacts: Arc<Artifacts>,
+    /// Compiled code in memory.
+    pub loaded: Arc<LoadedCode>,
+    /// Told of deleted functions.
+    pub telemetry: Arc<Telemetry>,
+    /// Time.
+    pub clock: Clock,
+    /// Domain whose sub-domains are functions and projects.
+    pub domain: Option<String>,
+    /// Port of the data plane, for the URLs of answers.
+    pub data_port: u16,
+    /// The most that a function may ask for.
+    pub ceilings: Ceilings,
+}
+
+/// All functions of the server.
+pub struct Registry {
+    store: Arc<Store>,
+    engine: Arc<GuestEngine>,
+    artifacts: Arc<Artifacts>,
+    loaded: Arc<LoadedCode>,
+    telemetry: Arc<Telemetry>,
+    clock: Clock,
+    domain: Option<String>,
+    data_port: u16,
+    ceilings: Ceilings,
+    refresher: Refresher,
+    turns: deploy::Turns,
+}
+
+/// What a deploy brings.
+#[derive(Clone, Debug)]
+pub struct Upload {
+    /// Everything but the component.
+    pub settings: Settings,
+    /// The `.wasm`.
+    pub component: Bytes,
+    /// A tar of read-only files.
+    pub assets: Option<Bytes>,
+    /// Time that receiving it took, milliseconds.
+    pub receive_ms: u64,
+}
+
+/// Settings of a deploy.
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of them in a deploy")]
+pub enum Settings {
+    /// The text of an `ostro.toml`: replaces all settings.
+    Manifest(String),
+    /// Replaces the settings that are named.
+    Flags(DeployFlags),
+}
+
+impl Registry {
+    /// Opens the registry: makes the default project, verifies compiled code, removes what a crash has left
+    /// behind, and builds the first table.
+    pub async fn open(parts: RegistryParts) -> Result<Arc<Self>, Problem> {
+        let RegistryParts { store, engine, artifacts, loaded, telemetry, clock, domain, data_port, ceilings } = parts;
+        let refresher = Refresher::new(store.clone(), domain.as_deref());
+        let registry = Self {
+            store,
+            engine,
+            artifacts,
+            loaded,
+            telemetry,
+            clock,
+            domain,
+            data_port,
+            ceilings,
+            refresher,
+            turns: deploy::Turns::default(),
+        };
+        registry.make_default_project().await?;
+        registry.collect_orphans().await?;
+        registry.refresher.refresh().await?;
+        Ok(Arc::new(registry))
+    }
+
+    /// The route table; read it anew for every request.
+    pub fn routes(&self) -> Arc<ArcSwap<Table<Arc<Live>>>> {
+        self.refresher.routes()
+    }
+
+    async fn make_default_project(&self) -> Result<(), Problem> {
+        if self.store.projects.by_name(DEFAULT_PROJECT).await?.is_none() {
+            let stamp = Stamp { actor: "server".to_owned(), at_ms: self.clock.now_ms() };
+            self.store.projects.create(DEFAULT_PROJECT, &stamp).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes components, assets and compiled code that no revision refers to: deploys that a crash cut off.
+    async fn collect_orphans(&self) -> Result<(), Problem> {
+        let referenced: HashSet<Digest> = self.store.functions.referenced().await?.into_iter().collect();
+        for area in [Area::Wasm, Area::Assets] {
+            for digest in self.store.blobs.list(area).await? {
+                if !referenced.contains(&digest) {
+                    self.store.blobs.delete(area, &digest).await?;
+                }
+            }
+        }
+        let mut wanted = HashSet::new();
+        let mut assets = HashSet::new();
+        for (function, _) in self.store.functions.active().await? {
+            for revision in self.store.functions.revisions(function.id).await? {
+                wanted.insert((function.project, revision.spec.wasm));
+                assets.extend(revision.spec.assets);
+            }
+        }
+        let swept = self.artifacts.sweep(wanted).await?;
+        tracing::info!(kept = swept.kept, removed = swept.removed, "compiled code is verified");
+        self.restore_assets(&assets).await
+    }
+
+    /// Unpacks what is missing and removes what nobody uses: the folders are a copy of the stored bundles.
+    async fn restore_assets(&self, wanted: &HashSet<Digest>) -> Result<(), Problem> {
+        let unpacked = self.unpacked()?;
+        let folders: HashSet<String> = wanted.iter().map(ToString::to_string).collect();
+        let entries = unpacked.entries().map_err(|error| Problem::internal(&error))?;
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !folders.contains(&name) {
+                unpacked.remove_dir_all(&name).map_err(|error| Problem::internal(&error))?;
+            }
+        }
+        for digest in wanted {
+            if unpacked.exists(digest.as_str()) {
+                continue;
+            }
+            if let Some(tar) = self.store.blobs.get(Area::Assets, digest).await? {
+                self.unpack(&Bundle::read(&tar)?, digest)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The folder of unpacked asset bundles, one folder a digest.
+    fn unpacked(&self) -> Result<Dir, Problem> {
+        let data = self.store.data.dir();
+        let opened = data.create_dir_all(UNPACKED).and_then(|()| data.open_dir(UNPACKED));
+        opened.map_err(|error| Problem::internal(&error))
+    }
+}

@@ -1,0 +1,149 @@
+//! From the catalog to what is served: one `Live` per active function, one route table, swapped whole.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use host_api::SecretValues;
+use host_api::grants::Grants;
+use store::Store;
+use store::catalog::{Digest, Function, FunctionId, Project, ProjectId, Revision};
+use tokio::sync::Mutex;
+
+use super::live::{Live, LiveProject};
+use crate::problem::Problem;
+use crate::router::{Entry, Hosts, Table};
+
+/// Folder of the data directory where asset bundles are unpacked.
+pub(super) const UNPACKED: &str = "unpacked";
+
+/// Builds tables. One at a time, so that the newest catalog always wins.
+pub(super) struct Refresher {
+    store: Arc<Store>,
+    hosts: Hosts,
+    routes: Arc<ArcSwap<Table<Arc<Live>>>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    generations: u64,
+    known: HashMap<FunctionId, Known>,
+}
+
+/// What a `Live` was made of: as long as it is the same, instances may be kept.
+struct Known {
+    function: Function,
+    sealed: Arc<Sealed>,
+    live: Arc<Live>,
+}
+
+type Sealed = Vec<(String, Vec<u8>)>;
+
+/// What the functions of one project have in common.
+struct Shared {
+    project: Arc<LiveProject>,
+    sealed: Arc<Sealed>,
+    secrets: BTreeMap<String, String>,
+}
+
+impl Refresher {
+    pub(super) fn new(store: Arc<Store>, domain: Option<&str>) -> Self {
+        let hosts = Hosts::new(domain);
+        let (empty, _) = Table::build(hosts.clone(), Vec::new());
+        Self { store, hosts, routes: Arc::new(ArcSwap::from_pointee(empty)), state: Mutex::default() }
+    }
+
+    pub(super) fn routes(&self) -> Arc<ArcSwap<Table<Arc<Live>>>> {
+        self.routes.clone()
+    }
+
+    /// Reads the catalog and swaps the table. What it shows when it returns is at least as new as the
+    /// catalog was when it was called.
+    pub(super) async fn refresh(&self) -> Result<(), Problem> {
+        let mut state = self.state.lock().await;
+        let projects = self.projects().await?;
+        let mut known = HashMap::new();
+        let mut entries = Vec::new();
+        for (function, revision) in self.store.functions.active().await? {
+            let Some(shared) = projects.get(&function.project) else { continue };
+            let before = state.known.remove(&function.id);
+            let live = match before {
+                Some(before) if before.function == function && before.sealed == shared.sealed => before.live,
+                _ => {
+                    state.generations += 1;
+                    match self.live(state.generations, shared, &function, revision) {
+                        Ok(live) => Arc::new(live),
+                        Err(problem) => {
+                            tracing::error!(function = %function.name, %problem, "a function can't be served");
+                            continue;
+                        }
+                    }
+                }
+            };
+            entries.push(Entry {
+                project: shared.project.name.clone(),
+                function: function.name.clone(),
+                routes: function.bindings.routes.clone(),
+                target: live.clone(),
+            });
+            known.insert(function.id, Known { function, sealed: shared.sealed.clone(), live });
+        }
+        let (table, refused) = Table::build(self.hosts.clone(), entries);
+        for reason in refused {
+            tracing::error!(reason, "a route of the catalog is not served");
+        }
+        self.routes.store(Arc::new(table));
+        state.known = known;
+        Ok(())
+    }
+
+    async fn projects(&self) -> Result<HashMap<ProjectId, Shared>, Problem> {
+        let mut projects = HashMap::new();
+        for project in self.store.projects.list().await? {
+            projects.insert(project.id, self.shared(project).await?);
+        }
+        Ok(projects)
+    }
+
+    async fn shared(&self, project: Project) -> Result<Shared, Problem> {
+        let sealed = self.store.secrets.load(project.id).await?;
+        let mut secrets = BTreeMap::new();
+        for (name, value) in &sealed {
+            // One secret that can't be opened must not take the server down: its readers find it missing.
+            match self.store.keys.open(project.id, name, value).map(String::from_utf8) {
+                Ok(Ok(text)) => drop(secrets.insert(name.clone(), text)),
+                _ => tracing::error!(project = %project.name, secret = %name, "a secret can't be opened"),
+            }
+        }
+        let project = Arc::new(LiveProject { id: project.id, name: project.name });
+        Ok(Shared { project, sealed: Arc::new(sealed), secrets })
+    }
+
+    fn live(&self, generation: u64, shared: &Shared, function: &Function, revision: Revision) -> Result<Live, Problem> {
+        let grants = Grants::parse(&function.bindings.grants)
+            .map_err(|error| Problem::new(500, "internal", error.to_string()))?;
+        let spec = revision.spec;
+        let secrets = SecretValues::new(&grants, shared.secrets.iter().map(|(name, value)| (name.clone(), value.clone())));
+        Ok(Live {
+            generation,
+            project: shared.project.clone(),
+            function: function.id,
+            name: function.name.clone(),
+            revision: revision.number,
+            code: (function.project, spec.wasm.clone()),
+            env: spec.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            environment: Arc::new(spec.env.clone()),
+            assets: spec.assets.as_ref().map(|digest| assets_path(&self.store, digest)),
+            routes: function.bindings.routes.clone(),
+            grants: Arc::new(grants),
+            secrets: Arc::new(secrets),
+            spec,
+        })
+    }
+}
+
+fn assets_path(store: &Store, digest: &Digest) -> PathBuf {
+    store.data.path().join(UNPACKED).join(digest.as_str())
+}

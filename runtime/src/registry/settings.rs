@@ -1,0 +1,393 @@
+//! What a function's settings may be, wherever they come from: manifest and flags obey the same rules. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use host_api::grants::Grants;
+use store::catalog::{Limits, Route};
+
+use super::manifest::units;
+use crate::router::{NormalPath, Pattern};
+
+/// Most explicit routes of one function.
+pub const MAX_ROUTES: usize = 200;
+/// Longest route or prefix, bytes.
+const MAX_ROUTE_BYTES: usize = 1024;
+/// Names and values of all environment variables, bytes.
+pub const MAX_ENV_BYTES: usize = 64 << 10;
+/// Most environment variables of one function.
+const MAX_ENV_VARIABLES: usize = 500;
+/// Longest name of an environment variable, bytes.
+const MAX_ENV_NAME_BYTES: usize = 256;
+
+/// The most that a function may ask for on this server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ceilings {
+    /// The highest value of each limit.
+    pub limits: Limits,
+    /// The highest `reuse`.
+    pub reuse: u32,
+}
+
+impl Default for Ceilings {
+    fn default() -> Self {
+        Self {
+            limits: Limits {
+                memory_bytes: 1 << 30,
+                cpu_ms: 3_600_000,
+                wall_ms: 3_600_000,
+                concurrency: 100_000,
+                request_body_bytes: 16 << 30,
+                stream_idle_ms: 24 * 3_600_000,
+                stream_total_ms: 24 * 3_600_000,
+                outbound_calls: 100_000,
+                log_bytes: 64 << 20,
+            },
+            reuse: 1_000_000,
+        }
+    }
+}
+
+/// What a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes.
+    Bytes,
+    /// Milliseconds.
+    Millis,
+    /// Things.
+    Count,
+}
+
+/// One limit, as the manifest and the flags name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitKey {
+    /// Linear memory of one instance.
+    Memory,
+    /// CPU of one invocation.
+    Cpu,
+    /// Time to the response head.
+    Wall,
+    /// Invocations at once.
+    Concurrency,
+    /// Request body.
+    RequestBody,
+    /// Longest time without a byte after the head.
+    StreamIdle,
+    /// Longest time in all after the head.
+    StreamTotal,
+    /// Outbound calls per invocation.
+    OutboundCalls,
+    /// Log per invocation.
+    Log,
+}
+
+impl LimitKey {
+    /// All of them, in the order of the documentation.
+    pub const ALL: [Self; 9] = [
+        Self::Memory,
+        Self::Cpu,
+        Self::Wall,
+        Self::Concurrency,
+        Self::RequestBody,
+        Self::StreamIdle,
+        Self::StreamTotal,
+        Self::OutboundCalls,
+        Self::Log,
+    ];
+
+    /// The key in the manifest.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Cpu => "cpu",
+            Self::Wall => "wall",
+            Self::Concurrency => "concurrency",
+            Self::RequestBody => "request_body",
+            Self::StreamIdle => "stream_idle",
+            Self::StreamTotal => "stream_total",
+            Self::OutboundCalls => "outbound_calls",
+            Self::Log => "log",
+        }
+    }
+
+    /// What it counts.
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::Memory | Self::RequestBody | Self::Log => Unit::Bytes,
+            Self::Cpu | Self::Wall | Self::StreamIdle | Self::StreamTotal => Unit::Millis,
+            Self::Concurrency | Self::OutboundCalls => Unit::Count,
+        }
+    }
+
+    /// The value in its base unit.
+    pub fn get(self, limits: &Limits) -> u64 {
+        match self {
+            Self::Memory => limits.memory_bytes,
+            Self::Cpu => limits.cpu_ms,
+            Self::Wall => limits.wall_ms,
+            Self::Concurrency => u64::from(limits.concurrency),
+            Self::RequestBody => limits.request_body_bytes,
+            Self::StreamIdle => limits.stream_idle_ms,
+            Self::StreamTotal => limits.stream_total_ms,
+            Self::OutboundCalls => u64::from(limits.outbound_calls),
+            Self::Log => limits.log_bytes,
+        }
+    }
+
+    /// Sets the value, or says why it can't be: too low to be of any use, or over the server's ceiling.
+    pub fn set(self, limits: &mut Limits, value: u64, ceilings: &Ceilings) -> Result<(), String> {
+        let (least, most) = (self.least(), self.get(&ceilings.limits));
+        if value < least {
+            return Err(format!("`{}` has to be at least {}", self.name(), self.show(least)));
+        }
+        if value > most {
+            return Err(format!("`{}` is {}; this server allows {}", self.name(), self.show(value), self.show(most)));
+        }
+        let count = u32::try_from(value).unwrap_or(u32::MAX);
+        match self {
+            Self::Memory => limits.memory_bytes = value,
+            Self::Cpu => limits.cpu_ms = value,
+            Self::Wall => limits.wall_ms = value,
+            Self::Concurrency => limits.concurrency = count,
+            Self::RequestBody => limits.request_body_bytes = value,
+            Self::StreamIdle => limits.stream_idle_ms = value,
+            Self::StreamTotal => limits.stream_total_ms = value,
+            Self::OutboundCalls => limits.outbound_calls = count,
+            Self::Log => limits.log_bytes = value,
+        }
+        Ok(())
+    }
+
+    /// A value as a person would write it.
+    pub fn show(self, value: u64) -> String {
+        match self.unit() {
+            Unit::Bytes => units::show_bytes(value),
+            Unit::Millis => units::show_millis(value),
+            Unit::Count => value.to_string(),
+        }
+    }
+
+    fn least(self) -> u64 {
+        match self {
+            Self::Memory => 64 << 10,
+            Self::RequestBody | Self::OutboundCalls | Self::Log => 0,
+            Self::Cpu | Self::Wall | Self::Concurrency | Self::StreamIdle | Self::StreamTotal => 1,
+        }
+    }
+}
+
+/// Checks the limits that nobody set against the server's ceilings: a low ceiling lowers the default.
+pub fn clamp(limits: &mut Limits, ceilings: &Ceilings) {
+    for key in LimitKey::ALL {
+        let value = key.get(limits).min(key.get(&ceilings.limits)).max(key.least());
+        // In range by construction, or the ceiling is below the least: the ceiling's fault, and it stays.
+        let _ = key.set(limits, value, ceilings);
+    }
+}
+
+/// Names of functions and projects: `[a-z0-9-]{1,40}`, no `--`, no `-` at either end.
+pub fn check_name(name: &str) -> Result<(), &'static str> {
+    let valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if name.is_empty() || name.len() > 40 {
+        return Err("a name has 1 to 40 characters");
+    }
+    if !name.bytes().all(valid) {
+        return Err("a name has only lower-case letters, digits and `-`");
+    }
+    if name.contains("--") {
+        return Err("a name has no `--`, which separates function and project in host names");
+    }
+    if name.starts_with('-') || name.ends_with('-') {
+        return Err("a name neither starts nor ends with `-`");
+    }
+    Ok(())
+}
+
+/// Normalises a route, or says what is wrong with it.
+pub fn normalise_route(route: Route) -> Result<Route, String> {
+    if route.path.len() > MAX_ROUTE_BYTES {
+        return Err(format!("a route has at most {MAX_ROUTE_BYTES} bytes"));
+    }
+    let path = Pattern::parse(&route.path)?.as_str().to_owned();
+    let mut methods = BTreeSet::new();
+    for method in route.methods {
+        let upper = method.to_ascii_uppercase();
+        if upper.is_empty() || upper.len() > 20 || !upper.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') {
+            return Err(format!("`{}` is not an HTTP method", method.escape_debug()));
+        }
+        if upper == "CONNECT" {
+            return Err("CONNECT can't be routed".to_owned());
+        }
+        methods.insert(upper);
+    }
+    let strip = route.strip.map(|prefix| normalise_prefix(&prefix, &path)).transpose()?;
+    Ok(Route { path, methods: methods.into_iter().collect(), strip })
+}
+
+/// The prefix has to be what every path of the route begins with, or stripping would sometimes not happen.
+fn normalise_prefix(prefix: &str, path: &str) -> Result<String, String> {
+    let normal = NormalPath::parse(prefix).map_err(|error| format!("strip `{prefix}`: {error}"))?;
+    let normal = normal.as_str().trim_end_matches('/');
+    if normal.is_empty() {
+        return Err(format!("strip `{prefix}` would remove nothing; leave it out"));
+    }
+    match path.strip_prefix(normal) {
+        Some("") => Ok(normal.to_owned()),
+        Some(rest) if rest.starts_with('/') => Ok(normal.to_owned()),
+        _ => Err(format!("strip `{prefix}` is not a prefix of the route `{path}`")),
+    }
+}
+
+/// Refuses a route that clashes with an earlier one of the same function.
+pub fn check_against(earlier: &[Route], route: &Route) -> Result<(), String> {
+    let clashes = |other: &&Route| {
+        other.shape() == route.shape()
+            && (other.methods.is_empty()
+                || route.methods.is_empty()
+                || other.methods.iter().any(|method| route.methods.contains(method)))
+    };
+    match earlier.iter().find(clashes) {
+        Some(other) => Err(format!("the route `{}` stands twice (also as `{}`)", route.path, other.path)),
+        None => Ok(()),
+    }
+}
+
+/// Normalises all routes of a function.
+pub fn normalise_routes(routes: Vec<Route>) -> Result<Vec<Route>, String> {
+    if routes.len() > MAX_ROUTES {
+        return Err(format!("more than {MAX_ROUTES} routes"));
+    }
+    let mut normal = Vec::with_capacity(routes.len());
+    for route in routes {
+        let route = normalise_route(route)?;
+        check_against(&normal, &route)?;
+        normal.push(route);
+    }
+    Ok(normal)
+}
+
+/// A refused setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What is wrong.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+/// Checks grants; the first bad one is named.
+pub fn check_grants(grants: &[String]) -> Result<(), Refused> {
+    match Grants::parse(grants) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let message = error.to_string();
+            Err(Refused { message, hint: Some(error.hint) })
+        }
+    }
+}
+
+/// Checks one environment variable.
+pub fn check_variable(name: &str, value: &str) -> Result<(), String> {
+    if name.is_empty() || name.len() > MAX_ENV_NAME_BYTES {
+        return Err(format!("the name of a variable has 1 to {MAX_ENV_NAME_BYTES} bytes"));
+    }
+    if name.contains('=') || name.chars().any(char::is_control) {
+        return Err(format!("`{}` can't be the name of a variable", name.escape_debug()));
+    }
+    if value.contains('\0') {
+        return Err(format!("the value of `{name}` has a NUL character"));
+    }
+    Ok(())
+}
+
+/// Checks a whole environment.
+pub fn check_environment(env: &BTreeMap<String, String>) -> Result<(), String> {
+    if env.len() > MAX_ENV_VARIABLES {
+        return Err(format!("more than {MAX_ENV_VARIABLES} environment variables"));
+    }
+    for (name, value) in env {
+        check_variable(name, value)?;
+    }
+    let bytes: usize = env.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+    if bytes > MAX_ENV_BYTES {
+        return Err(format!("the environment is larger than {}", units::show_bytes(MAX_ENV_BYTES as u64)));
+    }
+    Ok(())
+}
+
+/// Checks how many invocations one instance may serve.
+pub fn check_reuse(reuse: u64, ceilings: &Ceilings) -> Result<u32, String> {
+    match u32::try_from(reuse) {
+        Ok(reuse) if reuse >= 1 && reuse <= ceilings.reuse => Ok(reuse),
+        _ => Err(format!("`reuse` is a number from 1 (a fresh instance each time) to {}", ceilings.reuse)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        for name in ["a", "hello", "a-b-c", "0", &"x".repeat(40)] {
+            assert_eq!(check_name(name), Ok(()), "{name}");
+        }
+        for name in ["", "-a", "a-", "a--b", "A", "a_b", "a.b", "ä", "a b", &"x".repeat(41)] {
+            assert!(check_name(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn routes_are_normalised_or_refused() {
+        let route = |path: &str, methods: &[&str], strip: Option<&str>| Route {
+            path: path.to_owned(),
+            methods: methods.iter().map(|m| (*m).to_owned()).collect(),
+            strip: strip.map(str::to_owned),
+        };
+        let good = normalise_route(route("/%61/{*rest}", &["post", "GET", "get"], Some("/a/"))).unwrap();
+        assert_eq!(good, route("/a/{*rest}", &["GET", "POST"], Some("/a")));
+        for (path, methods, strip) in [
+            ("a", &[][..], None),
+            ("/_ostro/x", &[], None),
+            ("/a/../b", &[], None),
+            ("/a", &["G T"], None),
+            ("/a", &[""], None),
+            ("/a", &["CONNECT"], None),
+            ("/ab", &[], Some("/a")),
+            ("/a", &[], Some("/")),
+            ("/a", &[], Some("a")),
+        ] {
+            assert!(normalise_route(route(path, methods, strip)).is_err(), "{path} {methods:?} {strip:?}");
+        }
+        let twice = vec![route("/a/{x}", &["GET"], None), route("/a/{y}", &[], None)];
+        assert!(normalise_routes(twice).is_err());
+        let apart = vec![route("/a/{x}", &["GET"], None), route("/a/{y}", &["POST"], None)];
+        assert_eq!(normalise_routes(apart).map(|routes| routes.len()), Ok(2));
+    }
+
+    #[test]
+    fn limits_at_their_edges() {
+        let ceilings = Ceilings::default();
+        for key in LimitKey::ALL {
+            let mut limits = Limits::default();
+            let most = key.get(&ceilings.limits);
+            for (value, accepted) in [(most - 1, true), (most, true), (most + 1, false), (key.least(), true)] {
+                assert_eq!(key.set(&mut limits, value, &ceilings).is_ok(), accepted, "{key:?} {value}");
+                assert!(!accepted || key.get(&limits) == value);
+            }
+            if let Some(below) = key.least().checked_sub(1) {
+                assert!(key.set(&mut limits, below, &ceilings).is_err(), "{key:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn environments_at_their_edges() {
+        let env = |bytes: usize| BTreeMap::from([("A".to_owned(), "x".repeat(bytes - 3))]);
+        assert_eq!(check_environment(&env(MAX_ENV_BYTES)), Ok(()));
+        assert!(check_environment(&env(MAX_ENV_BYTES + 1)).is_err());
+        for (name, value) in [("", "x"), ("A=B", "x"), ("A\0", "x"), ("A", "x\0"), ("A\n", "")] {
+            assert!(check_variable(name, value).is_err(), "{name:?}");
+        }
+    }
+}

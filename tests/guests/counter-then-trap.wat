@@ -1,0 +1,10 @@
+;; counter-then-trap: counts as counter does, but every third invocation of an instance traps: a trap must end the instance.
+(module
+  (;use memory answer;)
+  (global $count (mut i64) (i64.const 0))
+  (func (export "wasi:http/incoming-handler@0.2.0#handle") (param $request i32) (param $out i32)
+    (global.set $count (i64.add (global.get $count) (i64.const 1)))
+    (if (i64.eq (global.get $count) (i64.const 3)) (then (unreachable)))
+    (call $start (local.get $out) (i32.const 200))
+    (call $write (call $decimal (global.get $count)))
+    (call $finish)))

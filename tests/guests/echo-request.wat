@@ -1,0 +1,37 @@
+;; echo-request: what the guest sees of a request: method, target, headers, one a line.
+(module
+  (import "wasi:http/types@0.2.0" "[method]incoming-request.method" (func $request.method (param i32 i32)))
+  (import "wasi:http/types@0.2.0" "[method]incoming-request.headers" (func $request.headers (param i32) (result i32)))
+  (import "wasi:http/types@0.2.0" "[method]fields.entries" (func $fields.entries (param i32 i32)))
+  (;use memory answer request;)
+  ;; the names of the method variant, eight bytes each
+  (data (i32.const 1024) "GET\00\00\00\00\00HEAD\00\00\00\00POST\00\00\00\00PUT\00\00\00\00\00DELETE\00\00CONNECT\00OPTIONS\00TRACE\00\00\00PATCH\00\00\00")
+  (data (i32.const 1120) " \n: ")
+  (func $line-end (call $write (i32.const 1121) (i32.const 1)))
+  (func (export "wasi:http/incoming-handler@0.2.0#handle") (param $request i32) (param $out i32)
+    (local $at i32) (local $left i32)
+    (call $start (local.get $out) (i32.const 200))
+    (call $request.method (local.get $request) (i32.const 256))
+    (if (i32.eq (i32.load8_u (i32.const 256)) (i32.const 9))
+      (then (call $write (i32.load (i32.const 260)) (i32.load (i32.const 264))))
+      (else
+        (local.set $at (i32.add (i32.const 1024) (i32.mul (i32.load8_u (i32.const 256)) (i32.const 8))))
+        (call $write (local.get $at) (call $find (local.get $at) (i32.const 8) (i32.const 0)))))
+    (call $write (i32.const 1120) (i32.const 1))
+    (call $request.path (local.get $request) (i32.const 256))
+    (call $write (i32.load (i32.const 260)) (i32.load (i32.const 264)))
+    (call $line-end)
+    (call $fields.entries (call $request.headers (local.get $request)) (i32.const 256))
+    (local.set $at (i32.load (i32.const 256)))
+    (local.set $left (i32.load (i32.const 260)))
+    (block $end
+      (loop $next
+        (br_if $end (i32.eqz (local.get $left)))
+        (call $write (i32.load (local.get $at)) (i32.load offset=4 (local.get $at)))
+        (call $write (i32.const 1122) (i32.const 2))
+        (call $write (i32.load offset=8 (local.get $at)) (i32.load offset=12 (local.get $at)))
+        (call $line-end)
+        (local.set $at (i32.add (local.get $at) (i32.const 16)))
+        (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+        (br $next)))
+    (call $finish)))

@@ -1,0 +1,15 @@
+;; log-lines: a line on standard output, one on standard error with escapes and forged JSON (C3), one by wasi:logging.
+(module
+  (import "wasi:logging/logging@0.1.0-draft" "log" (func $log (param i32 i32 i32 i32 i32)))
+  (;use memory answer log;)
+  (data (i32.const 1024) "a line on stdout\n")
+  (data (i32.const 1056) "\1b[31m{\"level\":\"critical\"}\00 on stderr\n")
+  (data (i32.const 1104) "contexta warning")
+  (func (export "wasi:http/incoming-handler@0.2.0#handle") (param $request i32) (param $out i32)
+    (local $to i32)
+    (call $print (i32.const 1024) (i32.const 17))
+    (local.set $to (call $stderr))
+    (drop (call $write-to (local.get $to) (i32.const 1056) (i32.const 37)))
+    (call $stream.drop (local.get $to))
+    (call $log (i32.const 3) (i32.const 1104) (i32.const 7) (i32.const 1111) (i32.const 9))
+    (call $respond (local.get $out) (i32.const 200) (i32.const 1024) (i32.const 0))))

@@ -1,0 +1,5 @@
+;; loop-forever: computes without end and calls nothing (B1).
+(module
+  (;use memory;)
+  (func (export "wasi:http/incoming-handler@0.2.0#handle") (param $request i32) (param $out i32)
+    (loop $again (br $again))))

@@ -1,0 +1,35 @@
+;; memory-scan: tells whether memory, table and globals are as new, then fills them with a pattern (B8).
+(module
+  (;use memory answer;)
+  (table $table 256 funcref)
+  (global $mark (mut i64) (i64.const 0))
+  (elem declare func $scan)
+  (data (i32.const 1024) "clean\nmemory\ntable\nglobal\n")
+  ;; The first byte from 8192 that is not zero, or 0.
+  (func $scan (result i32)
+    (local $at i32)
+    (local.set $at (i32.const 8192))
+    (block $dirty
+      (loop $next
+        (br_if $dirty (i64.ne (i64.load (local.get $at)) (i64.const 0)))
+        (local.set $at (i32.add (local.get $at) (i32.const 8)))
+        (br_if $next (i32.lt_u (local.get $at) (i32.const 4259840))))
+      (return (i32.const 0)))
+    (local.get $at))
+  (func $scan-table (result i32)
+    (local $i i32)
+    (loop $next
+      (if (i32.eqz (ref.is_null (table.get $table (local.get $i)))) (then (return (i32.const 1))))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $next (i32.lt_u (local.get $i) (i32.const 256))))
+    (i32.const 0))
+  (func (export "wasi:http/incoming-handler@0.2.0#handle") (param $request i32) (param $out i32)
+    (drop (memory.grow (i32.const 64)))
+    (if (call $scan) (then (call $respond (local.get $out) (i32.const 200) (i32.const 1030) (i32.const 7)) (return)))
+    (if (call $scan-table) (then (call $respond (local.get $out) (i32.const 200) (i32.const 1037) (i32.const 6)) (return)))
+    (if (i64.ne (global.get $mark) (i64.const 0))
+      (then (call $respond (local.get $out) (i32.const 200) (i32.const 1043) (i32.const 7)) (return)))
+    (memory.fill (i32.const 8192) (i32.const 0xa5) (i32.const 4251648))
+    (table.fill $table (i32.const 0) (ref.func $scan) (i32.const 256))
+    (global.set $mark (i64.const -1))
+    (call $respond (local.get $out) (i32.const 200) (i32.const 1024) (i32.const 6))))

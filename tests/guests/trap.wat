@@ -1,0 +1,5 @@
+;; trap: executes `unreachable` (B7).
+(module
+  (;use memory;)
+  (func (export "wasi:http/incoming-handler@0.2.0#handle") (param $request i32) (param $out i32)
+    (unreachable)))

@@ -1,0 +1,15 @@
+//! What the tests stand on: the product in a process, a client that hides nothing, guests, bad neighbours.
+
+pub mod control;
+pub mod guest;
+pub mod hostile;
+pub mod http;
+pub mod http2;
+pub mod neighbour;
+pub mod server;
+pub mod upstream;
+
+pub use control::Control;
+pub use http::{Answer, Connection, Ended, Request};
+pub use neighbour::Neighbour;
+pub use server::{Server, shared};
