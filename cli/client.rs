@@ -16,12 +16,15 @@ use ureq::{
 use crate::{
     connection::{Server, ServerUrl},
     failure::{Failure, Word},
+    output::units,
 };
 
 /// Longest answer that is read into memory, bytes.
 const MAX_ANSWER_BYTES: u64 = 64 << 20;
 /// From this size on the server is asked before the body is sent, so that a refusal arrives.
 const ASK_FIRST_BYTES: u64 = 256 << 10;
+/// Largest component that a server takes unless told otherwise.
+const USUAL_LIMIT_BYTES: u64 = 64 << 20;
 
 /// A server, and who we are there.
 #[derive(Debug)]
@@ -136,7 +139,17 @@ impl Client {
     ) -> Result<T, Failure> {
         let request = self.agent.post(self.address(path));
         let request = ask_first(self.prepare(request, Patience::Compile), size_bytes);
-        self.read(request.send(form))
+        self.read(request.send(form)).map_err(|failure| match failure.word() {
+            // A server that refuses the size closes the connection, often before its answer can be read.
+            Some(word) if word.code == "connection_lost" && size_bytes > USUAL_LIMIT_BYTES => {
+                failure.hint(format!(
+                    "the upload has {}; a server takes {} of component and as much of assets",
+                    units::bytes(size_bytes),
+                    units::bytes(USUAL_LIMIT_BYTES)
+                ))
+            }
+            _ => failure,
+        })
     }
 
     /// `POST` of any body, answered with any body, however the guest's status is.

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 /// CPU time that the calling thread has used.
-pub fn thread_cpu() -> Duration {
+pub(crate) fn thread_cpu() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// Lowers the calling thread's priority. On Linux a nice value belongs to a thread; elsewhere it belongs to
 /// the whole process, so nothing is done and long work competes with short work as the system sees fit.
-pub fn nice_thread(level: i32) {
+pub(crate) fn nice_thread(level: i32) {
     #[cfg(target_os = "linux")]
     {
         let thread = rustix::thread::gettid();
@@ -23,7 +23,7 @@ pub fn nice_thread(level: i32) {
 }
 
 /// Whether any swap is in use by the system. Where it can't be told, the answer is yes: the careful one.
-pub fn swap_active() -> bool {
+pub(crate) fn swap_active() -> bool {
     match std::fs::read_to_string("/proc/swaps") {
         Ok(text) => text.lines().count() > 1,
         Err(_) => true,
@@ -31,7 +31,7 @@ pub fn swap_active() -> bool {
 }
 
 /// Physical memory in bytes, lowered to the container's limit (cgroup v2) where there is one.
-pub fn memory_bytes() -> u64 {
+pub(crate) fn memory_bytes() -> u64 {
     let physical = std::fs::read_to_string("/proc/meminfo")
         .ok()
         .and_then(|text| {
@@ -46,7 +46,7 @@ pub fn memory_bytes() -> u64 {
 }
 
 /// Turns core dumps off: a dump would hold secrets in plain text (threat F7).
-pub fn no_core_dumps() {
+pub(crate) fn no_core_dumps() {
     use rustix::process::{Resource, Rlimit, setrlimit};
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if let Err(error) = setrlimit(Resource::Core, none) {
@@ -55,7 +55,7 @@ pub fn no_core_dumps() {
 }
 
 /// Raises the number of files that the process may open to the most that the system lets it, and says it.
-pub fn raise_open_files() -> u64 {
+pub(crate) fn raise_open_files() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let most = Rlimit { current: limit.maximum, maximum: limit.maximum };

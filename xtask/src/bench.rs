@@ -7,22 +7,38 @@ mod open_loop;
 mod wrk;
 
 use anyhow::Result;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+
+use crate::build::Profile;
 
 /// What is to be measured.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum Question {
     /// Requests a second and CPU per request of a hello: bare hyper, Ostro fresh, Ostro reused, `wasmtime serve`
-    Hello,
+    Hello(Options),
     /// What a busy project does to its neighbours, both ways
-    Neighbour,
+    Neighbour(Options),
+}
+
+/// Options of every question.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Options {
+    /// Measure the unoptimised build: to try the bench itself, not for results
+    #[arg(long)]
+    dev: bool,
+}
+
+impl Options {
+    fn profile(self) -> Profile {
+        if self.dev { Profile::Dev } else { Profile::Release }
+    }
 }
 
 /// `cargo xtask bench …`.
 pub(crate) fn run(question: Question) -> Result<()> {
     match question {
-        Question::Hello => hello::run(),
-        Question::Neighbour => neighbour::run(),
+        Question::Hello(options) => hello::run(options.profile()),
+        Question::Neighbour(options) => neighbour::run(options.profile()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Builds the product.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
@@ -15,13 +16,23 @@ pub(crate) enum Profile {
     Release,
 }
 
+impl Profile {
+    fn choose(self, cargo: &mut Command) {
+        match self {
+            Profile::Dev => {}
+            Profile::Release => {
+                cargo.arg("--release");
+            }
+        }
+    }
+}
+
 /// Builds `ostro`, showing cargo's progress; the path of the executable.
 pub(crate) fn ostro(profile: Profile) -> Result<PathBuf> {
     let mut cargo = process::cargo();
-    cargo.args(["build", "--package", "ostro", "--bin", "ostro"]);
-    if profile == Profile::Release {
-        cargo.arg("--release");
-    }
+    // With the features of the whole workspace, as in `cargo test --workspace`: nothing is compiled twice.
+    cargo.args(["build", "--workspace", "--bin", "ostro"]);
+    profile.choose(&mut cargo);
     process::run(&mut cargo).context("the server does not build")?;
     let folder = match profile {
         Profile::Dev => "debug",
@@ -30,10 +41,11 @@ pub(crate) fn ostro(profile: Profile) -> Result<PathBuf> {
     Ok(workspace::target().join(folder).join("ostro"))
 }
 
-/// Builds one bench of the root package as users' code is built; the path of the executable.
-pub(crate) fn bench(name: &str) -> Result<PathBuf> {
+/// Builds one bench of the root package; the path of the executable.
+pub(crate) fn bench(name: &str, profile: Profile) -> Result<PathBuf> {
     let mut cargo = process::cargo();
-    cargo.args(["build", "--release", "--package", "ostro", "--bench", name, "--message-format", "json"]);
+    cargo.args(["build", "--package", "ostro", "--bench", name, "--message-format", "json"]);
+    profile.choose(&mut cargo);
     let messages = process::output(&mut cargo)?;
     let executable = messages.lines().rev().find_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;

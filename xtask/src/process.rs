@@ -14,11 +14,15 @@ pub(crate) fn cargo() -> Command {
     cargo
 }
 
-/// Removes what cargo tells the programs that it runs: for another cargo it would be wrong.
+/// Removes what `cargo run` tells us about our own package. Another cargo would hand it on to build scripts, and those that
+/// watch it (ring's does) would compile again each time.
 pub(crate) fn forget_cargo(command: &mut Command) {
-    for name in ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PKG_NAME", "CARGO_PKG_VERSION", "CARGO"]
-    {
-        command.env_remove(name);
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        let about_us = ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| name.starts_with(start));
+        if about_us || matches!(name.as_ref(), "CARGO" | "CARGO_BIN_NAME" | "CARGO_CRATE_NAME" | "OUT_DIR") {
+            command.env_remove(name.as_ref());
+        }
     }
 }
 

@@ -44,7 +44,7 @@ fn steps(options: &Options) -> Result<Vec<(&'static str, Command)>> {
     let mut steps = vec![("format", cargo(&["fmt", "--all", "--check"])), ("examples", examples_format()?)];
     steps.push(("clippy", cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])));
     // The rules of the house are cheap to check and come first.
-    steps.push(("tidy", cargo(&["test", "--package", "ostro", "--test", "tests", "--", "tidy::"])));
+    steps.push(("tidy", cargo(&["test", "--workspace", "--test", "tests", "--", "tidy::"])));
     match options.quick {
         true => steps.push(("unit", cargo(&["test", "--workspace", "--lib", "--bins"]))),
         false => steps.push(("tests", cargo(&["test", "--workspace"]))),

@@ -11,7 +11,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use http_body::{Frame, SizeHint};
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep};
 
 use crate::problem::Problem;
 
@@ -45,7 +45,7 @@ impl Paced {
 
     fn open_window(&mut self) {
         self.received = 0;
-        self.window.as_mut().reset(Instant::now() + PACE_WINDOW);
+        self.window.set(sleep(PACE_WINDOW));
     }
 }
 

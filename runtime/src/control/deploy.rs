@@ -29,7 +29,7 @@ pub(super) const UPLOAD_BYTES: usize = COMPONENT_BYTES + ASSETS_BYTES + SETTINGS
 /// Uploads of one project at once; each holds its parts in memory.
 const UPLOADS_PER_PROJECT: u32 = 4;
 /// Uploads of all projects at once.
-const UPLOADS: u32 = 16;
+const UPLOADS: u32 = 8;
 
 /// The parts of an upload, in this order. Exactly one of `manifest` and `flags`.
 #[derive(ToSchema)]
@@ -191,8 +191,8 @@ mod tests {
         let begin = |project| uploads.begin(ProjectId(Uuid::from_u128(project)));
         let mut slots: Vec<_> = (0..4).map(|_| begin(1).unwrap()).collect();
         assert_eq!(begin(1).unwrap_err().status, 429);
-        slots.extend((8..20).map(|index| begin(index / 4).unwrap()));
-        assert_eq!(begin(9).unwrap_err().code, "too_many_uploads", "16 in all");
+        slots.extend((8..12).map(|index| begin(index / 2).unwrap()));
+        assert_eq!(begin(9).unwrap_err().code, "too_many_uploads", "8 in all");
         drop(slots);
         assert!(uploads.running.lock().unwrap().is_empty());
         assert!(begin(1).is_ok());

@@ -13,12 +13,7 @@ use crate::problem::Problem;
 
 /// Refuses pages of other sites and encoded bodies, paces the body, marks the answer as private.
 pub(super) async fn guard(State(state): State<ControlState>, request: Request, next: Next) -> Response {
-    let host = request
-        .uri()
-        .authority()
-        .map(|authority| authority.as_str())
-        .or_else(|| request.headers().get(header::HOST).and_then(|host| host.to_str().ok()));
-    let admitted = check_host(host, &state.parts.admin_hosts)
+    let admitted = check_hosts(&request, &state.parts.admin_hosts)
         .and_then(|()| check_origin(request.headers()))
         .and_then(|()| check_encoding(request.headers()));
     let mut response = match admitted {
@@ -29,6 +24,17 @@ pub(super) async fn guard(State(state): State<ControlState>, request: Request, n
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// Whatever names a host in the request has to pass, and something has to.
+fn check_hosts(request: &Request, admin_hosts: &[String]) -> Result<(), Problem> {
+    let target = request.uri().authority().map(|authority| Some(authority.as_str()));
+    let headers = request.headers().get_all(header::HOST).iter().map(|host| host.to_str().ok());
+    let mut named = target.into_iter().chain(headers).peekable();
+    if named.peek().is_none() {
+        return check_host(None, admin_hosts);
+    }
+    named.try_for_each(|host| check_host(host, admin_hosts))
 }
 
 /// A page of an attacker can point its own name at this server (DNS rebinding), but it can't make a browser
@@ -111,6 +117,23 @@ mod tests {
             assert_eq!(check_host(Some(host), &admin).unwrap_err().code, "host", "{host}");
         }
         assert!(check_host(None, &admin).is_err());
+    }
+
+    #[test]
+    fn f6_every_named_host_is_checked() {
+        let check = |uri: &str, hosts: &[&str]| {
+            let mut request = Request::builder().uri(uri);
+            for host in hosts {
+                request = request.header(header::HOST, *host);
+            }
+            check_hosts(&request.body(axum::body::Body::empty()).unwrap(), &[])
+        };
+        assert_eq!(check("/health", &["localhost"]), Ok(()));
+        assert_eq!(check("http://127.0.0.1/health", &["localhost"]), Ok(()));
+        assert!(check("/health", &[]).is_err());
+        assert!(check("/health", &["localhost", "evil.com"]).is_err());
+        assert!(check("http://localhost/", &["evil.com"]).is_err());
+        assert!(check("http://evil.com/", &["localhost"]).is_err());
     }
 
     #[test]

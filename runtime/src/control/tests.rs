@@ -21,6 +21,9 @@ use store::catalog;
 
 const ADMIN: &str = "ostro_admin000_the-servers-own-secret";
 
+/// Name and content of a part of an upload.
+type Part<'a> = (&'a str, &'a [u8]);
+
 /// Writes the catalog and keeps what was uploaded.
 struct CatalogOnly {
     store: Arc<Store>,
@@ -198,7 +201,7 @@ impl Bench {
         created["token"].as_str().unwrap().to_owned()
     }
 
-    async fn deploy(&self, token: &str, path: &str, parts: &[(&str, &[u8])]) -> (u16, Value) {
+    async fn deploy(&self, token: &str, path: &str, parts: &[Part<'_>]) -> (u16, Value) {
         let mut body = Vec::new();
         for (name, content) in parts {
             let head = format!("--X\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
@@ -391,7 +394,7 @@ async fn f8_c7_every_resource_by_every_caller() {
     let bench = Bench::new();
     bench.project("shop").await;
     bench.project("other").await;
-    let wasm: (&str, &[u8]) = ("component", b"wasm");
+    let wasm: Part<'_> = ("component", b"wasm");
     bench.deploy(ADMIN, &format!("{SHOP}/functions/cart/deploy"), &[("flags", b"{}"), wasm]).await;
     let scopes = ["read", "deploy", "invoke", "admin"];
     for (method, path, need, body) in TABLE {
@@ -464,8 +467,7 @@ async fn a_function_from_deploy_to_delete() {
     let flags = br#"{"grants":["secret:KEY"],"limits":{"memory":"64MiB","concurrency":5}}"#;
     let (status, report) = bench.deploy(ADMIN, &deploy, &[("flags", flags), ("component", b"one")]).await;
     assert_eq!((status, &report["outcome"], &report["revision"]), (200, &json!("created"), &json!(1)));
-    let parts: [(&str, &[u8]); 3] =
-        [("manifest", b"manifest = 1"), ("component", b"second"), ("assets", b"tar")];
+    let parts: [Part<'_>; 3] = [("manifest", b"manifest = 1"), ("component", b"second"), ("assets", b"tar")];
     assert_eq!(bench.deploy(ADMIN, &deploy, &parts).await.1["revision"], 2);
     {
         let uploads = bench.changes.uploads.lock().unwrap();
@@ -502,8 +504,8 @@ async fn uploads_out_of_order_or_too_large_are_refused() {
     bench.project("shop").await;
     let path = format!("{SHOP}/functions/cart/deploy");
     let large = vec![0; (256 << 10) + 1];
-    let wasm: (&str, &[u8]) = ("component", b"wasm");
-    let rows: [(&[(&str, &[u8])], (u16, &str)); 8] = [
+    let wasm: Part<'_> = ("component", b"wasm");
+    let rows: [(&[Part<'_>], (u16, &str)); 8] = [
         (&[], (400, "bad_upload")),
         (&[wasm], (400, "bad_upload")),
         (&[("flags", b"{}")], (400, "bad_upload")),
@@ -518,9 +520,9 @@ async fn uploads_out_of_order_or_too_large_are_refused() {
         assert_eq!(code(&answer), expected, "{}", answer.1);
     }
     let component = vec![0; (64 << 20) + 1];
-    let parts: [(&str, &[u8]); 2] = [("flags", b"{}"), ("component", &component)];
+    let parts: [Part<'_>; 2] = [("flags", b"{}"), ("component", &component)];
     assert_eq!(code(&bench.deploy(ADMIN, &path, &parts).await), (413, "too_large"));
-    let parts: [(&str, &[u8]); 2] = [("flags", b"{}"), ("component", &component[1..])];
+    let parts: [Part<'_>; 2] = [("flags", b"{}"), ("component", &component[1..])];
     assert_eq!(bench.deploy(ADMIN, &path, &parts).await.0, 200, "exactly 64 MiB");
     let mut torn = request(ADMIN, "POST", &path);
     torn.headers_mut().insert(header::CONTENT_TYPE, "multipart/form-data; boundary=X".parse().unwrap());
@@ -595,7 +597,8 @@ async fn invoke_passes_status_type_and_body_of_the_data_plane() {
         let (host, token) = (text(header::HOST), text(header::AUTHORIZATION));
         let seen = format!("{} {} host={host} token={token}", parts.method, parts.uri);
         let body = body.collect().await.unwrap().to_bytes();
-        let headers = [("content-type", "text/x-test"), ("ostro-invocation", "some-id"), ("set-cookie", "a=b")];
+        let headers =
+            [("content-type", "text/x-test"), ("ostro-invocation", "some-id"), ("set-cookie", "a=b")];
         (StatusCode::IM_A_TEAPOT, headers, format!("{seen} body={}", String::from_utf8_lossy(&body)))
     });
     tokio::spawn(async move { axum::serve(listener, data_plane).await });

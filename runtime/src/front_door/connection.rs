@@ -35,7 +35,7 @@ const HTTP2_SEND_BUFFER: usize = 256 << 10;
 
 /// Serves a connection to its end. `head_time` bounds the wait for the protocol and for each request's head,
 /// the time between two requests of HTTP/1 included. When `drain` turns true, requests in flight end first.
-pub async fn serve(
+pub(super) async fn serve(
     socket: TcpStream,
     client: IpAddr,
     service: Arc<Service>,

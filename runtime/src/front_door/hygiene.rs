@@ -14,17 +14,17 @@ use hyper::body::{Body, Incoming};
 use crate::router::{Match, NormalPath};
 
 /// Headers of a request.
-pub const MAX_HEADERS: usize = 100;
+pub(super) const MAX_HEADERS: usize = 100;
 /// All headers of a request, names and values, bytes.
-pub const MAX_HEADER_BYTES: usize = 16 << 10;
+pub(super) const MAX_HEADER_BYTES: usize = 16 << 10;
 /// Path and query, bytes.
-pub const MAX_TARGET_BYTES: usize = 16 << 10;
+pub(super) const MAX_TARGET_BYTES: usize = 16 << 10;
 /// The longest method name that is passed on, bytes.
 const MAX_METHOD_BYTES: usize = 32;
 
 /// Why a request is refused before anybody is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(super) enum Refusal {
     /// The message is malformed or ambiguous; the text says what.
     BadRequest(&'static str),
     /// Too many or too large headers.
@@ -37,7 +37,7 @@ pub enum Refusal {
 
 /// A request whose head is fit to be routed.
 #[derive(Debug)]
-pub struct Checked<B = Incoming> {
+pub(super) struct Checked<B = Incoming> {
     /// The request.
     pub request: Request<B>,
     /// The host that it names, as sent.
@@ -48,13 +48,13 @@ pub struct Checked<B = Incoming> {
 
 impl<B> Checked<B> {
     /// The method's name.
-    pub fn method(&self) -> &str {
+    pub(super) fn method(&self) -> &str {
         self.request.method().as_str()
     }
 }
 
 /// Judges the head of a request.
-pub fn check<B>(request: Request<B>) -> Result<Checked<B>, Refusal> {
+pub(super) fn check<B>(request: Request<B>) -> Result<Checked<B>, Refusal> {
     check_sizes(&request)?;
     if request.method() == Method::CONNECT {
         return Err(Refusal::NotServed("CONNECT is not served"));
@@ -76,13 +76,13 @@ pub fn check<B>(request: Request<B>) -> Result<Checked<B>, Refusal> {
 }
 
 /// Whether `content-length` announces a body over the limit.
-pub fn declares_more_than<B: Body>(request: &Request<B>, limit: u64) -> bool {
+pub(super) fn declares_more_than<B: Body>(request: &Request<B>, limit: u64) -> bool {
     request.body().size_hint().lower() > limit
 }
 
 /// Makes the request that the guest sees: the path without a stripped prefix, no headers that only the
 /// platform may set, and those that it does set.
-pub fn for_guest<B, F>(
+pub(super) fn for_guest<B, F>(
     request: Request<B>,
     matched: &Match<F>,
     client: IpAddr,

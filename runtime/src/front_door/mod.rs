@@ -34,7 +34,7 @@ pub struct Service {
 
 impl Service {
     /// Serves one request of a client at that address.
-    pub(crate) async fn serve(&self, request: Request<Incoming>, client: IpAddr) -> Response<Answer> {
+    async fn serve(&self, request: Request<Incoming>, client: IpAddr) -> Response<Answer> {
         let version = request.version();
         let checked = match hygiene::check(request) {
             Ok(checked) => checked,

@@ -20,7 +20,7 @@ const INVOCATION: HeaderName = HeaderName::from_static("ostro-invocation");
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 /// The body of an answer: the guest's, or the platform's own few bytes.
-pub enum Answer {
+pub(super) enum Answer {
     /// From the guest.
     Guest(AnswerBody),
     /// From the platform.
@@ -28,7 +28,7 @@ pub enum Answer {
 }
 
 /// The answer that an invocation's outcome makes.
-pub fn outcome(version: Version, outcome: Outcome) -> Response<Answer> {
+pub(super) fn outcome(version: Version, outcome: Outcome) -> Response<Answer> {
     let Outcome { ledger, result } = outcome;
     let answer = match result {
         Ok(response) => guest(response).unwrap_or_else(|reason| {
@@ -43,7 +43,7 @@ pub fn outcome(version: Version, outcome: Outcome) -> Response<Answer> {
 
 /// Refused before anybody was asked. Malformed messages end the connection: what follows on it can't be
 /// trusted to begin where we think it does (threat D4).
-pub fn refusal(id: Uuid, version: Version, refusal: Refusal) -> Response<Answer> {
+pub(super) fn refusal(id: Uuid, version: Version, refusal: Refusal) -> Response<Answer> {
     let problem = match refusal {
         Refusal::BadRequest(reason) => Problem::new(400, "bad_request", reason),
         Refusal::HeadersTooLarge => {
@@ -56,13 +56,13 @@ pub fn refusal(id: Uuid, version: Version, refusal: Refusal) -> Response<Answer>
 }
 
 /// Nobody answers there.
-pub fn no_route(id: Uuid, _version: Version) -> Response<Answer> {
+pub(super) fn no_route(id: Uuid, _version: Version) -> Response<Answer> {
     let problem = Problem::new(404, "no_route", "no function answers here");
     identified(id, problem_answer(&problem))
 }
 
 /// The path is routed for other methods.
-pub fn other_methods(id: Uuid, _version: Version, methods: &[String]) -> Response<Answer> {
+pub(super) fn other_methods(id: Uuid, _version: Version, methods: &[String]) -> Response<Answer> {
     let mut answer = problem_answer(&Problem::new(405, "method", "the route does not take this method"));
     if let Ok(allow) = HeaderValue::from_str(&methods.join(", ")) {
         answer.headers_mut().insert(header::ALLOW, allow);
@@ -71,13 +71,13 @@ pub fn other_methods(id: Uuid, _version: Version, methods: &[String]) -> Respons
 }
 
 /// The announced body is over the function's limit.
-pub fn too_large(id: Uuid, version: Version, limit: u64) -> Response<Answer> {
+pub(super) fn too_large(id: Uuid, version: Version, limit: u64) -> Response<Answer> {
     let problem = Problem::new(413, "too_large", format!("the request body is over {limit} bytes"));
     identified(id, closing(version, problem_answer(&problem)))
 }
 
 /// The platform's own part of the path space.
-pub fn platform(id: Uuid, version: Version, path: &str) -> Response<Answer> {
+pub(super) fn platform(id: Uuid, version: Version, path: &str) -> Response<Answer> {
     match path {
         "/_ostro/health" => identified(id, json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))),
         _ => no_route(id, version),

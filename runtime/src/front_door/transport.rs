@@ -18,7 +18,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Which protocol a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
+pub(super) enum Protocol {
     /// HTTP/1.1 or 1.0.
     Http1,
     /// HTTP/2 with prior knowledge.
@@ -26,7 +26,7 @@ pub enum Protocol {
 }
 
 /// A socket with what has been read ahead.
-pub struct Transport {
+pub(super) struct Transport {
     socket: TcpStream,
     ahead: Bytes,
     stall: Option<Pin<Box<Sleep>>>,
@@ -34,7 +34,7 @@ pub struct Transport {
 
 impl Transport {
     /// Reads until the protocol is certain. The caller bounds the time.
-    pub async fn sniff(mut socket: TcpStream) -> io::Result<(Protocol, Self)> {
+    pub(super) async fn sniff(mut socket: TcpStream) -> io::Result<(Protocol, Self)> {
         let mut ahead = BytesMut::with_capacity(64);
         let protocol = loop {
             let read = socket.read_buf(&mut ahead).await?;

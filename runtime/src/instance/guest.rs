@@ -62,7 +62,7 @@ pub struct Failure {
 pub type GuestResponse = hyper::Response<HyperOutgoingBody>;
 
 /// Where the guest's response head goes, or what the guest gives instead of one.
-pub type Responder = tokio::sync::oneshot::Sender<Result<GuestResponse, ErrorCode>>;
+pub(super) type Responder = tokio::sync::oneshot::Sender<Result<GuestResponse, ErrorCode>>;
 
 /// A guest in its sandbox.
 pub struct Instance {

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use wasmtime::ResourceLimiter;
 
 /// Most elements that one table may have; the pooling allocator reserves as much for each.
-pub const TABLE_ELEMENTS: usize = 100_000;
+pub(super) const TABLE_ELEMENTS: usize = 100_000;
 
 /// Bytes of guest memory in the whole process, counted when they are granted.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl MemoryBudget {
 
 /// The limiter of one store.
 #[derive(Debug)]
-pub struct Limiter {
+pub(super) struct Limiter {
     budget: Arc<MemoryBudget>,
     instance_bytes: u64,
     held: u64,
@@ -70,22 +70,22 @@ pub struct Limiter {
 
 impl Limiter {
     /// At most `instance_bytes` in this store, all of its memories together, within the process's budget.
-    pub fn new(budget: Arc<MemoryBudget>, instance_bytes: u64) -> Self {
+    pub(super) fn new(budget: Arc<MemoryBudget>, instance_bytes: u64) -> Self {
         Self { budget, instance_bytes, held: 0, peak: 0, refused: false }
     }
 
     /// Largest sum of the memories' sizes, bytes.
-    pub fn peak(&self) -> u64 {
+    pub(super) fn peak(&self) -> u64 {
         self.peak
     }
 
     /// Whether a request for memory has been refused.
-    pub fn refused(&self) -> bool {
+    pub(super) fn refused(&self) -> bool {
         self.refused
     }
 
     /// Begins a new invocation on a kept instance.
-    pub fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
         self.refused = false;
         self.peak = self.held;
     }

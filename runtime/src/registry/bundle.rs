@@ -52,7 +52,9 @@ impl From<BundleError> for Problem {
     fn from(error: BundleError) -> Self {
         let hint = match &error {
             BundleError::Unreadable(_) => "pack them again, without compression",
-            BundleError::Entry { .. } => "only regular files and folders with plain relative names are accepted",
+            BundleError::Entry { .. } => {
+                "only regular files and folders with plain relative names are accepted"
+            }
             BundleError::TooLarge(_) => "leave large files to a web server or object storage",
         };
         Self::new(422, "bad_assets", error.to_string()).hint(hint)
@@ -62,7 +64,8 @@ impl From<BundleError> for Problem {
 impl Bundle {
     /// Reads a tar; nothing is written.
     pub fn read(tar: &[u8]) -> Result<Self, BundleError> {
-        let unreadable = |error: io::Error| BundleError::Unreadable(super::inspect::quote(&error.to_string()));
+        let unreadable =
+            |error: io::Error| BundleError::Unreadable(super::inspect::quote(&error.to_string()));
         let mut files = BTreeMap::new();
         let mut folders = std::collections::BTreeSet::new();
         let (mut entries, mut bytes) = (0_usize, 0_u64);
@@ -107,11 +110,12 @@ impl Bundle {
             return Ok(());
         }
         let draft = format!("draft-{}", Uuid::now_v7().simple());
-        let unpacked = self.write_to(assets, &draft).and_then(|()| match assets.rename(&draft, assets, place) {
-            // Another deploy of the same assets was faster: they are the same.
-            Err(_) if assets.is_dir(place) => assets.remove_dir_all(&draft),
-            renamed => renamed,
-        });
+        let unpacked =
+            self.write_to(assets, &draft).and_then(|()| match assets.rename(&draft, assets, place) {
+                // Another deploy of the same assets was faster: they are the same.
+                Err(_) if assets.is_dir(place) => assets.remove_dir_all(&draft),
+                renamed => renamed,
+            });
         if let Err(error) = unpacked {
             // What can't be removed now is removed at the next start.
             let _ = assets.remove_dir_all(&draft);

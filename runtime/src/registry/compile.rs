@@ -123,7 +123,11 @@ impl Compiler {
     async fn run(&self, wasm: Bytes) -> Result<(Compiled, Vec<u8>), Problem> {
         let mut child = self.start().map_err(|error| {
             tracing::error!(%error, exe = %self.exe.display(), "the compiler could not be started");
-            Problem::new(500, "internal", "the compiler could not be started; the server's log has the details")
+            Problem::new(
+                500,
+                "internal",
+                "the compiler could not be started; the server's log has the details",
+            )
         })?;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(mut stdin), Some(mut stdout), Some(stderr)) = (stdin, stdout, stderr) else {

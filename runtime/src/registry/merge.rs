@@ -12,7 +12,7 @@ use crate::registry::manifest::units;
 
 /// Everything about a function but its component.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled {
+pub(super) struct Settled {
     /// Routes and grants.
     pub bindings: Bindings,
     /// Environment variables.
@@ -38,7 +38,7 @@ impl Default for Settled {
 }
 
 /// The settings that the manifest gives the function of that name.
-pub fn from_manifest(text: &str, function: &str, ceilings: &Ceilings) -> Result<Settled, Problem> {
+pub(super) fn from_manifest(text: &str, function: &str, ceilings: &Ceilings) -> Result<Settled, Problem> {
     let manifest = manifest::parse(text, ceilings).map_err(|error| {
         let detail = serde_json::json!({ "line": error.line, "column": error.column });
         let problem = Problem::new(422, "manifest", format!("ostro.toml, {error}")).detail(detail);
@@ -58,7 +58,7 @@ pub fn from_manifest(text: &str, function: &str, ceilings: &Ceilings) -> Result<
 }
 
 /// The current settings with what the flags name.
-pub fn with_flags(mut current: Settled, flags: DeployFlags, ceilings: &Ceilings) -> Result<Settled, Problem> {
+pub(super) fn with_flags(mut current: Settled, flags: DeployFlags, ceilings: &Ceilings) -> Result<Settled, Problem> {
     if let Some(routes) = flags.routes {
         let routes = routes.into_iter().map(Into::into).collect();
         current.bindings.routes = settings::normalise_routes(routes).map_err(|reason| refused(&reason))?;
@@ -89,7 +89,7 @@ pub fn with_flags(mut current: Settled, flags: DeployFlags, ceilings: &Ceilings)
 }
 
 /// What a declarative deploy takes away, a sentence each.
-pub fn removed(before: &Settled, after: &Settled) -> Vec<String> {
+pub(super) fn removed(before: &Settled, after: &Settled) -> Vec<String> {
     let routes = before.bindings.routes.iter().filter(|route| !after.bindings.routes.contains(route));
     let grants = before.bindings.grants.iter().filter(|grant| !after.bindings.grants.contains(grant));
     let env = before.env.keys().filter(|name| !after.env.contains_key(*name));

@@ -141,7 +141,12 @@ impl LimitKey {
             return Err(format!("`{}` has to be at least {}", self.name(), self.show(least)));
         }
         if value > most {
-            return Err(format!("`{}` is {}; this server allows {}", self.name(), self.show(value), self.show(most)));
+            return Err(format!(
+                "`{}` is {}; this server allows {}",
+                self.name(),
+                self.show(value),
+                self.show(most)
+            ));
         }
         let count = u32::try_from(value).unwrap_or(u32::MAX);
         match self {
@@ -212,7 +217,8 @@ pub fn normalise_route(route: Route) -> Result<Route, String> {
     let mut methods = BTreeSet::new();
     for method in route.methods {
         let upper = method.to_ascii_uppercase();
-        if upper.is_empty() || upper.len() > 20 || !upper.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') {
+        if upper.is_empty() || upper.len() > 20 || !upper.bytes().all(|b| b.is_ascii_uppercase() || b == b'-')
+        {
             return Err(format!("`{}` is not an HTTP method", method.escape_debug()));
         }
         if upper == "CONNECT" {
@@ -371,7 +377,8 @@ mod tests {
         for key in LimitKey::ALL {
             let mut limits = Limits::default();
             let most = key.get(&ceilings.limits);
-            for (value, accepted) in [(most - 1, true), (most, true), (most + 1, false), (key.least(), true)] {
+            for (value, accepted) in [(most - 1, true), (most, true), (most + 1, false), (key.least(), true)]
+            {
                 assert_eq!(key.set(&mut limits, value, &ceilings).is_ok(), accepted, "{key:?} {value}");
                 assert!(!accepted || key.get(&limits) == value);
             }

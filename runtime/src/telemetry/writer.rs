@@ -11,7 +11,7 @@ use store::StoreError;
 use store::catalog::{FunctionId, HourTotal};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::record::{InvocationRecord, LogLine};
 use super::segments::{self, Appender, Kind, Position, Retention};
@@ -304,5 +304,7 @@ async fn flush_totals(shared: Arc<Shared>, totals: Arc<dyn store::catalog::Total
 
 /// An interval whose first tick comes after one period.
 fn after(period: Duration) -> Interval {
-    interval_at(Instant::now() + period, period)
+    let mut interval = interval(period);
+    interval.reset();
+    interval
 }

@@ -26,11 +26,11 @@ struct Row {
 }
 
 /// `cargo xtask bench hello`.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(profile: Profile) -> Result<()> {
     wrk::ensure()?;
-    println!("building (release profile; minutes the first time)");
-    let ostro = build::ostro(Profile::Release)?;
-    let floor = build::bench("hyper_floor")?;
+    println!("building ({profile:?} profile; minutes the first time)");
+    let ostro = build::ostro(profile)?;
+    let floor = build::bench("hyper_floor", profile)?;
     let component = guests::component("hello-rust")?;
     println!(
         "measuring: wrk -t1 -c{CONNECTIONS} -d{SECONDS}s after {WARM_UP_SECONDS} s of warm-up, {} cores",

@@ -26,10 +26,10 @@ const BURNERS: usize = 4;
 const BURN: Duration = Duration::from_millis(50);
 
 /// `cargo xtask bench neighbour`.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(profile: Profile) -> Result<()> {
     wrk::ensure()?;
-    println!("building (release profile; minutes the first time)");
-    let ostro = build::ostro(Profile::Release)?;
+    println!("building ({profile:?} profile; minutes the first time)");
+    let ostro = build::ostro(profile)?;
     let hello = guests::component("hello-rust")?;
     beside_loops(&ostro, &hello)?;
     beside_flood(&ostro, &hello)

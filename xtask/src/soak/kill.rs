@@ -82,7 +82,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
             println!("VIOLATION in round {round} (killed after {moment:?}): {fault}");
         }
         counts.violations += faults.len() as u64;
-        counts.acknowledged = ledgers.iter().map(|ledger| ledger.revisions.len() as u64).sum();
+        counts.acknowledged = ledgers.iter().map(|ledger| ledger.acknowledgements).sum();
         if round % 25 == 0 || round == options.rounds {
             println!(
                 "round {round}: {counts:?}, slowest start {slowest_start:.0?}, {:.0?} in all",

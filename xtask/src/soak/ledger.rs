@@ -9,6 +9,8 @@ pub(crate) struct Ledger {
     pub(crate) sent: u64,
     /// The latest acknowledged deploy, if any.
     pub(crate) acknowledged: Option<Acknowledged>,
+    /// How many deploys were acknowledged.
+    pub(crate) acknowledgements: u64,
     /// Deploy of every revision whose number is known.
     pub(crate) revisions: BTreeMap<u64, u64>,
 }
@@ -31,6 +33,7 @@ impl Ledger {
 
     /// Notes the server's answer to the latest deploy.
     pub(crate) fn acknowledge(&mut self, revision: u64) {
+        self.acknowledgements += 1;
         self.acknowledged = Some(Acknowledged { deploy: self.sent, revision });
         self.revisions.insert(revision, self.sent);
     }

@@ -60,7 +60,8 @@ pub(super) fn compile(wasm: Vec<u8>) -> Result<(Compiled, Vec<u8>), Rejected> {
     };
     let surface = inspect::surface(&component)?;
     let kind = inspect::decide_kind(&surface)?;
-    let engine = Engine::new(&compile_config()).map_err(|error| failed("the compiler can't be set up", &error.to_string()))?;
+    let engine = Engine::new(&compile_config())
+        .map_err(|error| failed("the compiler can't be set up", &error.to_string()))?;
     let code = engine
         .precompile_component(&component)
         .map_err(|error| failed("the compiler refuses this component", &format!("{error:#}")))?;
@@ -75,14 +76,16 @@ fn componentise(module: &[u8]) -> Result<Vec<u8>, Rejected> {
     let encode = || {
         let mut encoder = ComponentEncoder::default().validate(false).module(module)?;
         if facts.preview1 {
-            encoder = encoder.adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)?;
+            encoder = encoder
+                .adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)?;
         }
         encoder.encode()
     };
     encode().map_err(|error: anyhow::Error| {
         let message = format!("this core module can't be made a component: {}", quote(&format!("{error:#}")));
-        Rejected::new(Reason::Invalid, message)
-            .hint("its exports have to match the WIT that it carries; build it again with a current toolchain")
+        Rejected::new(Reason::Invalid, message).hint(
+            "its exports have to match the WIT that it carries; build it again with a current toolchain",
+        )
     })
 }
 
@@ -96,7 +99,10 @@ fn confine(memory_bytes: u64, cpu_seconds: u64) -> io::Result<()> {
     setrlimit(Resource::Core, both(0))?;
     setrlimit(Resource::Nofile, both(MAX_FILES))?;
     // The soft limit's signal tells the parent what happened; the hard one can't be ignored.
-    setrlimit(Resource::Cpu, Rlimit { current: Some(cpu_seconds), maximum: Some(cpu_seconds.saturating_add(1)) })?;
+    setrlimit(
+        Resource::Cpu,
+        Rlimit { current: Some(cpu_seconds), maximum: Some(cpu_seconds.saturating_add(1)) },
+    )?;
     // macOS knows this limit but does not keep it: there the parent's time limit has to do.
     if cfg!(target_os = "linux") {
         setrlimit(Resource::As, both(memory_bytes))?;

@@ -10,7 +10,8 @@ const MAX_BODY_WITH_LOCALS_BYTES: usize = 1 << 20;
 const MANY_LOCALS: u64 = 10_000;
 const MAX_LOCALS: u64 = 50_000;
 const MAX_NESTING: u64 = 10_000;
-const MAX_BRANCH_TARGETS: u64 = 100_000;
+/// Cranelift's own limit.
+const MAX_BRANCH_TARGETS: u64 = 65_520;
 const MAX_TYPES: u64 = 100_000;
 const MAX_ENTRIES: u64 = 100_000;
 const MAX_NESTED: u64 = 1_000;
@@ -114,7 +115,10 @@ fn body(function: &FunctionBody<'_>) -> Result<(), Rejected> {
     while !operators.eof() {
         let (operator, offset) = operators.read_with_offset()?;
         match operator {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
+            Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::TryTable { .. } => {
                 depth += 1;
                 within(offset, "blocks within each other", depth, MAX_NESTING)?;
             }

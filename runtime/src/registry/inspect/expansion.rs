@@ -2,8 +2,8 @@
 //! component counted as often as it is instantiated: a few hundred bytes can ask for millions (threat A6).
 
 use wasmparser::{
-    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentTypeRef, Encoding,
-    Instance, Payload,
+    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentTypeRef,
+    Encoding, Instance, Payload,
 };
 
 use super::{Reason, Rejected};
@@ -194,7 +194,12 @@ impl Expansion {
         self.lookup(outward, offset, |frame| frame.components.get(index as usize).copied())
     }
 
-    fn lookup(&self, outward: u32, offset: usize, find: impl Fn(&Frame) -> Option<Cost>) -> Result<Cost, Rejected> {
+    fn lookup(
+        &self,
+        outward: u32,
+        offset: usize,
+        find: impl Fn(&Frame) -> Option<Cost>,
+    ) -> Result<Cost, Rejected> {
         let frame = self.frames.iter().rev().nth(outward as usize);
         frame.and_then(find).ok_or_else(|| {
             Rejected::at(
@@ -211,7 +216,9 @@ fn passed_around(offset: usize) -> Rejected {
     Rejected::at(
         Reason::Unsupported,
         offset,
-        format!("at byte {offset}, the component takes modules or components as values, which is not supported"),
+        format!(
+            "at byte {offset}, the component takes modules or components as values, which is not supported"
+        ),
     )
     .hint("compose it so that instances are passed")
 }

@@ -150,10 +150,12 @@ pub fn form(bytes: &[u8]) -> Result<Form, Rejected> {
                 .map_err(|r: Rejected| r.hint("upload the .wasm file; the server compiles it"));
         }
         [0x1F, 0x8B, ..] => {
-            return invalid(0, "this is compressed with gzip").map_err(|r: Rejected| r.hint("decompress it first"));
+            return invalid(0, "this is compressed with gzip")
+                .map_err(|r: Rejected| r.hint("decompress it first"));
         }
         [b'P', b'K', 3, 4, ..] => {
-            return invalid(0, "this is a zip archive").map_err(|r: Rejected| r.hint("upload the .wasm file in it"));
+            return invalid(0, "this is a zip archive")
+                .map_err(|r: Rejected| r.hint("upload the .wasm file in it"));
         }
         _ => {}
     }
@@ -161,24 +163,40 @@ pub fn form(bytes: &[u8]) -> Result<Form, Rejected> {
     if same < 4 {
         let head = bytes.get(..bytes.len().min(512)).unwrap_or(bytes);
         let rejected = match std::str::from_utf8(head) {
-            _ if bytes.len() == same => Rejected::at(Reason::Invalid, same, format!("the upload ends at byte {same}, before it begins")),
+            _ if bytes.len() == same => Rejected::at(
+                Reason::Invalid,
+                same,
+                format!("the upload ends at byte {same}, before it begins"),
+            ),
             Ok(text) if text.trim_start().starts_with(['(', ';']) => {
                 return Err(Rejected::at(Reason::Invalid, 0, "this is WebAssembly text")
                     .hint("make it binary: wasm-tools parse FILE.wat -o FILE.wasm"));
             }
             Ok(_) => Rejected::at(Reason::Invalid, 0, "this is text, not WebAssembly"),
-            Err(_) => Rejected::at(Reason::Invalid, same, format!("this is not WebAssembly: byte {same} is wrong")),
+            Err(_) => {
+                Rejected::at(Reason::Invalid, same, format!("this is not WebAssembly: byte {same} is wrong"))
+            }
         };
         return Err(rejected.hint(BUILD));
     }
     match bytes.get(4..8) {
         Some([1, 0, 0, 0]) => Ok(Form::Module),
         Some([0x0D, 0, 1, 0]) => Ok(Form::Component),
-        Some([_, _, 1, 0]) => Err(Rejected::at(Reason::Invalid, 4, "the version at byte 4 is that of an old draft of components")
-            .hint("build it with a newer toolchain")),
-        Some(_) => Err(Rejected::at(Reason::Invalid, 4, "the version at byte 4 is not known").hint("build it again")),
-        None => Err(Rejected::at(Reason::Invalid, bytes.len(), format!("the upload ends at byte {}, within its header", bytes.len()))
-            .hint(BUILD)),
+        Some([_, _, 1, 0]) => Err(Rejected::at(
+            Reason::Invalid,
+            4,
+            "the version at byte 4 is that of an old draft of components",
+        )
+        .hint("build it with a newer toolchain")),
+        Some(_) => {
+            Err(Rejected::at(Reason::Invalid, 4, "the version at byte 4 is not known").hint("build it again"))
+        }
+        None => Err(Rejected::at(
+            Reason::Invalid,
+            bytes.len(),
+            format!("the upload ends at byte {}, within its header", bytes.len()),
+        )
+        .hint(BUILD)),
     }
 }
 
@@ -227,7 +245,9 @@ pub fn module_facts(bytes: &[u8]) -> Result<ModuleFacts, Rejected> {
     let mut facts = ModuleFacts::default();
     for payload in Parser::new(0).parse_all(bytes) {
         match payload? {
-            Payload::CustomSection(section) if section.name().starts_with("component-type") => facts.metadata = true,
+            Payload::CustomSection(section) if section.name().starts_with("component-type") => {
+                facts.metadata = true
+            }
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
                     facts.preview1 |= import?.module == "wasi_snapshot_preview1";
@@ -262,19 +282,26 @@ pub fn decide_kind(surface: &Surface) -> Result<GuestKind, Rejected> {
     if exports("wasi:http/incoming-handler@0.2.").is_some() {
         return Ok(GuestKind::Http02);
     }
-    let unsupported = |message: String| Err(Rejected::new(Reason::Unsupported, message).names(&surface.exports));
+    let unsupported =
+        |message: String| Err(Rejected::new(Reason::Unsupported, message).names(&surface.exports));
     const NOW: &str = "export wasi:http/incoming-handler@0.2.x for now";
     if let Some(name) = exports("wasi:http/handler") {
-        return unsupported(format!("this component exports {}; WASI 0.3 comes in a later version of Ostro", quote(name)))
-            .map_err(|r: Rejected| r.hint(NOW));
+        return unsupported(format!(
+            "this component exports {}; WASI 0.3 comes in a later version of Ostro",
+            quote(name)
+        ))
+        .map_err(|r: Rejected| r.hint(NOW));
     }
     if let Some(name) = exports("wasi:http/incoming-handler") {
         return unsupported(format!("this component exports {}, which is another version", quote(name)))
             .map_err(|r: Rejected| r.hint("export wasi:http/incoming-handler@0.2.x"));
     }
     if exports("wasi:cli/run").is_some() {
-        return unsupported("this is a command (wasi:cli/run); running commands (CGI) comes in a later version of Ostro".to_owned())
-            .map_err(|r: Rejected| r.hint(NOW));
+        return unsupported(
+            "this is a command (wasi:cli/run); running commands (CGI) comes in a later version of Ostro"
+                .to_owned(),
+        )
+        .map_err(|r: Rejected| r.hint(NOW));
     }
     let found = match surface.exports.as_slice() {
         [] => "nothing".to_owned(),

@@ -148,16 +148,20 @@ fn amount(name: &str, unit: Unit, value: &Spanned<DeValue<'_>>) -> Result<At<u64
     match (unit, value.get_ref()) {
         (Unit::Count, _) => {
             let (number, at) = integer(name, value)?;
-            let number = u64::try_from(number)
-                .map_err(|_| Fault::at(at, format!("`{name}` has to be positive")))?;
+            let number =
+                u64::try_from(number).map_err(|_| Fault::at(at, format!("`{name}` has to be positive")))?;
             Ok((number, at))
         }
         (Unit::Bytes | Unit::Millis, DeValue::Integer(_)) => {
             let example = if unit == Unit::Bytes { "\"128MiB\"" } else { "\"10s\"" };
             Err(Fault::at(at, format!("`{name}` needs a unit")).hint(format!("write for example {example}")))
         }
-        (Unit::Bytes, _) => units::bytes(string(name, value)?.0).map(|n| (n, at)).map_err(|e| Fault::at(at, e)),
-        (Unit::Millis, _) => units::millis(string(name, value)?.0).map(|n| (n, at)).map_err(|e| Fault::at(at, e)),
+        (Unit::Bytes, _) => {
+            units::bytes(string(name, value)?.0).map(|n| (n, at)).map_err(|e| Fault::at(at, e))
+        }
+        (Unit::Millis, _) => {
+            units::millis(string(name, value)?.0).map(|n| (n, at)).map_err(|e| Fault::at(at, e))
+        }
     }
 }
 
@@ -171,9 +175,7 @@ fn on_disconnect(section: &Section<'_, '_>) -> Result<OnDisconnect, Fault> {
     match section.string("on_disconnect")? {
         None | Some(("finish", _)) => Ok(OnDisconnect::Finish),
         Some(("cancel", _)) => Ok(OnDisconnect::Cancel),
-        Some((other, at)) => {
-            Err(Fault::at(at, format!("unknown on_disconnect `{other}`"))
-                .hint("\"finish\" and \"cancel\" are known"))
-        }
+        Some((other, at)) => Err(Fault::at(at, format!("unknown on_disconnect `{other}`"))
+            .hint("\"finish\" and \"cancel\" are known")),
     }
 }

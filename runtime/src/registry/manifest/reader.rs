@@ -158,7 +158,7 @@ pub(super) fn wrong_type(name: &str, wanted: &str, found: &DeValue<'_>, at: usiz
 
 /// The candidate that a typing error may have meant.
 pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (word.chars().count() / 3).clamp(1, 3);
+    let allowed = word.chars().count().div_ceil(3).clamp(1, 3);
     candidates
         .map(|candidate| (distance(word, candidate), candidate))
         .filter(|(distance, _)| *distance <= allowed)

@@ -77,9 +77,14 @@ mod tests {
         ] {
             assert_eq!(bytes(text).ok(), expected, "{text}");
         }
-        for (text, expected) in
-            [("250ms", Some(250)), ("10s", Some(10_000)), ("5m", Some(300_000)), ("1h", Some(3_600_000)), ("1d", None), ("", None)]
-        {
+        for (text, expected) in [
+            ("250ms", Some(250)),
+            ("10s", Some(10_000)),
+            ("5m", Some(300_000)),
+            ("1h", Some(3_600_000)),
+            ("1d", None),
+            ("", None),
+        ] {
             assert_eq!(millis(text).ok(), expected, "{text}");
         }
     }
