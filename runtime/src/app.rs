@@ -64,7 +64,10 @@ pub fn run(config: Config, ready: impl FnOnce(&Ready)) -> Result<(), Problem> {
         .build()
         .map_err(|error| Problem::internal(&error))?;
     let app = runtime.block_on(App::build(config, files))?;
-    runtime.block_on(app.run(ready))
+    let ended = runtime.block_on(app.run(ready));
+    // Executors that were cut are waited for by nobody.
+    runtime.shutdown_background();
+    ended
 }
 
 /// A server that is set up and does not yet answer.
@@ -168,6 +171,7 @@ impl App {
             () = tokio::time::sleep(self.drain_time + Duration::from_secs(2)) => {}
             // Asked a second time: whoever waits knows what is lost.
             _ = interrupt.recv() => tracing::warn!("requests in flight were cut"),
+            _ = terminate.recv() => tracing::warn!("requests in flight were cut"),
         }
         drop(tokio::time::timeout(Duration::from_secs(2), control).await);
         self.telemetry.shutdown().await;

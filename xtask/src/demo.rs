@@ -80,6 +80,8 @@ fn stay(mut server: Server) -> Result<()> {
         let mut tick = tokio::time::interval(Duration::from_millis(500));
         loop {
             tokio::select! {
+                // Ctrl-C reaches the server too; what came first must be seen first.
+                biased;
                 _ = interrupt.recv() => return anyhow::Ok(None),
                 _ = terminate.recv() => return Ok(None),
                 _ = tick.tick() => if let Some(status) = server.ended()? { return Ok(Some(status)) },

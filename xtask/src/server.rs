@@ -117,7 +117,8 @@ impl Server {
 
     /// Asks it to stop and waits until it has.
     pub(crate) fn stop(mut self) -> Result<()> {
-        if let Some(pid) = Pid::from_raw(self.process.id().cast_signed()) {
+        // One that has ended, say by the same Ctrl-C as we, must not be signalled: its id may be another's.
+        if let (None, Some(pid)) = (self.ended()?, Pid::from_raw(self.process.id().cast_signed())) {
             kill_process(pid, Signal::TERM)?;
         }
         let until = Instant::now() + Duration::from_secs(40);

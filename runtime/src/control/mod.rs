@@ -100,7 +100,7 @@ impl ControlState {
     /// The function of that name, or the same 404 as for a foreign project.
     async fn function(&self, project: &Project, name: &str) -> Result<Function, Problem> {
         let function = self.parts.functions.by_name(project.id, name).await?;
-        function.ok_or_else(|| Problem::not_found("function"))
+        function.ok_or_else(|| Problem::not_found(&format!("function `{name}`")))
     }
 
     /// The functions of a project with their active revisions, in no order.

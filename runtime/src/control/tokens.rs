@@ -28,7 +28,7 @@ pub(super) async fn list_server(
     State(state): State<ControlState>,
     caller: Caller,
 ) -> Result<Json<TokenList>, Problem> {
-    caller.server(Scope::Read)?;
+    caller.server(Scope::Admin)?;
     views(&state, None).await
 }
 
@@ -43,7 +43,7 @@ pub(super) async fn list(
     caller: Caller,
     Path(project): Path<String>,
 ) -> Result<Json<TokenList>, Problem> {
-    let project = caller.project(&state, &project, Scope::Read).await?;
+    let project = caller.project(&state, &project, Scope::Admin).await?;
     views(&state, Some(&project)).await
 }
 

@@ -13,7 +13,8 @@ use store::catalog::OnDisconnect;
 use tokio::time::{Sleep, sleep};
 
 use super::ledger::Ledger;
-use crate::instance::{BodyError, GuestBody, Kill};
+use crate::instance::{BodyError, Failure, GuestBody, Kill};
+use crate::telemetry::OutcomeCode;
 
 /// Longest time without a byte of a request body that the guest is waiting for (threat D2).
 const REQUEST_IDLE: Duration = Duration::from_secs(60);
@@ -86,12 +87,32 @@ impl Body for RequestBody {
 pub struct AnswerBody {
     inner: GuestBody,
     ledger: Arc<Ledger>,
-    complete: bool,
+    state: State,
+}
+
+/// How far a response body has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Flowing,
+    /// It will be cut at the next poll. hyper sends what it holds, the head at least, when a body is not
+    /// ready, and would throw it away together with the connection if the failure came in the same poll.
+    Failing,
+    Ended,
 }
 
 impl AnswerBody {
     pub(super) fn new(inner: GuestBody, ledger: Arc<Ledger>) -> Self {
-        Self { inner, ledger, complete: false }
+        Self { inner, ledger, state: State::Flowing }
+    }
+
+    fn fail(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Unfinished>>> {
+        if self.state == State::Flowing {
+            self.state = State::Failing;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.state = State::Ended;
+        Poll::Ready(Some(Err(Unfinished)))
     }
 }
 
@@ -105,6 +126,9 @@ impl Body for AnswerBody {
     type Error = Unfinished;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Unfinished>>> {
+        if self.state != State::Flowing {
+            return self.fail(cx);
+        }
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
         match polled {
             Poll::Ready(Some(Ok(frame))) => {
@@ -112,14 +136,20 @@ impl Body for AnswerBody {
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(None) if self.ledger.failure().is_none() => {
-                self.complete = true;
+                self.state = State::Ended;
                 self.ledger.complete();
                 Poll::Ready(None)
             }
-            Poll::Ready(None | Some(Err(_))) => {
-                self.complete = true;
-                Poll::Ready(Some(Err(Unfinished)))
+            Poll::Ready(Some(Err(_))) => {
+                self.ledger.failed(Failure {
+                    code: OutcomeCode::BadResponse,
+                    detail: "the guest's response body has another length than its content-length says, or was dropped \
+                             before its end"
+                        .to_owned(),
+                });
+                self.fail(cx)
             }
+            Poll::Ready(None) => self.fail(cx),
             Poll::Pending => Poll::Pending,
         }
     }
@@ -132,7 +162,7 @@ impl Body for AnswerBody {
 impl Drop for AnswerBody {
     fn drop(&mut self) {
         // Dropped before its end: the client has gone, or it asked for the head only.
-        if !self.complete && self.ledger.live.spec.on_disconnect == OnDisconnect::Cancel {
+        if self.state == State::Flowing && self.ledger.live.spec.on_disconnect == OnDisconnect::Cancel {
             self.ledger.control.kill(Kill::Cancelled);
         }
         self.ledger.complete();

@@ -161,6 +161,8 @@ fn refuse(ledger: &Ledger, refused: Refused) -> Failure {
 /// The answer that the head, or its absence, makes.
 fn conclude(ledger: &Arc<Ledger>, head: Head) -> Result<Response<AnswerBody>, Failure> {
     let failure = match head {
+        // A guest that answers although its request was cut short has seen another request than the client sent.
+        Head::Response(_) if ledger.is_body_too_large() => too_large(ledger),
         Head::Response(response) => {
             return Ok((*response).map(|body| AnswerBody::new(body, ledger.clone())));
         }
@@ -168,10 +170,7 @@ fn conclude(ledger: &Arc<Ledger>, head: Head) -> Result<Response<AnswerBody>, Fa
             code: OutcomeCode::BadResponse,
             detail: format!("the guest gave an error instead of a response: {error:?}"),
         },
-        Head::None if ledger.is_body_too_large() => Failure {
-            code: OutcomeCode::TooLarge,
-            detail: format!("the request body is over {} bytes", ledger.live.spec.limits.request_body_bytes),
-        },
+        Head::None if ledger.is_body_too_large() => too_large(ledger),
         Head::None => Failure {
             code: OutcomeCode::NoResponse,
             detail: "the guest returned without giving a response".to_owned(),
@@ -183,6 +182,11 @@ fn conclude(ledger: &Arc<Ledger>, head: Head) -> Result<Response<AnswerBody>, Fa
         Some(first) if failure.code != OutcomeCode::TooLarge => Err(first.clone()),
         _ => Err(failure),
     }
+}
+
+fn too_large(ledger: &Ledger) -> Failure {
+    let limit = ledger.live.spec.limits.request_body_bytes;
+    Failure { code: OutcomeCode::TooLarge, detail: format!("the request body is over {limit} bytes") }
 }
 
 /// What came of waiting for the response head.

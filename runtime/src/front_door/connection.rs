@@ -40,10 +40,15 @@ pub(super) async fn serve(
     client: IpAddr,
     service: Arc<Service>,
     head_time: Duration,
-    drain: watch::Receiver<bool>,
+    mut drain: watch::Receiver<bool>,
 ) {
     let _ = socket.set_nodelay(true);
-    let Ok(Ok((protocol, transport))) = timeout(head_time, Transport::sniff(socket)).await else { return };
+    let sniffed = tokio::select! {
+        sniffed = timeout(head_time, Transport::sniff(socket)) => sniffed,
+        // Nothing was asked yet, so nothing is owed.
+        _ = drain.wait_for(|draining| *draining) => return,
+    };
+    let Ok(Ok((protocol, transport))) = sniffed else { return };
     let io = TokioIo::new(transport);
     let requests = Arc::new(Requests::default());
     let answer = Answering { service, client, requests: requests.clone() };

@@ -33,6 +33,8 @@ pub(super) enum Refusal {
     TargetTooLong,
     /// CONNECT and upgrades are not served.
     NotServed(&'static str),
+    /// `expect` asks for something else than `100-continue` (RFC 9110 section 10.1.1).
+    Expectation,
 }
 
 /// A request whose head is fit to be routed.
@@ -61,6 +63,10 @@ pub(super) fn check<B>(request: Request<B>) -> Result<Checked<B>, Refusal> {
     }
     if request.headers().contains_key(header::UPGRADE) && !upgrades_to_http2(request.headers()) {
         return Err(Refusal::NotServed("upgrades, WebSocket among them, are not served"));
+    }
+    let expected = request.headers().get_all(header::EXPECT);
+    if expected.iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        return Err(Refusal::Expectation);
     }
     if request.version() == Version::HTTP_2 {
         check_http2(request.headers())?;
@@ -182,6 +188,7 @@ fn strip_platform_headers(headers: &mut HeaderMap, from_trusted_proxy: bool) {
             let forwarding = name == "forwarded" || name.starts_with("x-forwarded-") || name == "x-real-ip";
             name.starts_with("ostro-")
                 || name.starts_with("ce-")
+                || name == "proxy"
                 || name == "proxy-authorization"
                 || name == "proxy-connection"
                 || name == "x-forwarded-prefix"
@@ -257,6 +264,8 @@ mod tests {
             ("/../x", vec![("host", "a")], bad("the path is malformed or has dot segments")),
             ("/", vec![("host", "a"), ("upgrade", "websocket")], Some(Refusal::NotServed("upgrades, WebSocket among them, are not served"))),
             ("/", vec![("host", "a"), ("upgrade", "h2c")], None),
+            ("/", vec![("host", "a"), ("expect", "100-Continue")], None),
+            ("/", vec![("host", "a"), ("expect", "a cake")], Some(Refusal::Expectation)),
         ] {
             assert_eq!(check(request(target, &headers)).err(), expected, "{target} {headers:?}");
         }
@@ -290,6 +299,7 @@ mod tests {
         let spoofed = [
             ("host", "a"),
             ("ostro-user", "admin"),
+            ("proxy", "6.6.6.6"),
             ("ce-id", "1"),
             ("x-forwarded-for", "6.6.6.6"),
             ("x-real-ip", "6.6.6.6"),
@@ -304,6 +314,7 @@ mod tests {
         for (name, expected) in [
             ("ostro-user", None),
             ("ce-id", None),
+            ("proxy", None),
             ("x-real-ip", None),
             ("x-forwarded-for", Some("192.0.2.1")),
             ("forwarded", Some("for=192.0.2.1;proto=http")),

@@ -51,6 +51,7 @@ pub(super) fn refusal(id: Uuid, version: Version, refusal: Refusal) -> Response<
         }
         Refusal::TargetTooLong => Problem::new(414, "target_too_long", "at most 16 KiB of path and query are taken"),
         Refusal::NotServed(reason) => Problem::new(400, "bad_request", reason),
+        Refusal::Expectation => Problem::new(417, "expectation", "only `expect: 100-continue` is understood"),
     };
     identified(id, closing(version, problem_answer(&problem)))
 }

@@ -26,7 +26,7 @@ impl Changes for Registry {
     ) -> Result<RollbackReport, Problem> {
         let began = self.clock.instant();
         let function = self.store.functions.by_name(project.id, name).await?;
-        let function = function.ok_or_else(|| Problem::not_found("function"))?;
+        let function = function.ok_or_else(|| Problem::not_found(&format!("function `{name}`")))?;
         let revisions = self.store.functions.revisions(function.id).await?;
         let number = match to {
             Some(number) => number,
@@ -54,7 +54,7 @@ impl Changes for Registry {
 
     async fn delete_function(&self, project: &Project, name: &str, actor: &str) -> Result<(), Problem> {
         let function = self.store.functions.by_name(project.id, name).await?;
-        let function = function.ok_or_else(|| Problem::not_found("function"))?;
+        let function = function.ok_or_else(|| Problem::not_found(&format!("function `{name}`")))?;
         self.store.functions.delete(function.id, &self.stamp(actor)).await?;
         self.refresher.refresh().await?;
         self.telemetry.forget(function.id);

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
 use super::open_loop::{self, Latencies};
-use super::{cores, wrk};
+use super::{cores, cpu, wrk};
 use crate::build::{self, Profile};
 use crate::control::Control;
 use crate::http::Client;
@@ -57,22 +57,32 @@ fn beside_loops(ostro: &Path, hello: &[u8]) -> Result<()> {
     let quiet = open_loop::run(load)?;
     show("quiet", &quiet);
     let stop = AtomicBool::new(false);
-    let (beside, ended) = std::thread::scope(|scope| {
+    let ((beside, busy), ended) = std::thread::scope(|scope| {
         let loops: Vec<_> = (0..LOOPS).map(|_| scope.spawn(|| call_loops(load.to, &stop))).collect();
         std::thread::sleep(Duration::from_secs(1));
-        let beside = open_loop::run(load);
+        let beside = with_cores(server.pid(), || open_loop::run(load));
         stop.store(true, Ordering::Relaxed);
-        // The loops hold their clients until the server is gone.
+        // The loops hold their clients until the server is gone, whatever came of the load.
         let killed = server.kill();
         let ended = loops.into_iter().filter_map(|client| client.join().ok()).sum::<u64>();
         killed.and(beside).map(|beside| (beside, ended))
     })?;
     show(&format!("beside {LOOPS} endless loops"), &beside);
     let ratio = beside.quantile(990).as_secs_f64() / quiet.quantile(990).as_secs_f64();
+    println!("  p99 beside / p99 quiet: {ratio:.2} (goal: below 2)");
     println!(
-        "p99 beside / p99 quiet: {ratio:.2} (goal: below 2); loops ended by their limit meanwhile: {ended}"
+        "  meanwhile the server kept {busy:.2} of {} cores busy and ended {ended} loops by their limit",
+        cores()
     );
     Ok(())
+}
+
+/// What the work answers, and how many cores the process kept busy meanwhile.
+fn with_cores<T>(pid: u32, work: impl FnOnce() -> Result<T>) -> Result<(T, f64)> {
+    let (before, begin) = (cpu::used(pid)?, Instant::now());
+    let done = work()?;
+    let used = cpu::used(pid)?.saturating_sub(before);
+    Ok((done, used.as_secs_f64() / begin.elapsed().as_secs_f64()))
 }
 
 /// Calls the endless loop again and again; how many calls the server ended.
