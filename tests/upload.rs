@@ -18,11 +18,6 @@ fn refuse(control: &Control, what: &str, component: &[u8]) -> Answer {
     answer
 }
 
-/// A project of its own on the shared server, so that every test sees only its own functions.
-fn project(name: &str) -> Control {
-    shared().project(name)
-}
-
 #[test]
 fn a1_what_is_no_component_is_refused_with_a_reason() {
     let server = Server::start();
@@ -73,7 +68,8 @@ fn a1_a_precompiled_file_is_refused() {
 
 #[test]
 fn a2_every_truncation_is_refused() {
-    let control = project("truncated");
+    let server = shared();
+    let control = server.project("truncated");
     let hello = guest::component("hello");
     for length in (0..hello.len()).step_by(64).skip(1) {
         // A component cut between two sections may still parse; it has lost its export then.
@@ -105,7 +101,8 @@ fn a2_flipped_bits_never_hurt_the_server() {
 
 #[test]
 fn a3_missing_imports_are_listed() {
-    let control = project("imports");
+    let server = shared();
+    let control = server.project("imports");
     for (name, missing) in [
         ("imports-unknown", "acme:weather/forecast@1.0.0"),
         ("imports-wrong-version", "wasi:random/random@0.9.0"),
@@ -118,7 +115,8 @@ fn a3_missing_imports_are_listed() {
 
 #[test]
 fn a4_modules_beyond_every_measure_are_refused_at_once() {
-    let control = project("measure");
+    let server = shared();
+    let control = server.project("measure");
     let cases = [
         ("more functions than are allowed", hostile::carrying(&hostile::functions(1_000_001, &[0]))),
         ("a million functions", hostile::carrying(&hostile::functions(1_000_000, &[0]))),
@@ -139,14 +137,16 @@ fn a4_modules_beyond_every_measure_are_refused_at_once() {
 
 #[test]
 fn a6_component_bombs_are_counted_after_expansion() {
-    let control = project("bombs");
+    let server = shared();
+    let control = server.project("bombs");
     refuse(&control, "eight levels of eight", &hostile::bomb(8, 8));
     refuse(&control, "a thousand instances of a hundred memories", &hostile::crowd(1000));
 }
 
 #[test]
 fn a7_a8_what_cannot_start_is_refused_with_the_limit_named() {
-    let control = project("starts");
+    let server = shared();
+    let control = server.project("starts");
     let limits = json!({ "limits": { "cpu": "300ms", "wall": "2s", "memory": "64MiB" } });
     for (name, word) in [
         ("start-loops", "cpu"),
@@ -187,7 +187,8 @@ fn a8_a_failed_deploy_leaves_the_running_revision_alone() {
 
 #[test]
 fn a9_strange_names_and_large_custom_sections_do_no_harm() {
-    let control = project("strange");
+    let server = shared();
+    let control = server.project("strange");
     let hello = guest::component("hello");
     let large = [hello.clone(), hostile::custom("name", &hostile::noise(1 << 20, 3))].concat();
     let answer = control.try_deploy("large", &large, &json!({}));
@@ -212,12 +213,10 @@ fn a10_uploads_that_lie_or_never_end() {
     let before = files(&server);
     let body =
         crate::support::control::multipart(&[("flags", b"{}"), ("component", &guest::component("hello"))]);
-    // The length says more than comes.
+    // The length says more than comes, and what comes lacks the final boundary.
     let mut connection = Connection::open(server.admin);
-    connection.send(
-        &control.upload_request("liar").header("content-length", &(body.len() + 10).to_string()).bytes(),
-    );
-    connection.send(&body);
+    connection.send(&control.upload_request("liar").header("content-length", &body.len().to_string()).bytes());
+    connection.send(&body[..body.len() - 10]);
     connection.finish();
     if let Ok(answer) = connection.try_answer(false) {
         assert!(matches!(answer.status, 400 | 408), "{answer:?}");
@@ -317,7 +316,8 @@ fn a11_encodings_are_refused_and_archives_are_read_with_suspicion() {
 
 #[test]
 fn b11_threads_are_refused() {
-    let control = project("threads");
+    let server = shared();
+    let control = server.project("threads");
     let module =
         wat::parse_str("(module (memory 1 1 shared) (func (drop (i32.atomic.load (i32.const 0)))))").unwrap();
     refuse(&control, "shared memory", &hostile::carrying(&module));

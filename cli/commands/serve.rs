@@ -67,6 +67,8 @@ fn failure(problem: Problem) -> Failure {
 /// Says where the server is and what to do next. Nothing here can stop the server.
 fn announce(context: &Context, ready: &Ready) {
     let out = &context.out;
+    // Saved before anybody is told that the server is up: who then calls it finds this one and no other.
+    let saved = save(ready);
     if out.form() == Form::Json {
         // A reader that has gone does not matter to the server.
         let _ =
@@ -83,7 +85,7 @@ fn announce(context: &Context, ready: &Ready) {
     if ready.first_start {
         out.word(&format!("  admin token  in {}", ready.token_file.display()));
     }
-    next_steps(ready, save(ready)).iter().for_each(|step| out.word(step));
+    next_steps(ready, saved).iter().for_each(|step| out.word(step));
 }
 
 /// Whether commands of this user find the server.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use host_api::outbound_http::TlsClient;
 use store::Store;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -16,7 +17,7 @@ use crate::config::Config;
 use crate::control::{self, AdminToken, ControlParts, ControlState};
 use crate::dispatch::Admission;
 use crate::executor;
-use crate::instance::{EngineOptions, GuestEngine, MemoryBudget};
+use crate::instance::{Budgets, EngineOptions, GuestEngine};
 use crate::pool::LoadedCode;
 use crate::problem::Problem;
 use crate::registry::artifact::Artifacts;
@@ -58,7 +59,7 @@ pub fn run(config: Config, ready: impl FnOnce(&Ready)) -> Result<(), Problem> {
     sys::no_core_dumps();
     let files = sys::raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
+        .worker_threads(2)
         .thread_name("ostro-control")
         .enable_all()
         .build()
@@ -98,12 +99,14 @@ impl App {
             instances: config.max_instances,
             max_memory_bytes: MAX_MEMORY_BYTES,
         })?;
-        let budget = MemoryBudget::new(config.max_memory_bytes);
-        let instances = engine.instances();
+        let budgets = Budgets::new(config.max_memory_bytes);
+        // A quarter of the allocator's slots is for instances that are kept while they serve nobody.
+        let kept = engine.instances() / 4;
+        let instances = engine.instances().saturating_sub(kept).max(1);
         let compiler = Compiler::of_this_program()?;
         let artifacts = Artifacts::new(store.clone(), engine.clone(), compiler, telemetry.gauges().clone())?;
         let artifacts = Arc::new(artifacts);
-        let loaded = Arc::new(LoadedCode::new(artifacts.clone(), MAX_LOADED));
+        let loaded = Arc::new(LoadedCode::new(artifacts.clone(), MAX_LOADED, Handle::current()));
         let parts = RegistryParts {
             store: store.clone(),
             engine,
@@ -120,8 +123,9 @@ impl App {
         let shared = executor::Shared {
             routes: registry.routes(),
             loaded: loaded.clone(),
-            budget: budget.clone(),
-            admission: Arc::new(Admission::new(instances, config.project_rate, budget.clone())),
+            budgets: budgets.clone(),
+            admission: Arc::new(Admission::new(instances, config.project_rate, budgets.clone())),
+            most_kept: kept as usize / config.executors,
             telemetry: telemetry.clone(),
             clock: clock.clone(),
             tls: TlsClient::new().map_err(|error| Problem::internal(&error))?,
@@ -132,7 +136,7 @@ impl App {
         };
         let most = usize::try_from(files.saturating_sub(RESERVED_FILES).max(64)).unwrap_or(usize::MAX);
         let executors = executor::start(config.executors, &listen, most, &shared, &stopping)?;
-        let gauges = tokio::spawn(read_gauges(telemetry.gauges().clone(), budget, loaded));
+        let gauges = tokio::spawn(read_gauges(telemetry.gauges().clone(), budgets, loaded));
         let ready = Ready {
             listen: listen_address,
             admin: admin_address,
@@ -227,10 +231,10 @@ fn unusable(error: &store::StoreError) -> Problem {
 }
 
 /// Numbers that somebody else owns, read for the metrics.
-async fn read_gauges(gauges: Arc<Gauges>, budget: Arc<MemoryBudget>, loaded: Arc<LoadedCode>) {
+async fn read_gauges(gauges: Arc<Gauges>, budgets: Arc<Budgets>, loaded: Arc<LoadedCode>) {
     use std::sync::atomic::Ordering::Relaxed;
     loop {
-        gauges.memory_bytes.store(budget.used(), Relaxed);
+        gauges.memory_bytes.store(budgets.process().used(), Relaxed);
         gauges.loaded_code.store(loaded.count() as u64, Relaxed);
         tokio::time::sleep(GAUGE_PERIOD).await;
     }

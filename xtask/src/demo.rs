@@ -11,6 +11,7 @@ use crate::server::{Server, Setup};
 use crate::{guests, process, workspace};
 
 const FUNCTION: &str = "hello-rust";
+const FOLDER: &str = "demo";
 
 /// `cargo xtask demo`.
 #[derive(Clone, Copy, Debug, Args)]
@@ -31,7 +32,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     let (setup, server) = start(&ostro)?;
     println!("\n$ ostro deploy --no-build examples/{FUNCTION}");
     let example = workspace::root().join("examples").join(FUNCTION);
-    process::run(setup.cli().args(["deploy", "--no-build"]).arg(example))?;
+    process::run(server.address(&mut setup.cli()).args(["deploy", "--no-build"]).arg(example))?;
 
     let path = format!("/{FUNCTION}/world");
     println!("\n$ curl http://{}{path}", server.listen);
@@ -42,18 +43,25 @@ pub(crate) fn run(options: Options) -> Result<()> {
     if answer.status != 200 {
         bail!("the function answered {}", answer.status);
     }
-    if options.once {
-        return server.stop();
+    match options.once {
+        true => server.stop()?,
+        false => {
+            tell(&setup, &server);
+            stay(server)?;
+        }
     }
-    tell(&setup, &server);
-    stay(server)
+    // The usual folder stays, to look at; one of many would only pile up.
+    if setup.folder != workspace::target().join(FOLDER) {
+        std::fs::remove_dir_all(&setup.folder)?;
+    }
+    Ok(())
 }
 
 /// A demo starts empty. Beside another one, or a server of the user's, it has free ports and a folder of its own.
 fn start(ostro: &std::path::Path) -> Result<(Setup, Server)> {
-    let setup = Setup::on_usual_ports(ostro, &workspace::target().join("demo"));
+    let setup = Setup::on_usual_ports(ostro, &workspace::target().join(FOLDER));
     let beside = setup.addresses.iter().any(|address| address.ends_with(":0"));
-    let name = if beside { format!("demo-{}", std::process::id()) } else { "demo".to_owned() };
+    let name = if beside { format!("{FOLDER}-{}", std::process::id()) } else { FOLDER.to_owned() };
     let setup = Setup { folder: workspace::fresh(&name)?, ..setup };
     let server = setup.start()?;
     println!("\nserver: functions on http://{}, control API on http://{}", server.listen, server.admin);

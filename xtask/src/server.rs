@@ -98,6 +98,11 @@ impl Server {
         Control::new(self.admin, &self.token)
     }
 
+    /// Tells the command line tool to talk to this server and to no other, whatever connections are saved.
+    pub(crate) fn address<'a>(&self, cli: &'a mut Command) -> &'a mut Command {
+        cli.env("OSTRO_URL", format!("http://{}", self.admin)).env("OSTRO_TOKEN", &self.token)
+    }
+
     /// The id of the process.
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()

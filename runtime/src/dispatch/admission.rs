@@ -11,7 +11,7 @@ use governor::{Quota, RateLimiter};
 use store::catalog::{FunctionId, ProjectId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::instance::MemoryBudget;
+use crate::instance::{Budgets, MemoryBudget};
 
 /// Longest wait for capacity.
 const MAX_WAIT: Duration = Duration::from_secs(5);
@@ -23,15 +23,18 @@ const MEMORY_TO_START: u64 = 1 << 20;
 /// What all executors count together.
 pub struct Admission {
     process: Arc<Semaphore>,
+    projects: DashMap<ProjectId, Arc<Semaphore>>,
+    per_project: usize,
     gates: DashMap<FunctionId, Arc<Gate>>,
     rates: Option<RateLimiter<ProjectId, DashMapStateStore<ProjectId>, DefaultClock>>,
-    budget: Arc<MemoryBudget>,
+    budgets: Arc<Budgets>,
 }
 
 /// A place to run in, given back when it is dropped.
 #[derive(Debug)]
 pub struct Permit {
     _function: OwnedSemaphorePermit,
+    _project: OwnedSemaphorePermit,
     _process: OwnedSemaphorePermit,
 }
 
@@ -52,13 +55,16 @@ struct Gate {
 }
 
 impl Admission {
-    /// `instances` at once in the process; `rate` in requests a second per project, none for no limit.
-    pub fn new(instances: u32, rate: Option<std::num::NonZeroU32>, budget: Arc<MemoryBudget>) -> Self {
+    /// `instances` at once in the process, at most half of them of one project, so that none can take what the
+    /// others need; `rate` in requests a second per project, none for no limit.
+    pub fn new(instances: u32, rate: Option<std::num::NonZeroU32>, budgets: Arc<Budgets>) -> Self {
         Self {
             process: Arc::new(Semaphore::new(instances as usize)),
+            projects: DashMap::new(),
+            per_project: instances.div_ceil(2) as usize,
             gates: DashMap::new(),
             rates: rate.map(|rate| RateLimiter::dashmap(Quota::per_second(rate))),
-            budget,
+            budgets,
         }
     }
 
@@ -68,11 +74,13 @@ impl Admission {
             return Err(Refused::Rate);
         }
         let gate = self.gate(function, limit);
-        if let Some(permit) = self.enter_now(&gate) {
+        let slots = self.project(project);
+        let memory = self.budgets.of(project);
+        if let Some(permit) = self.enter_now(&gate, &slots, &memory) {
             return Ok(permit);
         }
         let waiting = Waiting::join(&gate, limit.saturating_mul(WAITING_PER_SLOT)).ok_or(Refused::Busy)?;
-        let entered = tokio::time::timeout(MAX_WAIT, self.enter_later(&gate)).await;
+        let entered = tokio::time::timeout(MAX_WAIT, self.enter_later(&gate, slots, &memory)).await;
         drop(waiting);
         entered.ok().flatten().ok_or(Refused::Busy)
     }
@@ -86,20 +94,34 @@ impl Admission {
         gate
     }
 
-    fn enter_now(&self, gate: &Gate) -> Option<Permit> {
-        let function = gate.slots.clone().try_acquire_owned().ok()?;
-        let process = self.process.clone().try_acquire_owned().ok()?;
-        self.budget.fits(MEMORY_TO_START).then_some(Permit { _function: function, _process: process })
+    fn project(&self, project: ProjectId) -> Arc<Semaphore> {
+        match self.projects.get(&project) {
+            Some(slots) => slots.clone(),
+            None => {
+                let slots = || Arc::new(Semaphore::new(self.per_project));
+                self.projects.entry(project).or_insert_with(slots).clone()
+            }
+        }
     }
 
-    async fn enter_later(&self, gate: &Gate) -> Option<Permit> {
+    fn enter_now(&self, gate: &Gate, slots: &Arc<Semaphore>, memory: &MemoryBudget) -> Option<Permit> {
+        let function = gate.slots.clone().try_acquire_owned().ok()?;
+        let project = slots.clone().try_acquire_owned().ok()?;
+        let process = self.process.clone().try_acquire_owned().ok()?;
+        let permit = Permit { _function: function, _project: project, _process: process };
+        memory.fits(MEMORY_TO_START).then_some(permit)
+    }
+
+    /// The narrowest limit first: whoever waits for its own function holds nothing that others need.
+    async fn enter_later(&self, gate: &Gate, slots: Arc<Semaphore>, memory: &MemoryBudget) -> Option<Permit> {
         let function = gate.slots.clone().acquire_owned().await.ok()?;
+        let project = slots.acquire_owned().await.ok()?;
         let process = self.process.clone().acquire_owned().await.ok()?;
-        while !self.budget.fits(MEMORY_TO_START) {
+        while !memory.fits(MEMORY_TO_START) {
             // The bell rings for one waiter only and may ring between look and wait: look again soon.
-            let _ = tokio::time::timeout(Duration::from_millis(50), self.budget.released()).await;
+            let _ = tokio::time::timeout(Duration::from_millis(50), memory.released()).await;
         }
-        Some(Permit { _function: function, _process: process })
+        Some(Permit { _function: function, _project: project, _process: process })
     }
 }
 
@@ -157,7 +179,7 @@ mod tests {
     use super::*;
 
     fn admission(instances: u32) -> Admission {
-        Admission::new(instances, None, MemoryBudget::new(1 << 30))
+        Admission::new(instances, None, Budgets::new(1 << 30))
     }
 
     const PROJECT: ProjectId = ProjectId(Uuid::nil());
@@ -211,9 +233,21 @@ mod tests {
         assert_eq!(admission.enter(PROJECT, other, 10).await.unwrap_err(), Refused::Busy);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn one_project_leaves_half_to_the_others() {
+        let admission = admission(4);
+        let mut held = Vec::new();
+        for _ in 0..2 {
+            held.push(admission.enter(PROJECT, FUNCTION, 10).await.unwrap());
+        }
+        assert_eq!(admission.enter(PROJECT, FUNCTION, 10).await.unwrap_err(), Refused::Busy);
+        let (neighbour, function) = (ProjectId(Uuid::max()), FunctionId(Uuid::max()));
+        assert!(admission.enter(neighbour, function, 10).await.is_ok());
+    }
+
     #[tokio::test]
     async fn over_the_rate_is_refused_at_once() {
-        let admission = Admission::new(10, std::num::NonZeroU32::new(2), MemoryBudget::new(1 << 30));
+        let admission = Admission::new(10, std::num::NonZeroU32::new(2), Budgets::new(1 << 30));
         for expected in [None, None, Some(Refused::Rate)] {
             assert_eq!(admission.enter(PROJECT, FUNCTION, 10).await.err(), expected);
         }

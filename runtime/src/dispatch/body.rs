@@ -88,6 +88,8 @@ pub struct AnswerBody {
     inner: GuestBody,
     ledger: Arc<Ledger>,
     state: State,
+    /// Bytes that the client still expects, where the head says how many.
+    left: Option<u64>,
 }
 
 /// How far a response body has come.
@@ -101,8 +103,14 @@ enum State {
 }
 
 impl AnswerBody {
-    pub(super) fn new(inner: GuestBody, ledger: Arc<Ledger>) -> Self {
-        Self { inner, ledger, state: State::Flowing }
+    /// `length` is what the response head announces, if it does.
+    pub(super) fn new(inner: GuestBody, ledger: Arc<Ledger>, length: Option<u64>) -> Self {
+        Self { inner, ledger, state: State::Flowing, left: length }
+    }
+
+    /// The client will not be sent this body: its answer is complete without it.
+    pub fn not_wanted(mut self) {
+        self.state = State::Ended;
     }
 
     fn fail(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Unfinished>>> {
@@ -132,7 +140,9 @@ impl Body for AnswerBody {
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
         match polled {
             Poll::Ready(Some(Ok(frame))) => {
-                self.ledger.sent(frame.data_ref().map_or(0, Bytes::len));
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                self.left = self.left.map(|left| left.saturating_sub(bytes as u64));
+                self.ledger.sent(bytes);
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(None) if self.ledger.failure().is_none() => {
@@ -161,8 +171,9 @@ impl Body for AnswerBody {
 
 impl Drop for AnswerBody {
     fn drop(&mut self) {
-        // Dropped before its end: the client has gone, or it asked for the head only.
-        if self.state == State::Flowing && self.ledger.live.spec.on_disconnect == OnDisconnect::Cancel {
+        // Dropped before its end: the client has gone, unless it has all that the head promised.
+        let gone = self.state == State::Flowing && self.left != Some(0);
+        if gone && self.ledger.live.spec.on_disconnect == OnDisconnect::Cancel {
             self.ledger.control.kill(Kill::Cancelled);
         }
         self.ledger.complete();

@@ -16,6 +16,11 @@ use crate::telemetry::{Bill, HostCalls, InvocationRecord, LogLine, LogStream, Ou
 /// After the answer, background work has this long.
 const AFTER_ANSWER: Duration = Duration::from_secs(30);
 
+/// What is kept of a request's method and path, bytes.
+const MAX_REQUEST_BYTES: usize = 512;
+/// What is kept of a failure's text, bytes: it has names from the guest's binary, which may be of any length.
+const MAX_DETAIL_BYTES: usize = 4 << 10;
+
 /// One invocation's account.
 pub struct Ledger {
     /// UUIDv7.
@@ -56,7 +61,7 @@ impl Ledger {
             telemetry,
             started_ms: clock.now_ms(),
             clock,
-            request,
+            request: cut(request, MAX_REQUEST_BYTES),
             status: AtomicU16::new(0),
             failure: OnceLock::new(),
             usage: OnceLock::new(),
@@ -79,13 +84,9 @@ impl Ledger {
     /// The guest gave its response head.
     pub fn head(&self) {
         let now = self.age_ms();
-        self.head_at_ms.store(now, Relaxed);
         self.progress_at_ms.store(now, Relaxed);
-    }
-
-    /// Whether the response head has been given.
-    pub fn has_head(&self) -> bool {
-        self.head_at_ms.load(Relaxed) > 0
+        self.head_at_ms.store(now, Relaxed);
+        self.control.look();
     }
 
     /// The client is sent this status.
@@ -106,7 +107,8 @@ impl Ledger {
 
     /// The response body is complete.
     pub fn complete(&self) {
-        self.answered_at_ms.store(self.age_ms(), Relaxed);
+        let _ = self.answered_at_ms.compare_exchange(0, self.age_ms(), Relaxed, Relaxed);
+        self.control.look();
     }
 
     /// The request body turned out larger than allowed.
@@ -161,16 +163,26 @@ impl Ledger {
         u32::try_from(self.age().as_millis()).unwrap_or(u32::MAX).max(1)
     }
 
+    /// Refusals are counted and not logged: a flood of them would push the function's own lines out.
     fn log_failure(&self, failure: &Failure) {
+        if matches!(failure.code, OutcomeCode::Busy | OutcomeCode::Rate | OutcomeCode::TooLarge | OutcomeCode::Cancelled) {
+            return;
+        }
         self.line(LogSource::Platform, "error", format!("{}: {}", code_name(failure.code), failure.detail));
     }
 
     /// The failure, with the values of secrets replaced: a guest may have put one into the text of a trap.
     fn take_failure(&mut self) -> Option<Failure> {
         let mut failure = self.failure.take()?;
-        failure.detail = self.live.secrets.redact(&failure.detail).into_owned();
+        failure.detail = cut(self.live.secrets.redact(&failure.detail).into_owned(), MAX_DETAIL_BYTES);
         Some(failure)
     }
+}
+
+/// At most that many bytes of a text, cut between characters.
+fn cut(mut text: String, most: usize) -> String {
+    text.truncate(text.floor_char_boundary(most));
+    text
 }
 
 /// The stable name of an outcome.

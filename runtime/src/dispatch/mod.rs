@@ -14,6 +14,8 @@ pub use admission::{Admission, Refused};
 pub use body::{AnswerBody, RequestBody, Unfinished};
 pub use ledger::{Ledger, code_name};
 
+pub use crate::instance::Failure;
+
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,7 +30,7 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::executor::background::Background;
-use crate::instance::{Assignment, Control, ErrorCode, Failure, GuestResponse, Kill, killed};
+use crate::instance::{Assignment, Control, ErrorCode, GuestResponse, Kill, killed};
 use crate::pool::{Health, Pool, Spare};
 use crate::registry::live::Live;
 use crate::telemetry::{Gauges, Telemetry};
@@ -85,7 +87,7 @@ impl Dispatch {
             drop((permit, running));
         };
         let run = Run::new(Box::pin(guest), ledger.clone());
-        let mut inline = Inline { run: Some(run), ledger: &ledger, background: &self.background };
+        let mut inline = Inline { run: Some(run), ledger: &ledger, background: &self.background, settled: false };
         let head = inline.until_head(head).await;
         drop(inline);
         Outcome { result: conclude(&ledger, head), ledger }
@@ -136,16 +138,10 @@ async fn serve(
     }
 }
 
-/// Makes a spare instance beside the traffic. A guest whose start fails gets none: its next request shows why.
+/// Makes a spare instance beside the traffic.
 fn spawn_spare(pool: Arc<Pool>, live: Arc<Live>) {
-    let clock = pool.clock().clone();
-    drop(tokio::spawn(async move {
-        let control = Arc::new(Control::new(clock, SPARE_CPU, SPARE_CPU));
-        let made = pool.make_spare(&live, control).await;
-        if let Err(failure) = made {
-            tracing::debug!(function = %live.name, detail = %failure.detail, "no spare instance");
-        }
-    }));
+    let control = Arc::new(Control::new(pool.clock().clone(), SPARE_CPU, SPARE_CPU));
+    drop(tokio::spawn(async move { pool.make_spare(&live, control).await }));
 }
 
 fn refuse(ledger: &Ledger, refused: Refused) -> Failure {
@@ -164,7 +160,8 @@ fn conclude(ledger: &Arc<Ledger>, head: Head) -> Result<Response<AnswerBody>, Fa
         // A guest that answers although its request was cut short has seen another request than the client sent.
         Head::Response(_) if ledger.is_body_too_large() => too_large(ledger),
         Head::Response(response) => {
-            return Ok((*response).map(|body| AnswerBody::new(body, ledger.clone())));
+            let length = content_length(response.headers());
+            return Ok((*response).map(|body| AnswerBody::new(body, ledger.clone(), length)));
         }
         Head::Refused(error) => Failure {
             code: OutcomeCode::BadResponse,
@@ -184,6 +181,10 @@ fn conclude(ledger: &Arc<Ledger>, head: Head) -> Result<Response<AnswerBody>, Fa
     }
 }
 
+fn content_length(headers: &http::HeaderMap) -> Option<u64> {
+    headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 fn too_large(ledger: &Ledger) -> Failure {
     let limit = ledger.live.spec.limits.request_body_bytes;
     Failure { code: OutcomeCode::TooLarge, detail: format!("the request body is over {limit} bytes") }
@@ -201,23 +202,26 @@ struct Inline<'a> {
     run: Option<Run>,
     ledger: &'a Arc<Ledger>,
     background: &'a Background,
+    /// The caller has its answer, or knows that there is none.
+    settled: bool,
 }
 
 impl Inline<'_> {
     async fn until_head(&mut self, mut head: oneshot::Receiver<Result<GuestResponse, ErrorCode>>) -> Head {
-        poll_fn(|cx| {
+        let answer = poll_fn(|cx| {
             self.poll_run(cx);
-            match Pin::new(&mut head).poll(cx) {
-                Poll::Ready(Ok(Ok(response))) => {
-                    self.ledger.head();
-                    Poll::Ready(Head::Response(Box::new(response)))
-                }
-                Poll::Ready(Ok(Err(error))) => Poll::Ready(Head::Refused(error)),
-                Poll::Ready(Err(_)) => Poll::Ready(Head::None),
-                Poll::Pending => Poll::Pending,
-            }
+            Pin::new(&mut head).poll(cx)
         })
-        .await
+        .await;
+        self.settled = true;
+        match answer {
+            Ok(Ok(response)) => {
+                self.ledger.head();
+                Head::Response(Box::new(response))
+            }
+            Ok(Err(error)) => Head::Refused(error),
+            Err(_) => Head::None,
+        }
     }
 
     fn poll_run(&mut self, cx: &mut Context<'_>) {
@@ -238,7 +242,7 @@ impl Inline<'_> {
 
 impl Drop for Inline<'_> {
     fn drop(&mut self) {
-        let cancelled = !self.ledger.has_head() && self.ledger.live.spec.on_disconnect == OnDisconnect::Cancel;
+        let cancelled = !self.settled && self.ledger.live.spec.on_disconnect == OnDisconnect::Cancel;
         if cancelled && self.run.is_some() {
             self.ledger.failed(killed(Kill::Cancelled));
             return;

@@ -9,7 +9,8 @@ use std::task::{Context, Poll};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::ledger::Ledger;
-use crate::instance::{Kill, killed};
+use crate::instance::{Failure, Kill, killed};
+use crate::telemetry::OutcomeCode;
 
 /// Polls the guest, charges what each poll takes, and ends it when its time is over.
 pub(super) struct Run {
@@ -31,23 +32,30 @@ impl Run {
 
     /// Sets the alarm to the invocation's next deadline. Created only when a guest has to wait at all.
     fn wait(&mut self, cx: &mut Context<'_>) {
-        loop {
-            let deadline = Instant::from_std(self.ledger.deadline());
-            let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-            if alarm.deadline() != deadline && alarm.as_mut().poll(cx).is_ready() {
-                alarm.as_mut().reset(deadline);
+        let deadline = Instant::from_std(self.ledger.deadline());
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        // A deadline that moves on with every byte is caught up with when the alarm rings; one that comes nearer
+        // must be heard at once.
+        if deadline < alarm.deadline() {
+            alarm.as_mut().reset(deadline);
+        }
+        while alarm.as_mut().poll(cx).is_ready() {
+            if deadline <= alarm.deadline() {
+                return self.ledger.control.kill(Kill::Deadline);
             }
-            match alarm.as_mut().poll(cx) {
-                Poll::Pending => return,
-                // An alarm may ring early, when the deadline has moved on since: then it is set again.
-                Poll::Ready(()) if Instant::from_std(self.ledger.deadline()) > alarm.deadline() => {
-                    alarm.as_mut().reset(Instant::from_std(self.ledger.deadline()));
-                }
-                Poll::Ready(()) => {
-                    self.ledger.control.kill(Kill::Deadline);
-                    return;
-                }
-            }
+            alarm.as_mut().reset(deadline);
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        // Dropped with its executor, or by a panic: a response body that is still open must not look complete.
+        if self.guest.is_some() {
+            self.ledger.failed(Failure {
+                code: OutcomeCode::Internal,
+                detail: "the server gave the invocation up".to_owned(),
+            });
         }
     }
 }

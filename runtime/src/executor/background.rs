@@ -5,9 +5,12 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+
+use std::thread::JoinHandle;
 
 use store::catalog::ProjectId;
 use tokio::sync::Notify;
@@ -30,6 +33,7 @@ const POLLS_PER_TURN: usize = 4;
 #[derive(Clone)]
 pub struct Background {
     inbox: Arc<Inbox>,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 /// What other threads hand in: new work, and tasks that were woken.
@@ -50,17 +54,18 @@ impl Background {
     /// Starts the thread; it ends when [`Background::close`] is called and its work is dropped.
     pub fn start(index: usize) -> Result<Self, Problem> {
         let inbox = Arc::new(Inbox::default());
-        let background = Self { inbox: inbox.clone() };
+        let own = inbox.clone();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Problem::internal(&error))?;
         let body = move || {
             sys::nice_thread(NICE);
-            runtime.block_on(Scheduler::new(inbox).run());
+            runtime.block_on(Scheduler::new(own).run());
         };
         let thread = std::thread::Builder::new().name(format!("ostro-long-{index}")).spawn(body);
-        thread.map(|_| background).map_err(|error| Problem::internal(&error))
+        let thread = thread.map_err(|error| Problem::internal(&error))?;
+        Ok(Self { inbox, thread: Arc::new(Mutex::new(Some(thread))) })
     }
 
     /// Goes on with a task here.
@@ -68,9 +73,14 @@ impl Background {
         self.inbox.with(|arrivals| arrivals.new.push((project, task)));
     }
 
-    /// Drops all work and ends the thread.
+    /// Drops all work and ends the thread. Waits for it: its work may use the sockets and timers of the runtime
+    /// that it came from, which must not go first.
     pub fn close(&self) {
         self.inbox.with(|arrivals| arrivals.closed = true);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("a background thread has failed");
+        }
     }
 }
 
@@ -119,7 +129,9 @@ impl Scheduler {
     async fn run(mut self) {
         while self.collect() {
             let mut ran = 0;
-            while ran < POLLS_PER_TURN {
+            // A task that was polled is ready again at once, mostly: it is taken in before the next turn is given,
+            // or a project with a single task would lose its turns.
+            while ran < POLLS_PER_TURN && self.collect() {
                 let Some((project, id)) = self.turns.next() else { break };
                 self.poll(project, id);
                 ran += 1;
@@ -161,7 +173,10 @@ impl Scheduler {
         let Some(held) = self.tasks.get_mut(&id) else { return };
         held.queued = false;
         let before = sys::thread_cpu();
-        let polled = held.task.as_mut().poll(&mut Context::from_waker(&held.waker));
+        let mut context = Context::from_waker(&held.waker);
+        // A fault in one invocation must not end the others that go on here.
+        let poll = AssertUnwindSafe(|| held.task.as_mut().poll(&mut context));
+        let polled = std::panic::catch_unwind(poll).unwrap_or(Poll::Ready(()));
         let taken = sys::thread_cpu().saturating_sub(before);
         self.turns.charge(project, i64::try_from(taken.as_micros()).unwrap_or(i64::MAX));
         if polled == Poll::Ready(()) {

@@ -8,6 +8,7 @@ mod turns;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use crate::clock::Clock;
 use crate::dispatch::{Admission, Dispatch};
 use crate::front_door::{Balance, FrontDoor, Service};
-use crate::instance::MemoryBudget;
+use crate::instance::Budgets;
 use crate::pool::{LoadedCode, Pool};
 use crate::problem::Problem;
 use crate::registry::live::Live;
@@ -29,6 +30,8 @@ use background::Background;
 /// Tasks polled before the executor looks at its sockets and timers. tokio's 61 would let guests that use up
 /// their ticks keep I/O waiting for a good part of a tenth of a second.
 const EVENT_INTERVAL: u32 = 8;
+/// How often a draining executor looks whether invocations still run.
+const DRAIN_LOOK: Duration = Duration::from_millis(20);
 /// How often idle instances are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -40,7 +43,7 @@ pub struct Shared {
     /// Compiled code.
     pub loaded: Arc<LoadedCode>,
     /// Memory of all instances.
-    pub budget: Arc<MemoryBudget>,
+    pub budgets: Arc<Budgets>,
     /// Capacity.
     pub admission: Arc<Admission>,
     /// Records and logs.
@@ -57,6 +60,8 @@ pub struct Shared {
     pub head_time: Duration,
     /// Longest wait for requests in flight when the server ends.
     pub drain_time: Duration,
+    /// Instances that each executor may keep.
+    pub most_kept: usize,
 }
 
 /// Starts the executors over one listening socket. They end when `shutdown` turns true and requests in flight
@@ -107,11 +112,19 @@ struct Executor {
 impl Executor {
     fn run(self, runtime: &tokio::runtime::Runtime, shutdown: watch::Receiver<bool>) {
         let background = self.background.clone();
+        let gauges = self.shared.telemetry.gauges().clone();
         runtime.block_on(async move {
             match self.open(runtime) {
                 Ok((door, pool, drain_time)) => {
                     let sweeping = tokio::spawn(sweep(pool));
                     door.run(shutdown, drain_time).await;
+                    // Guests whose clients have gone are owed their end as well.
+                    let ended = async {
+                        while gauges.running.load(Relaxed) > 0 {
+                            tokio::time::sleep(DRAIN_LOOK).await;
+                        }
+                    };
+                    let _ = tokio::time::timeout(drain_time, ended).await;
                     sweeping.abort();
                 }
                 Err(error) => tracing::error!(%error, "an executor could not start"),
@@ -121,10 +134,10 @@ impl Executor {
     }
 
     fn open(self, runtime: &tokio::runtime::Runtime) -> std::io::Result<(FrontDoor, Arc<Pool>, Duration)> {
-        let Shared { routes, loaded, budget, admission, telemetry, clock, tls, .. } = self.shared;
+        let Shared { routes, loaded, budgets, admission, telemetry, clock, tls, most_kept, .. } = self.shared;
         let mut egress = EgressOptions::new(tls, runtime.handle().clone());
         egress.forbidden_ports = self.shared.forbidden_ports;
-        let pool = Arc::new(Pool::new(loaded, budget, clock.clone(), egress));
+        let pool = Arc::new(Pool::new(loaded, budgets, clock.clone(), egress, most_kept));
         let dispatch = Dispatch { admission, pool: pool.clone(), background: self.background, telemetry, clock };
         let service = Service { routes, dispatch, trusted_proxies: self.shared.trusted_proxies };
         let door = FrontDoor {

@@ -55,9 +55,9 @@ impl Service {
         if hygiene::declares_more_than(&request, limit) {
             return respond::too_large(Uuid::now_v7(), version, limit);
         }
-        let live = matched.target.clone();
+        let (live, method) = (matched.target.clone(), request.method().clone());
         match hygiene::for_guest(request, &matched, client, trusted) {
-            Ok(request) => respond::outcome(version, self.dispatch.http(live, request).await),
+            Ok(request) => respond::outcome(version, &method, self.dispatch.http(live, request).await),
             Err(refusal) => respond::refusal(Uuid::now_v7(), version, refusal),
         }
     }

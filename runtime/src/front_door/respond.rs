@@ -5,13 +5,13 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Response, StatusCode, Version};
+use http::{Method, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use uuid::Uuid;
 
 use super::hygiene::Refusal;
-use crate::dispatch::{AnswerBody, Outcome, Unfinished, code_name};
+use crate::dispatch::{AnswerBody, Failure, Outcome, Unfinished, code_name};
 use crate::problem::Problem;
 use crate::telemetry::OutcomeCode;
 
@@ -28,17 +28,30 @@ pub(super) enum Answer {
 }
 
 /// The answer that an invocation's outcome makes.
-pub(super) fn outcome(version: Version, outcome: Outcome) -> Response<Answer> {
+pub(super) fn outcome(version: Version, method: &Method, outcome: Outcome) -> Response<Answer> {
     let Outcome { ledger, result } = outcome;
     let answer = match result {
         Ok(response) => guest(response).unwrap_or_else(|reason| {
-            ledger.failed(crate::instance::Failure { code: OutcomeCode::BadResponse, detail: reason.to_owned() });
+            ledger.failed(Failure { code: OutcomeCode::BadResponse, detail: reason.to_owned() });
             failure(OutcomeCode::BadResponse, version)
         }),
         Err(failed) => failure(failed.code, version),
     };
     ledger.answered(answer.status().as_u16());
-    identified(ledger.id, answer)
+    identified(ledger.id, without_body(method, answer))
+}
+
+/// Answers to HEAD, 204 and 304 have no body (RFC 9110 section 6.4.1). hyper sees to it over HTTP/1 only.
+fn without_body(method: &Method, answer: Response<Answer>) -> Response<Answer> {
+    let status = answer.status();
+    if method != Method::HEAD && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED {
+        return answer;
+    }
+    let (parts, body) = answer.into_parts();
+    if let Answer::Guest(body) = body {
+        body.not_wanted();
+    }
+    Response::from_parts(parts, Answer::Platform(Full::default()))
 }
 
 /// Refused before anybody was asked. Malformed messages end the connection: what follows on it can't be
@@ -99,7 +112,7 @@ fn guest(response: Response<AnswerBody>) -> Result<Response<Answer>, &'static st
 /// More than one `content-length`, or one that is no number, could be read in two ways.
 fn check_length(headers: &HeaderMap) -> Result<(), &'static str> {
     let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
-    let valid = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let valid = |value: &HeaderValue| value.to_str().is_ok_and(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
     match (lengths.next(), lengths.next()) {
         (None, _) => Ok(()),
         (Some(value), None) if valid(value) => Ok(()),

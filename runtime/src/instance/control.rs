@@ -143,6 +143,11 @@ impl Control {
         }
     }
 
+    /// Has the invocation looked at again: its deadline has moved.
+    pub fn look(&self) {
+        self.waker.wake();
+    }
+
     /// Wakes this task when the invocation is ended.
     pub fn on_kill(&self, waker: &Waker) {
         self.waker.register(waker);

@@ -26,6 +26,13 @@ const MEMORY_KEEP_RESIDENT_BYTES: usize = 256 << 10;
 const TABLE_KEEP_RESIDENT_BYTES: usize = 64 << 10;
 const STACK_KEEP_RESIDENT_BYTES: usize = 64 << 10;
 
+/// Core instances of one component.
+pub const MAX_CORE_INSTANCES: u32 = 64;
+/// Memories of one component.
+pub const MAX_MEMORIES: u32 = 4;
+/// Tables of one component.
+pub const MAX_TABLES: u32 = 16;
+
 /// What the engine is sized for.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
@@ -130,14 +137,15 @@ fn pool(options: &EngineOptions, instances: u32) -> PoolingAllocationConfig {
     let scan = if sys::swap_active() { Enabled::No } else { Enabled::Auto };
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
-        .total_core_instances(instances.saturating_mul(4))
-        .total_memories(instances.saturating_add(instances / 4))
-        .total_tables(instances.saturating_mul(4))
+        // As many as that many components may have at most: admission counts instances and nothing else.
+        .total_core_instances(instances.saturating_mul(MAX_CORE_INSTANCES))
+        .total_memories(instances.saturating_mul(MAX_MEMORIES))
+        .total_tables(instances.saturating_mul(MAX_TABLES))
         .total_stacks(instances.saturating_add(16))
         .total_gc_heaps((instances / 4).max(8))
-        .max_core_instances_per_component(64)
-        .max_memories_per_component(8)
-        .max_tables_per_component(32)
+        .max_core_instances_per_component(MAX_CORE_INSTANCES)
+        .max_memories_per_component(MAX_MEMORIES)
+        .max_tables_per_component(MAX_TABLES)
         .max_memory_size(options.max_memory_bytes)
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(4 << 20)

@@ -15,7 +15,7 @@ pub use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use super::control::{Control, Kill, Tick};
-use super::limits::{Limiter, MemoryBudget};
+use super::limits::{Limiter, MemoryBudget, Refusal};
 use super::load::Code;
 use super::state::State;
 use crate::clock::Clock;
@@ -121,7 +121,15 @@ impl Instance {
     {
         let result = self.call(request, responder).await;
         self.end();
-        result.map_err(|error| failure(&error, self.store.data()))
+        match result {
+            // Kept, such a body would hold its client for ever; dropped, it would look complete.
+            Ok(()) if self.store.data_mut().holds_unfinished_body() => Err(Failure {
+                code: OutcomeCode::BadResponse,
+                detail: "the guest returned without finishing its response body".to_owned(),
+            }),
+            Ok(()) => Ok(()),
+            Err(error) => Err(failure(&error, self.store.data())),
+        }
     }
 
     /// Ends what the instance was told of its invocation, so that nothing of it stays while it is kept.
@@ -167,8 +175,11 @@ fn failure(error: &wasmtime::Error, state: &State) -> Failure {
     let (code, detail) = match state.control.killed() {
         Some(kill) => return killed(kill),
         None if error.is::<PoolConcurrencyLimitError>() => (OutcomeCode::Busy, format!("{error:#}")),
-        None if state.limiter.refused() => {
-            (OutcomeCode::MemoryLimit, format!("a request for memory was refused, then: {error:#}"))
+        None if state.limiter.refused() == Some(Refusal::Instance) => {
+            (OutcomeCode::MemoryLimit, format!("memory over the function's limit was refused, then: {error:#}"))
+        }
+        None if state.limiter.refused() == Some(Refusal::Budget) => {
+            (OutcomeCode::Busy, format!("the project or the server has no memory left, then: {error:#}"))
         }
         None => match error.downcast_ref::<I32Exit>() {
             Some(I32Exit(status)) => (OutcomeCode::NoResponse, format!("the guest exited with status {status}")),

@@ -12,11 +12,13 @@ mod smoke;
 mod state;
 
 pub use control::{Control, Kill};
-pub use engine::{EngineOptions, GuestEngine, compile_config};
+pub use engine::{
+    EngineOptions, GuestEngine, MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES, compile_config,
+};
 pub use guest::{Assignment, Context, ErrorCode, Failure, GuestResponse, Instance, killed};
-pub use limits::MemoryBudget;
+pub use limits::{Budgets, MemoryBudget};
 pub use load::{Code, LoadError};
-pub use smoke::Silent;
+pub use smoke::{Silent, metered};
 
 /// A failure of a body in flight, as the guest's HTTP interface names it.
 pub use wasmtime_wasi_http::Error as BodyError;

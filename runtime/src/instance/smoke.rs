@@ -64,7 +64,7 @@ impl GuestEngine {
 }
 
 /// Charges every poll to the reins.
-async fn metered<F: Future>(control: &Control, future: F) -> F::Output {
+pub async fn metered<F: Future>(control: &Control, future: F) -> F::Output {
     let mut future = std::pin::pin!(future);
     std::future::poll_fn(|cx| {
         control.slice_begin();

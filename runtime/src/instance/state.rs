@@ -7,6 +7,7 @@ use std::time::Duration;
 use host_api::{HostCtx, HostCtxView, HostView, Stream};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::control::Control;
@@ -54,6 +55,13 @@ impl State {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HANDLES);
         Ok(Self { host, limiter, control, wasi: wasi.build(), http, table })
+    }
+}
+
+impl State {
+    /// Whether the guest still has a response body that it neither finished nor dropped.
+    pub(super) fn holds_unfinished_body(&mut self) -> bool {
+        self.table.iter_mut().any(|entry| entry.is::<HostOutgoingBody>())
     }
 }
 

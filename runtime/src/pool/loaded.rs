@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use dashmap::DashMap;
 use store::catalog::{Digest, ProjectId};
+use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
 use crate::instance::Code;
@@ -14,6 +15,7 @@ use crate::registry::artifact::Artifacts;
 /// Mapped code, shared by all executors.
 pub struct LoadedCode {
     artifacts: Arc<Artifacts>,
+    runtime: Handle,
     slots: DashMap<(ProjectId, Digest), Arc<Slot>>,
     most: usize,
     uses: AtomicU64,
@@ -27,9 +29,10 @@ struct Slot {
 }
 
 impl LoadedCode {
-    /// At most `most` revisions stay mapped, beside those that run.
-    pub fn new(artifacts: Arc<Artifacts>, most: usize) -> Self {
-        Self { artifacts, slots: DashMap::new(), most: most.max(1), uses: AtomicU64::new(0) }
+    /// At most `most` revisions stay mapped, beside those that run. Loading, and compiling again where it is
+    /// needed, happens on `runtime`: it goes on when the request that asked for it has run out of time.
+    pub fn new(artifacts: Arc<Artifacts>, most: usize, runtime: Handle) -> Self {
+        Self { artifacts, runtime, slots: DashMap::new(), most: most.max(1), uses: AtomicU64::new(0) }
     }
 
     /// The code, mapped now if it is not. Two that ask at once map it once.
@@ -42,8 +45,11 @@ impl LoadedCode {
         if let Some(code) = slot.code.get() {
             return Ok(code.clone());
         }
-        let (project, wasm) = key;
-        let code = slot.code.get_or_try_init(|| self.artifacts.load(*project, wasm)).await?.clone();
+        let (artifacts, (project, wasm)) = (self.artifacts.clone(), key.clone());
+        let loading = self.runtime.spawn(async move {
+            slot.code.get_or_try_init(|| artifacts.load(project, &wasm)).await.cloned()
+        });
+        let code = loading.await.map_err(|error| Problem::internal(&error))??;
         self.evict();
         Ok(code)
     }

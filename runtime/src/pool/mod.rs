@@ -8,16 +8,16 @@ mod policy;
 
 pub use loaded::LoadedCode;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use host_api::outbound_http::{EgressOptions, EgressPool};
 use host_api::{HostLimits, HostParts};
 use store::catalog::ProjectId;
 
 use crate::clock::Clock;
-use crate::instance::{Assignment, Code, Context, Control, Failure, Instance, MemoryBudget, Silent};
+use crate::instance::{Assignment, Budgets, Code, Context, Control, Failure, Instance, Silent, metered};
 use crate::registry::live::Live;
 use crate::telemetry::OutcomeCode;
 use policy::After;
@@ -26,16 +26,33 @@ pub use policy::Spare;
 /// Instances of one executor.
 pub struct Pool {
     loaded: Arc<LoadedCode>,
-    budget: Arc<MemoryBudget>,
+    budgets: Arc<Budgets>,
     clock: Clock,
     egress: EgressOptions,
     connections: Mutex<HashMap<ProjectId, EgressPool>>,
-    idle: Mutex<HashMap<u64, Vec<Idle>>>,
+    kept: Mutex<Kept>,
+    most_kept: usize,
+}
+
+/// What is kept, by generation.
+#[derive(Default)]
+struct Kept {
+    idle: HashMap<u64, Vec<Idle>>,
+    /// Generations that a spare is being made for: one at a time each.
+    making: HashSet<u64>,
+    count: usize,
 }
 
 struct Idle {
     instance: Instance,
     since: Instant,
+}
+
+impl Kept {
+    fn push(&mut self, generation: u64, idle: Idle) {
+        self.idle.entry(generation).or_default().push(idle);
+        self.count += 1;
+    }
 }
 
 /// Whether an instance may serve again.
@@ -48,9 +65,17 @@ pub enum Health {
 }
 
 impl Pool {
-    /// An empty pool whose outbound connections behave as `egress` says.
-    pub fn new(loaded: Arc<LoadedCode>, budget: Arc<MemoryBudget>, clock: Clock, egress: EgressOptions) -> Self {
-        Self { loaded, budget, clock, egress, connections: Mutex::default(), idle: Mutex::default() }
+    /// An empty pool that keeps at most `most_kept` instances and whose outbound connections behave as `egress`
+    /// says.
+    pub fn new(
+        loaded: Arc<LoadedCode>,
+        budgets: Arc<Budgets>,
+        clock: Clock,
+        egress: EgressOptions,
+        most_kept: usize,
+    ) -> Self {
+        let (connections, kept) = (Mutex::default(), Mutex::default());
+        Self { loaded, budgets, clock, egress, connections, kept, most_kept }
     }
 
     /// The clock that instances are made with.
@@ -70,45 +95,68 @@ impl Pool {
 
     /// Takes an instance back after an invocation. Says whether a spare should be made for the next one.
     pub fn give_back(&self, live: &Live, instance: Instance, health: Health) -> Spare {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = idle.get(&live.generation).map_or(0, Vec::len);
-        match policy::after(health, instance.served(), live.spec.reuse, kept) {
-            After::Keep => {
-                let kept = Idle { instance, since: self.clock.instant() };
-                idle.entry(live.generation).or_default().push(kept);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = kept.idle.get(&live.generation).map_or(0, Vec::len);
+        let full = kept.count >= self.most_kept;
+        match policy::after(health, instance.served(), live.spec.reuse, own) {
+            After::Keep if !full => {
+                kept.push(live.generation, Idle { instance, since: self.clock.instant() });
                 Spare::NotNeeded
             }
-            After::Drop => policy::spare(live.spec.reuse, instance.instantiation(), kept),
+            After::Drop if !full && !kept.making.contains(&live.generation) => {
+                let spare = policy::spare(live.spec.reuse, instance.instantiation(), own);
+                if spare == Spare::Wanted {
+                    kept.making.insert(live.generation);
+                }
+                spare
+            }
+            After::Keep | After::Drop => Spare::NotNeeded,
         }
     }
 
-    /// Makes a spare instance of a guest that starts slowly.
-    pub async fn make_spare(&self, live: &Live, control: Arc<Control>) -> Result<(), Failure> {
+    /// Makes the spare instance that [`Pool::give_back`] wanted, within the function's time limit.
+    pub async fn make_spare(&self, live: &Live, control: Arc<Control>) {
+        let wall = Duration::from_millis(live.spec.limits.wall_ms);
+        let made = tokio::time::timeout(wall, metered(&control, self.start_spare(live, control.clone()))).await;
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.making.remove(&live.generation);
+        match made {
+            Ok(Ok(instance)) if kept.count < self.most_kept => {
+                kept.push(live.generation, Idle { instance, since: self.clock.instant() });
+            }
+            Ok(Ok(_)) => {}
+            // A guest whose start fails gets no spare: its next request shows why.
+            Ok(Err(failure)) => tracing::debug!(function = %live.name, detail = %failure.detail, "no spare instance"),
+            Err(_) => tracing::debug!(function = %live.name, "no spare instance in time"),
+        }
+    }
+
+    async fn start_spare(&self, live: &Live, control: Arc<Control>) -> Result<Instance, Failure> {
         let code = self.code(live).await?;
         let nobody = Assignment { control, log: Arc::new(Silent), secrets: Arc::default() };
         let mut instance = Instance::new(&code, &self.context(live), &nobody).await?;
         instance.end();
-        let spare = Idle { instance, since: self.clock.instant() };
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.entry(live.generation).or_default().push(spare);
-        Ok(())
+        Ok(instance)
     }
 
     /// Drops instances that have been idle too long, and all of them when memory is short.
     pub fn sweep(&self) {
         let now = self.clock.instant();
-        let short = policy::memory_is_short(self.budget.used(), self.budget.total());
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|_, kept| {
-            kept.retain(|idle| !short && !policy::expired(now.saturating_duration_since(idle.since)));
-            !kept.is_empty()
+        let process = self.budgets.process();
+        let short = policy::memory_is_short(process.used(), process.total());
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.idle.retain(|_, own| {
+            own.retain(|idle| !short && !policy::expired(now.saturating_duration_since(idle.since)));
+            !own.is_empty()
         });
+        kept.count = kept.idle.values().map(Vec::len).sum();
     }
 
     fn take_idle(&self, live: &Live) -> Option<Instance> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = idle.get_mut(&live.generation)?;
-        kept.pop().map(|idle| idle.instance)
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = kept.idle.get_mut(&live.generation)?.pop()?;
+        kept.count = kept.count.saturating_sub(1);
+        Some(idle.instance)
     }
 
     async fn code(&self, live: &Live) -> Result<Arc<Code>, Failure> {
@@ -140,7 +188,7 @@ impl Pool {
             env: live.env.clone(),
             assets: live.assets.clone(),
             memory_bytes: limits.memory_bytes,
-            budget: self.budget.clone(),
+            budget: self.budgets.of(live.project.id),
             clock: self.clock.clone(),
         }
     }

@@ -43,7 +43,7 @@ impl Changes for Registry {
         // The code is made ready first, so that the switch itself costs nobody anything.
         self.loaded.get(&(project.id, target.spec.wasm)).await?;
         self.store.functions.activate(function.id, number, &self.stamp(actor)).await?;
-        self.refresher.refresh().await?;
+        self.refresh().await?;
         Ok(RollbackReport {
             function: function.name,
             revision: number,
@@ -56,7 +56,7 @@ impl Changes for Registry {
         let function = self.store.functions.by_name(project.id, name).await?;
         let function = function.ok_or_else(|| Problem::not_found(&format!("function `{name}`")))?;
         self.store.functions.delete(function.id, &self.stamp(actor)).await?;
-        self.refresher.refresh().await?;
+        self.refresh().await?;
         self.telemetry.forget(function.id);
         Ok(())
     }
@@ -64,7 +64,7 @@ impl Changes for Registry {
     async fn create_project(&self, name: &str, actor: &str) -> Result<Project, Problem> {
         settings::check_name(name).map_err(|reason| Problem::new(422, "name", format!("{name:?}: {reason}")))?;
         let project = self.store.projects.create(name, &self.stamp(actor)).await?;
-        self.refresher.refresh().await?;
+        self.refresh().await?;
         Ok(project)
     }
 
@@ -75,7 +75,7 @@ impl Changes for Registry {
         }
         let functions = self.store.functions.active().await?;
         self.store.projects.delete(project.id, &self.stamp(actor)).await?;
-        self.refresher.refresh().await?;
+        self.refresh().await?;
         let own = functions.into_iter().filter(|(function, _)| function.project == project.id);
         own.for_each(|(function, _)| self.telemetry.forget(function.id));
         Ok(())
@@ -89,11 +89,11 @@ impl Changes for Registry {
         }
         let sealed = self.store.keys.seal(project.id, name, value.as_bytes())?;
         self.store.secrets.set(project.id, name, &sealed, &self.stamp(actor)).await?;
-        self.refresher.refresh().await
+        self.refresh().await
     }
 
     async fn delete_secret(&self, project: &Project, name: &str, actor: &str) -> Result<(), Problem> {
         self.store.secrets.delete(project.id, name, &self.stamp(actor)).await?;
-        self.refresher.refresh().await
+        self.refresh().await
     }
 }

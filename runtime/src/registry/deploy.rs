@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
+use store::StoreError;
 use store::catalog::{
-    Bindings, Digest, Function, NewRevision, Project, ProjectId, Published, Revision, RevisionSpec, Stamp,
+    Digest, Function, GuestKind, NewRevision, Project, ProjectId, Published, Revision, RevisionSpec, Stamp,
 };
 use store::objects::Area;
 
@@ -20,6 +21,17 @@ use crate::router;
 
 /// Revisions of a function that are kept.
 const KEEP_REVISIONS: u32 = 20;
+
+/// What a revision is made of, besides its settings.
+struct Parts {
+    wasm: Digest,
+    component: Bytes,
+    kind: GuestKind,
+    /// New assets.
+    tar: Option<Bytes>,
+    /// Assets that stay when there are no new ones.
+    kept: Option<Digest>,
+}
 
 /// What is known of the function before the deploy.
 struct Before {
@@ -55,26 +67,26 @@ impl Registry {
         let smoke_ms = self.since(began);
 
         let began = self.clock.instant();
-        let kind = compiled.kind;
-        let stored = match smoked {
-            Ok(()) => self.store_parts(&wasm, &upload.component, upload.assets, declarative, before.assets).await,
-            Err(problem) => Err(problem),
+        let new_assets = upload.assets.as_deref().map(Digest::of);
+        let parts = Parts {
+            wasm: wasm.clone(),
+            component: upload.component,
+            kind: compiled.kind,
+            tar: upload.assets,
+            kept: if declarative { None } else { before.assets },
         };
-        let published = match stored {
-            Ok(assets) => {
-                let spec = spec(wasm.clone(), upload.component.len(), assets, kind, &after);
-                self.commit(project.id, name, spec, after.bindings.clone(), actor).await
-            }
+        let published = match smoked {
+            Ok(()) => self.commit(project.id, name, parts, after, actor).await,
             Err(problem) => Err(problem),
         };
         let published = match published {
             Ok(published) => published,
             Err(problem) => {
-                self.discard(project.id, &wasm).await;
+                self.discard(project.id, &wasm, new_assets.as_ref()).await;
                 return Err(problem);
             }
         };
-        self.refresher.refresh().await?;
+        self.refresh().await?;
         let timing = DeployTiming { receive_ms: upload.receive_ms, compile_ms, smoke_ms, publish_ms: self.since(began) };
         self.report(project, published, removed, timing).await
     }
@@ -110,51 +122,64 @@ impl Registry {
         }
     }
 
-    /// Stores component and assets, and unpacks the assets. Flags without assets keep those there are.
-    async fn store_parts(
-        &self,
-        wasm: &Digest,
-        component: &Bytes,
-        assets: Option<Bytes>,
-        declarative: bool,
-        current: Option<Digest>,
-    ) -> Result<Option<Digest>, Problem> {
-        self.store.blobs.put(Area::Wasm, wasm, component.clone()).await?;
-        let Some(tar) = assets else {
-            return Ok(if declarative { None } else { current });
-        };
-        let bundle = Bundle::read(&tar)?;
-        let digest = Digest::of(&tar);
-        self.store.blobs.put(Area::Assets, &digest, tar).await?;
-        self.unpack(&bundle, &digest)?;
-        Ok(Some(digest))
-    }
-
-    pub(super) fn unpack(&self, bundle: &Bundle, digest: &Digest) -> Result<(), Problem> {
-        bundle.unpack(&self.unpacked()?, digest.as_str()).map_err(|error| Problem::internal(&error))
-    }
-
+    /// Stores the parts and commits the revision that refers to them.
     async fn commit(
         &self,
         project: ProjectId,
         name: &str,
-        spec: RevisionSpec,
-        bindings: Bindings,
+        parts: Parts,
+        settled: Settled,
         actor: &str,
     ) -> Result<Published, Problem> {
-        let new = NewRevision { project, name: name.to_owned(), spec, bindings, keep: KEEP_REVISIONS };
+        let _referred_to = self.parts.read().await;
+        let Parts { wasm, component, kind, tar, kept } = parts;
+        let wasm_bytes = component.len();
+        self.store.blobs.put(Area::Wasm, &wasm, component).await?;
+        let assets = match tar {
+            Some(tar) => Some(self.store_assets(tar).await?),
+            None => kept,
+        };
+        let spec = spec(wasm, wasm_bytes, assets, kind, &settled);
+        let new =
+            NewRevision { project, name: name.to_owned(), spec, bindings: settled.bindings, keep: KEEP_REVISIONS };
         Ok(self.store.functions.publish(&new, &self.stamp(actor)).await?)
     }
 
+    async fn store_assets(&self, tar: Bytes) -> Result<Digest, Problem> {
+        let digest = Digest::of(&tar);
+        self.store.blobs.put(Area::Assets, &digest, tar.clone()).await?;
+        self.unpack(tar, &digest).await?;
+        Ok(digest)
+    }
+
+    /// Unpacks a bundle where it is not yet; thousands of files take their time, so not on this thread.
+    pub(super) async fn unpack(&self, tar: Bytes, digest: &Digest) -> Result<(), Problem> {
+        let (folder, place) = (self.unpacked()?, digest.to_string());
+        let unpacking = tokio::task::spawn_blocking(move || -> Result<(), Problem> {
+            Bundle::read(&tar)?.unpack(&folder, &place).map_err(|error| Problem::internal(&error))
+        });
+        unpacking.await.map_err(|error| Problem::internal(&error))?
+    }
+
     /// Removes what a failed deploy has stored, unless a revision refers to it.
-    async fn discard(&self, project: ProjectId, wasm: &Digest) {
-        let Ok(active) = self.store.functions.referenced().await else { return };
-        if active.contains(wasm) {
-            return;
+    async fn discard(&self, project: ProjectId, wasm: &Digest, assets: Option<&Digest>) {
+        let _nobody_commits = self.parts.write().await;
+        let Ok(referenced) = self.store.functions.referenced().await else { return };
+        let mut removed = Ok(());
+        if !referenced.contains(wasm) {
+            self.artifacts.discard(project, wasm);
+            removed = self.store.blobs.delete(Area::Wasm, wasm).await;
         }
-        self.artifacts.discard(project, wasm);
-        if let Err(error) = self.store.blobs.delete(Area::Wasm, wasm).await {
-            tracing::warn!(%error, "a component that was not deployed stays until the next start");
+        if let Some(assets) = assets.filter(|assets| !referenced.contains(*assets)) {
+            removed = removed.and(self.store.blobs.delete(Area::Assets, assets).await);
+            if let Ok(unpacked) = self.unpacked()
+                && unpacked.exists(assets.as_str())
+            {
+                removed = removed.and(unpacked.remove_dir_all(assets.as_str()).map_err(|error| StoreError::Driver(error.into())));
+            }
+        }
+        if let Err(error) = removed {
+            tracing::warn!(%error, "parts of a failed deploy stay until the next start");
         }
     }
 
@@ -200,7 +225,7 @@ fn spec(
     wasm: Digest,
     wasm_bytes: usize,
     assets: Option<Digest>,
-    kind: store::catalog::GuestKind,
+    kind: GuestKind,
     settled: &Settled,
 ) -> RevisionSpec {
     let mut spec = RevisionSpec {

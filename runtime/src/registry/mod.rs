@@ -14,6 +14,7 @@ pub mod settings;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -21,6 +22,7 @@ use cap_std::fs::Dir;
 use store::Store;
 use store::catalog::{Digest, Stamp};
 use store::objects::Area;
+use tokio::sync::RwLock;
 
 use crate::clock::Clock;
 use crate::control::wire::DeployFlags;
@@ -30,12 +32,13 @@ use crate::problem::Problem;
 use crate::router::Table;
 use crate::telemetry::Telemetry;
 use artifact::Artifacts;
-use bundle::Bundle;
 use live::Live;
 use refresh::{Refresher, UNPACKED};
 use settings::Ceilings;
 
 const DEFAULT_PROJECT: &str = "default";
+/// Pauses between attempts to build the route table.
+const REFRESH_PAUSES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(250), Duration::from_secs(1)];
 
 /// What a registry works with.
 pub struct RegistryParts {
@@ -72,6 +75,9 @@ pub struct Registry {
     ceilings: Ceilings,
     refresher: Refresher,
     turns: deploy::Turns,
+    /// Held shared from the storing of parts to the commit that refers to them, alone while unreferenced parts
+    /// are removed: projects share what has the same digest.
+    parts: RwLock<()>,
 }
 
 /// What a deploy brings.
@@ -115,16 +121,30 @@ impl Registry {
             ceilings,
             refresher,
             turns: deploy::Turns::default(),
+            parts: RwLock::default(),
         };
         registry.make_default_project().await?;
         registry.collect_orphans().await?;
-        registry.refresher.refresh().await?;
+        registry.refresh().await?;
         Ok(Arc::new(registry))
     }
 
     /// The route table; read it anew for every request.
     pub fn routes(&self) -> Arc<ArcSwap<Table<Arc<Live>>>> {
         self.refresher.routes()
+    }
+
+    /// Serves what the catalog says now. A change that is committed must also be served, so a store that fails
+    /// for a moment is asked again.
+    async fn refresh(&self) -> Result<(), Problem> {
+        for pause in REFRESH_PAUSES {
+            match self.refresher.refresh().await {
+                Ok(()) => return Ok(()),
+                Err(problem) => tracing::error!(%problem, "the route table could not be built, trying again"),
+            }
+            tokio::time::sleep(pause).await;
+        }
+        self.refresher.refresh().await
     }
 
     async fn make_default_project(&self) -> Result<(), Problem> {
@@ -165,16 +185,25 @@ impl Registry {
         let entries = unpacked.entries().map_err(|error| Problem::internal(&error))?;
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            if !folders.contains(&name) {
-                unpacked.remove_dir_all(&name).map_err(|error| Problem::internal(&error))?;
+            if folders.contains(&name) {
+                continue;
+            }
+            if unpacked.remove_dir_all(&name).or_else(|_| unpacked.remove_file(&name)).is_err() {
+                tracing::warn!(name, "unpacked assets that nobody uses could not be removed");
             }
         }
         for digest in wanted {
             if unpacked.exists(digest.as_str()) {
                 continue;
             }
-            if let Some(tar) = self.store.blobs.get(Area::Assets, digest).await? {
-                self.unpack(&Bundle::read(&tar)?, digest)?;
+            // A bundle that is damaged must not keep the server from starting: one function misses its files.
+            let restored = match self.store.blobs.get(Area::Assets, digest).await {
+                Ok(Some(tar)) => self.unpack(tar, digest).await,
+                Ok(None) => Err(Problem::not_found("a bundle of assets")),
+                Err(error) => Err(error.into()),
+            };
+            if let Err(problem) = restored {
+                tracing::error!(%digest, %problem, "assets could not be restored; deploy their function again");
             }
         }
         Ok(())

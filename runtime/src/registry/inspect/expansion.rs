@@ -9,7 +9,7 @@ use wasmparser::{
 use super::{Reason, Rejected};
 
 /// The pooling allocator's own limits per component are the second line behind these.
-const MOST: Cost = Cost { instances: 64, memories: 8, tables: 32, components: 200 };
+const MOST: Cost = Cost { instances: 64, memories: 4, tables: 16, components: 200 };
 
 /// What one instantiation makes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
