@@ -71,6 +71,9 @@ fn a14_acknowledged_deploys_survive_kill_nine() {
     }
 }
 
+/// Something bad that is done to a file.
+type Damage = fn(&std::path::Path);
+
 #[test]
 fn e1_e4_damaged_machine_code_is_never_run() {
     let mut server = Server::start();
@@ -85,7 +88,7 @@ fn e1_e4_damaged_machine_code_is_never_run() {
             .collect()
     };
     assert!(!images().is_empty(), "compiled code is not in cache/");
-    let damages: [(&str, fn(&std::path::Path)); 5] = [
+    let damages: [(&str, Damage); 5] = [
         ("a flipped byte in the middle", |path| {
             let mut bytes = std::fs::read(path).unwrap();
             let middle = bytes.len() / 2;

@@ -6,12 +6,9 @@ use serde_json::json;
 
 use crate::support::{Connection, Neighbour, Request, Server, guest, http2, shared};
 
-/// Time within which a connection that never sends a whole head must be closed.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(40);
-
 #[test]
 fn d1_slow_heads_are_closed_and_stop_nobody() {
-    let server = Server::start();
+    let server = Server::start_with(&["--header-timeout", "2s"]);
     server.deploy("prompt", &guest::component("hello"), &json!({}));
     let beginnings: [&[u8]; 5] = [
         b"",
@@ -35,7 +32,7 @@ fn d1_slow_heads_are_closed_and_stop_nobody() {
     assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
     // The first four kinds never become a request: each is closed.
     for (kind, mut connection) in slow.into_iter().enumerate().take(4) {
-        connection.patience(HEAD_TIMEOUT.saturating_sub(begin.elapsed()).max(Duration::from_secs(1)));
+        connection.patience(Duration::from_secs(15));
         assert!(connection.rest().is_some(), "kind {kind} is still open after {:?}", begin.elapsed());
     }
 }
@@ -136,9 +133,13 @@ fn d8_what_a_guest_may_not_say() {
         assert!(matches!(answer.status, 200 | 502), "{name}: {answer:?}");
         assert_ne!(answer.header(name), Some("1"), "{name} reached the client");
     }
-    for (path, word) in
-        [("/split?x-split", "syntax"), ("/?not%20a%20name", "syntax"), ("/?x-fine", "accepted")]
-    {
+    for (path, word) in [
+        ("/split?x-split", "syntax"),
+        ("/?not(a)name", "syntax"),
+        ("/?a:b", "syntax"),
+        ("/?", "syntax"),
+        ("/?x-fine", "accepted"),
+    ] {
         let answer = server.get("speaker", path);
         assert_eq!((answer.status, answer.text().trim()), (200, word), "{path}");
         assert_eq!(answer.header("injected"), None, "{path}");
@@ -320,7 +321,7 @@ fn d13_clients_that_disappear_leave_nothing_behind() {
             scope.spawn(|| assert_eq!(server.get("abandoned", "/?300").status, 200));
         }
     });
-    assert!(begin.elapsed() < Duration::from_millis(1500), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_millis(2500), "{:?}", begin.elapsed());
 }
 
 #[test]

@@ -164,8 +164,12 @@ fn every_invocation_has_a_record_and_a_bill() {
     assert_eq!((&bill["bytes_in"], &bill["bytes_out"]), (&json!(5000), &json!(4)));
     assert!(bill["wall_us"].as_u64().unwrap() > 0, "{bill}");
     assert!(bill["peak_memory_bytes"].as_u64().unwrap() >= 65536, "{bill}");
-    let interfaces = bill["host_calls"].to_string();
-    assert!(interfaces.contains("wasi:http/types"), "{bill}");
+    control.deploy("billed-calls", &guest::component("log-lines"), &json!({}));
+    server.get("billed-calls", "/").expect_status(200);
+    let bill = control.invocations("billed-calls", 1).remove(0)["bill"].take();
+    for interface in ["wasi:cli/stdout", "wasi:cli/stderr", "wasi:logging/logging"] {
+        assert!(bill["host_calls"].to_string().contains(interface), "{interface} is not counted: {bill}");
+    }
     control.deploy("billed-cpu", &guest::component("burn-50ms"), &json!({}));
     server.get("billed-cpu", "/").expect_status(200);
     let bill = control.invocations("billed-cpu", 1).remove(0)["bill"].take();
@@ -188,7 +192,7 @@ fn a_client_that_leaves_does_not_cut_the_work() {
     assert_eq!(control.log("till", 1)[0]["message"], "charged");
     let record = control.invocations("till-cancel", 1).remove(0);
     assert_eq!(record["outcome"], "cancelled", "{record}");
-    assert!(record["bill"]["wall_us"].as_u64().unwrap() < 450_000, "{record}");
+    assert!(record["bill"]["wall_us"].as_u64().unwrap() < 1_490_000, "{record}");
     assert!(control.log("till-cancel", 0).iter().all(|line| line["message"] != "charged"));
 }
 
@@ -199,13 +203,13 @@ fn work_after_the_response_is_done_to_its_end() {
     let begin = Instant::now();
     assert_eq!(server.get("later", "/").text(), "answered\n");
     assert!(
-        begin.elapsed() < Duration::from_millis(280),
+        begin.elapsed() < Duration::from_millis(1400),
         "the answer waited for the work: {:?}",
         begin.elapsed()
     );
     assert_eq!(server.control().log("later", 1)[0]["message"], "work is done");
     let record = server.control().invocations("later", 1).remove(0);
-    assert!(record["bill"]["wall_us"].as_u64().unwrap() >= 290_000, "{record}");
+    assert!(record["bill"]["wall_us"].as_u64().unwrap() >= 1_490_000, "{record}");
 }
 
 #[test]

@@ -1,4 +1,12 @@
 //! The integration tests: one executable that runs the product as its users do.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+#![allow(clippy::print_stderr, reason = "a failing test tells what the server said")]
 #![allow(clippy::disallowed_methods, reason = "tests measure time and read their environment")]
 #![allow(unreachable_pub, reason = "nothing of a test executable can be reached from outside")]
 
@@ -19,6 +27,7 @@ mod secrets;
 mod shutdown;
 mod smuggling;
 mod streams;
+mod tidy;
 mod upload;
 
 use support::guest;

@@ -59,17 +59,25 @@ fn only_what_is_granted_is_reached() {
     );
 }
 
-/// C11: a name is granted, but what it resolves to, or is written as, is private: denied without telling the address.
+/// C11: an address that is granted is reached in that spelling only; nothing else private is, however it is written.
 #[test]
 fn c11_private_addresses_are_denied_in_every_spelling() {
     let server = shared();
     let upstream = Upstream::answering(FINE);
     let port = upstream.at.port();
+    let grants = json!([
+        upstream.grant(),
+        "http:http://example.com",
+        format!("http:http://{}", server.listen),
+        format!("http:http://{}", server.admin),
+    ]);
+    let flags = json!({ "grants": grants, "limits": { "wall": "20s" } });
+    server.deploy("ssrf", &guest::component("fetch"), &flags);
     let hosts = [
         "localhost",
         "localhost.",
         "LOCALHOST",
-        "127.0.0.1",
+        "127.0.0.2",
         "127.1",
         "2130706433",
         "0x7f000001",
@@ -91,13 +99,6 @@ fn c11_private_addresses_are_denied_in_every_spelling() {
         "224.0.0.1",
         "255.255.255.255",
     ];
-    let grants: Vec<String> =
-        vec![format!("http:http://localhost:{port}"), "http:http://example.com".to_owned()];
-    server.deploy(
-        "ssrf",
-        &guest::component("fetch"),
-        &json!({ "grants": grants, "limits": { "wall": "20s" } }),
-    );
     for host in hosts {
         let begin = Instant::now();
         match fetch(&server, "ssrf", &format!("http://{host}:{port}/")) {
@@ -121,6 +122,34 @@ fn c11_private_addresses_are_denied_in_every_spelling() {
         );
     }
     assert_eq!(upstream.seen(), Vec::<String>::new());
+    let url = format!("http://{}/", upstream.at);
+    assert_eq!(fetch(&server, "ssrf", &url), Fetched::Answered(200, "hello\n".to_owned()));
+}
+
+/// C11: names of this machine and odd notations of addresses can't be granted at all; the refusal says what to write.
+#[test]
+fn c11_a_grant_names_an_address_in_the_usual_notation() {
+    let server = shared();
+    let control = server.control();
+    for (host, hint) in [
+        ("localhost", "http:http://127.0.0.1:9000"),
+        ("LOCALHOST.", "http:http://127.0.0.1:9000"),
+        ("inner.localhost", "http:http://127.0.0.1:9000"),
+        ("127.1", "such as"),
+        ("2130706433", "such as"),
+        ("0x7f000001", "such as"),
+        ("0177.0.0.1", "such as"),
+    ] {
+        let flags = json!({ "grants": [format!("http:http://{host}:9000")] });
+        let answer = control.try_deploy("odd-grant", &guest::component("fetch"), &flags);
+        answer.expect_error(422, "settings");
+        assert!(
+            answer.json()["error"]["hint"].as_str().unwrap_or_default().contains(hint),
+            "{host}: {}",
+            answer.text()
+        );
+    }
+    control.get("functions/odd-grant").expect_error(404, "not_found");
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn under_load_no_request_fails_and_none_is_stale() {
         let served: u64 = clients.into_iter().map(|client| client.join().unwrap()).sum();
         assert!(served > 100, "only {served} requests");
     });
-    assert!(slowest < Duration::from_millis(100), "a rollback took {slowest:?}");
+    assert!(slowest < Duration::from_secs(1), "a rollback took {slowest:?}");
 }
 
 fn client(server: &Server, oldest: &AtomicU64, stop: &AtomicBool) -> u64 {

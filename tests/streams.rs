@@ -43,7 +43,7 @@ fn the_first_byte_does_not_wait_for_the_last() {
     assert_eq!(connection.chunk().unwrap(), None);
     let whole = begin.elapsed();
     assert!(whole >= Duration::from_millis(490), "{whole:?}");
-    assert!(whole - first >= Duration::from_millis(350), "the first chunk came after {first:?} of {whole:?}");
+    assert!(whole - first >= Duration::from_millis(200), "the first chunk came after {first:?} of {whole:?}");
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn d2_a_client_that_does_not_read_fills_no_memory() {
     server.deploy(
         "hose",
         &guest::component("never-ending-stream"),
-        &json!({ "limits": { "stream_idle": "2s", "cpu": "60s" } }),
+        &json!({ "limits": { "stream_idle": "2s", "cpu": "60s", "concurrency": 20 } }),
     );
     let before = server.resident();
     let connections: Vec<_> = (0..20)
@@ -127,7 +127,11 @@ fn d2_a_client_that_does_not_read_fills_no_memory() {
     std::thread::sleep(Duration::from_millis(1500));
     let grown = server.resident().saturating_sub(before);
     assert!(grown < 20 * (2 << 20), "{} KiB for {} clients that do not read", grown >> 10, connections.len());
-    // Nobody reads, so no byte leaves: each is cut, and the permits come back.
+    // Nobody reads, so no byte leaves: each is cut, and a place is free for one that waits for it.
+    let mut late = Connection::open(server.listen);
+    late.send(&server.request("GET", "hose", "/").bytes());
+    assert_eq!(late.head().status, 200);
+    drop(connections);
     let records = server.control().invocations("hose", 20);
     assert!(records.iter().all(|record| record["outcome"] == "deadline"), "{records:?}");
 }

@@ -89,7 +89,10 @@ impl App {
         let listen = bind("listen", config.listen)?;
         let admin = bind("admin", config.admin)?;
         let (listen_address, admin_address) = (address(&listen)?, address(&admin)?);
-        let store = Arc::new(store::open(store::Config { data: config.data, key: config.key }).map_err(|error| unusable(&error))?);
+        let store = Arc::new(
+            store::open(store::Config { data: config.data, key: config.key })
+                .map_err(|error| unusable(&error))?,
+        );
         let clock = Clock::system();
         let token = store.data.admin_token()?;
         let logs = store.data.logs().try_clone().map_err(|error| Problem::internal(&error))?;
@@ -153,7 +156,8 @@ impl App {
     async fn run(self, ready: impl FnOnce(&Ready)) -> Result<(), Problem> {
         let mut terminate = signal(SignalKind::terminate()).map_err(|error| Problem::internal(&error))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| Problem::internal(&error))?;
-        let admin = tokio::net::TcpListener::from_std(self.admin).map_err(|error| Problem::internal(&error))?;
+        let admin =
+            tokio::net::TcpListener::from_std(self.admin).map_err(|error| Problem::internal(&error))?;
         ready(&self.ready);
         let mut stopping = self.shutdown.subscribe();
         let stopped = async move {
@@ -169,7 +173,8 @@ impl App {
         self.shutdown.send_replace(true);
         self.gauges.abort();
         let executors = self.executors;
-        let ended = tokio::task::spawn_blocking(move || executors.into_iter().for_each(|thread| drop(thread.join())));
+        let ended =
+            tokio::task::spawn_blocking(move || executors.into_iter().for_each(|thread| drop(thread.join())));
         tokio::select! {
             _ = ended => {}
             () = tokio::time::sleep(self.drain_time + Duration::from_secs(2)) => {}
@@ -214,7 +219,8 @@ fn ceilings() -> Ceilings {
 }
 
 fn bind(name: &str, address: SocketAddr) -> Result<TcpListener, Problem> {
-    let listener = TcpListener::bind(address).and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+    let listener =
+        TcpListener::bind(address).and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
     listener.map_err(|error| {
         Problem::new(500, "listen", format!("can't listen on {address}: {error}"))
             .hint(format!("choose another address with --{name}, or end what uses it"))

@@ -118,10 +118,14 @@ impl Config {
             trusted_proxies: flags
                 .trusted_proxies
                 .iter()
-                .map(|text| text.parse().map_err(|_| wrong(format!("`trusted-proxies`: {text} is not an IP address"))))
+                .map(|text| {
+                    text.parse().map_err(|_| wrong(format!("`trusted-proxies`: {text} is not an IP address")))
+                })
                 .collect::<Result<_, _>>()?,
             max_memory_bytes: match &flags.max_memory {
-                Some(text) => units::bytes(text).map_err(|reason| wrong(format!("`max-memory`: {reason}")))?,
+                Some(text) => {
+                    units::bytes(text).map_err(|reason| wrong(format!("`max-memory`: {reason}")))?
+                }
                 None => sys::memory_bytes() / 2,
             },
             max_instances: flags.max_instances.unwrap_or(DEFAULT_INSTANCES),
@@ -144,7 +148,11 @@ impl Flags {
             key_file: self.key_file.or(file.key_file),
             master_key: self.master_key,
             executors: self.executors.or(file.executors),
-            trusted_proxies: if self.trusted_proxies.is_empty() { file.trusted_proxies } else { self.trusted_proxies },
+            trusted_proxies: if self.trusted_proxies.is_empty() {
+                file.trusted_proxies
+            } else {
+                self.trusted_proxies
+            },
             log: self.log.or(file.log),
             max_memory: self.max_memory.or(file.max_memory),
             max_instances: self.max_instances.or(file.max_instances),
@@ -160,7 +168,12 @@ impl Flags {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn default_key_file() -> Result<PathBuf, Problem> {
     let configured = std::env::var("XDG_CONFIG_HOME").ok().filter(|path| !path.is_empty()).map(PathBuf::from);
-    let home = || std::env::var("HOME").ok().filter(|path| !path.is_empty()).map(|home| PathBuf::from(home).join(".config"));
+    let home = || {
+        std::env::var("HOME")
+            .ok()
+            .filter(|path| !path.is_empty())
+            .map(|home| PathBuf::from(home).join(".config"))
+    };
     let folder = configured.or_else(home).ok_or_else(|| {
         wrong("there is no home folder to keep the master key in".to_owned())
             .hint("set OSTRO_MASTER_KEY, or name a file outside the data directory with --key-file")
@@ -170,21 +183,26 @@ fn default_key_file() -> Result<PathBuf, Problem> {
 
 fn address(name: &str, text: &str) -> Result<SocketAddr, Problem> {
     text.parse().map_err(|_| {
-        wrong(format!("`{name}`: {text} is not an address")).hint("write ADDRESS:PORT, such as 127.0.0.1:8700")
+        wrong(format!("`{name}`: {text} is not an address"))
+            .hint("write ADDRESS:PORT, such as 127.0.0.1:8700")
     })
 }
 
 fn duration(name: &str, text: Option<&str>, default: Duration) -> Result<Duration, Problem> {
     match text {
         None => Ok(default),
-        Some(text) => units::millis(text).map(Duration::from_millis).map_err(|reason| wrong(format!("`{name}`: {reason}"))),
+        Some(text) => units::millis(text)
+            .map(Duration::from_millis)
+            .map_err(|reason| wrong(format!("`{name}`: {reason}"))),
     }
 }
 
 fn check_domain(text: &str) -> Result<String, Problem> {
     let domain = text.trim_matches('.').to_ascii_lowercase();
     let label = |label: &str| {
-        !label.is_empty() && label.len() <= 63 && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
     if domain.is_empty() || domain.len() > 200 || !domain.split('.').all(label) {
         return Err(wrong(format!("`domain`: {text} is not a domain name")));
@@ -204,7 +222,8 @@ mod tests {
     fn flags_win_over_the_file_and_the_file_over_defaults() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ostro.toml");
-        std::fs::write(&file, "listen = \"127.0.0.1:1\"\nadmin = \"127.0.0.1:2\"\nheader-timeout = \"3s\"\n").unwrap();
+        std::fs::write(&file, "listen = \"127.0.0.1:1\"\nadmin = \"127.0.0.1:2\"\nheader-timeout = \"3s\"\n")
+            .unwrap();
         let flags = Flags {
             config: Some(file),
             listen: Some("127.0.0.1:9".into()),

@@ -69,7 +69,12 @@ impl Admission {
     }
 
     /// Waits for a place in order of arrival, at most five seconds.
-    pub async fn enter(&self, project: ProjectId, function: FunctionId, limit: u32) -> Result<Permit, Refused> {
+    pub async fn enter(
+        &self,
+        project: ProjectId,
+        function: FunctionId,
+        limit: u32,
+    ) -> Result<Permit, Refused> {
         if self.rates.as_ref().is_some_and(|rates| rates.check_key(&project).is_err()) {
             return Err(Refused::Rate);
         }
@@ -161,7 +166,8 @@ struct Waiting<'a> {
 
 impl<'a> Waiting<'a> {
     fn join(gate: &'a Gate, most: u32) -> Option<Self> {
-        let joined = gate.waiting.fetch_update(Relaxed, Relaxed, |waiting| (waiting < most).then_some(waiting + 1));
+        let joined =
+            gate.waiting.fetch_update(Relaxed, Relaxed, |waiting| (waiting < most).then_some(waiting + 1));
         joined.ok().map(|_| Self { gate })
     }
 }
@@ -205,7 +211,11 @@ mod tests {
             })
             .collect();
         tokio::time::sleep(Duration::from_secs(1)).await;
-        assert_eq!(waiters.iter().filter(|waiter| waiter.is_finished()).count(), 1, "the fifth is refused at once");
+        assert_eq!(
+            waiters.iter().filter(|waiter| waiter.is_finished()).count(),
+            1,
+            "the fifth is refused at once"
+        );
         drop(held);
         let mut entered = 0;
         for waiter in waiters {

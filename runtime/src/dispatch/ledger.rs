@@ -53,7 +53,13 @@ struct Usage {
 
 impl Ledger {
     /// Opens the account of a request that has just arrived.
-    pub fn open(live: Arc<Live>, control: Arc<Control>, telemetry: Arc<Telemetry>, clock: Clock, request: String) -> Self {
+    pub fn open(
+        live: Arc<Live>,
+        control: Arc<Control>,
+        telemetry: Arc<Telemetry>,
+        clock: Clock,
+        request: String,
+    ) -> Self {
         Self {
             id: Uuid::now_v7(),
             live,
@@ -140,14 +146,19 @@ impl Ledger {
     /// When the invocation must be ended if nothing happens until then.
     pub fn deadline(&self) -> Instant {
         let limits = &self.live.spec.limits;
-        let at = |ms: u32, plus: Duration| self.control.origin() + Duration::from_millis(u64::from(ms)) + plus;
+        let at =
+            |ms: u32, plus: Duration| self.control.origin() + Duration::from_millis(u64::from(ms)) + plus;
         let head = self.head_at_ms.load(Relaxed);
         if head == 0 {
-            return at(0, Duration::from_millis(limits.wall_ms) + Duration::from_micros(self.wait_us.load(Relaxed)));
+            return at(
+                0,
+                Duration::from_millis(limits.wall_ms) + Duration::from_micros(self.wait_us.load(Relaxed)),
+            );
         }
         match self.answered_at_ms.load(Relaxed) {
             0 => {
-                let idle = at(self.progress_at_ms.load(Relaxed), Duration::from_millis(limits.stream_idle_ms));
+                let idle =
+                    at(self.progress_at_ms.load(Relaxed), Duration::from_millis(limits.stream_idle_ms));
                 idle.min(at(head, Duration::from_millis(limits.stream_total_ms)))
             }
             answered => at(answered, AFTER_ANSWER),
@@ -165,7 +176,10 @@ impl Ledger {
 
     /// Refusals are counted and not logged: a flood of them would push the function's own lines out.
     fn log_failure(&self, failure: &Failure) {
-        if matches!(failure.code, OutcomeCode::Busy | OutcomeCode::Rate | OutcomeCode::TooLarge | OutcomeCode::Cancelled) {
+        if matches!(
+            failure.code,
+            OutcomeCode::Busy | OutcomeCode::Rate | OutcomeCode::TooLarge | OutcomeCode::Cancelled
+        ) {
             return;
         }
         self.line(LogSource::Platform, "error", format!("{}: {}", code_name(failure.code), failure.detail));

@@ -33,8 +33,8 @@ use crate::executor::background::Background;
 use crate::instance::{Assignment, Control, ErrorCode, GuestResponse, Kill, killed};
 use crate::pool::{Health, Pool, Spare};
 use crate::registry::live::Live;
-use crate::telemetry::{Gauges, Telemetry};
 use crate::telemetry::OutcomeCode;
+use crate::telemetry::{Gauges, Telemetry};
 use run::Run;
 
 /// CPU after which an invocation counts as long work.
@@ -87,7 +87,8 @@ impl Dispatch {
             drop((permit, running));
         };
         let run = Run::new(Box::pin(guest), ledger.clone());
-        let mut inline = Inline { run: Some(run), ledger: &ledger, background: &self.background, settled: false };
+        let mut inline =
+            Inline { run: Some(run), ledger: &ledger, background: &self.background, settled: false };
         let head = inline.until_head(head).await;
         drop(inline);
         Outcome { result: conclude(&ledger, head), ledger }
@@ -252,7 +253,9 @@ impl Drop for Inline<'_> {
         }
         let Some(run) = self.run.take() else { return };
         match tokio::runtime::Handle::try_current() {
-            Ok(executor) => drop(executor.spawn(foreground(run, self.ledger.clone(), self.background.clone()))),
+            Ok(executor) => {
+                drop(executor.spawn(foreground(run, self.ledger.clone(), self.background.clone())))
+            }
             // The executor is going away and the guest with it.
             Err(_) => self.ledger.failed(killed(Kill::Deadline)),
         }

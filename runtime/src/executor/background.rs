@@ -151,7 +151,11 @@ impl Scheduler {
             if arrivals.closed {
                 return false;
             }
-            Arrivals { new: std::mem::take(&mut arrivals.new), woken: std::mem::take(&mut arrivals.woken), closed: false }
+            Arrivals {
+                new: std::mem::take(&mut arrivals.new),
+                woken: std::mem::take(&mut arrivals.woken),
+                closed: false,
+            }
         };
         for (project, task) in arrivals.new {
             let id = self.next_id;

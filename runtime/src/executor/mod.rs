@@ -138,7 +138,8 @@ impl Executor {
         let mut egress = EgressOptions::new(tls, runtime.handle().clone());
         egress.forbidden_ports = self.shared.forbidden_ports;
         let pool = Arc::new(Pool::new(loaded, budgets, clock.clone(), egress, most_kept));
-        let dispatch = Dispatch { admission, pool: pool.clone(), background: self.background, telemetry, clock };
+        let dispatch =
+            Dispatch { admission, pool: pool.clone(), background: self.background, telemetry, clock };
         let service = Service { routes, dispatch, trusted_proxies: self.shared.trusted_proxies };
         let door = FrontDoor {
             listener: tokio::net::TcpListener::from_std(self.listener)?,

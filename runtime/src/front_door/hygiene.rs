@@ -158,7 +158,8 @@ fn host<B>(request: &Request<B>) -> Result<String, Refusal> {
 }
 
 fn check_host(host: &str) -> Result<String, Refusal> {
-    let valid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+    let valid =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
     if host.is_empty() || host.len() > 255 || !host.bytes().all(valid) || host.parse::<Authority>().is_err() {
         return Err(Refusal::BadRequest("the host header is malformed"));
     }
@@ -262,7 +263,11 @@ mod tests {
             ("http://a/", vec![("host", "A")], None),
             ("http://a/", vec![], None),
             ("/../x", vec![("host", "a")], bad("the path is malformed or has dot segments")),
-            ("/", vec![("host", "a"), ("upgrade", "websocket")], Some(Refusal::NotServed("upgrades, WebSocket among them, are not served"))),
+            (
+                "/",
+                vec![("host", "a"), ("upgrade", "websocket")],
+                Some(Refusal::NotServed("upgrades, WebSocket among them, are not served")),
+            ),
             ("/", vec![("host", "a"), ("upgrade", "h2c")], None),
             ("/", vec![("host", "a"), ("expect", "100-Continue")], None),
             ("/", vec![("host", "a"), ("expect", "a cake")], Some(Refusal::Expectation)),
@@ -276,7 +281,9 @@ mod tests {
         for (count, refused) in [(99, false), (100, false), (101, true)] {
             let mut request = request("/", &[("host", "a")]);
             for n in 1..count {
-                request.headers_mut().insert(HeaderName::try_from(format!("x-{n}")).unwrap(), HeaderValue::from_static("v"));
+                request
+                    .headers_mut()
+                    .insert(HeaderName::try_from(format!("x-{n}")).unwrap(), HeaderValue::from_static("v"));
             }
             assert_eq!(check(request).err() == Some(Refusal::HeadersTooLarge), refused, "{count} headers");
         }
@@ -295,7 +302,11 @@ mod tests {
 
     #[test]
     fn d10_only_the_platform_sets_its_headers() {
-        let matched = Match { target: (), stripped: Some(("/hello".into(), "/x".into())), params: vec![("id".into(), "7".into())] };
+        let matched = Match {
+            target: (),
+            stripped: Some(("/hello".into(), "/x".into())),
+            params: vec![("id".into(), "7".into())],
+        };
         let spoofed = [
             ("host", "a"),
             ("ostro-user", "admin"),

@@ -31,7 +31,11 @@ pub struct Balance {
 
 impl Balance {
     /// For that many executors and connections in all. Gives the receiving ends, one an executor.
-    pub fn new(executors: usize, most: usize, gauges: Arc<Gauges>) -> (Arc<Self>, Vec<mpsc::UnboundedReceiver<Handed>>) {
+    pub fn new(
+        executors: usize,
+        most: usize,
+        gauges: Arc<Gauges>,
+    ) -> (Arc<Self>, Vec<mpsc::UnboundedReceiver<Handed>>) {
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..executors)
             .map(|_| {
                 let (sender, receiver) = mpsc::unbounded_channel();
@@ -134,7 +138,8 @@ impl FrontDoor {
         }
         // New connections are refused from now on: nobody listens any more.
         drop(self.listener);
-        let drained = tokio::time::timeout(drain_time, async { while connections.join_next().await.is_some() {} });
+        let drained =
+            tokio::time::timeout(drain_time, async { while connections.join_next().await.is_some() {} });
         if drained.await.is_err() {
             tracing::warn!(cut = connections.len(), "connections were cut after the drain time");
         }

@@ -62,7 +62,9 @@ pub(super) fn refusal(id: Uuid, version: Version, refusal: Refusal) -> Response<
         Refusal::HeadersTooLarge => {
             Problem::new(431, "headers_too_large", "at most 100 headers and 16 KiB of them in all are taken")
         }
-        Refusal::TargetTooLong => Problem::new(414, "target_too_long", "at most 16 KiB of path and query are taken"),
+        Refusal::TargetTooLong => {
+            Problem::new(414, "target_too_long", "at most 16 KiB of path and query are taken")
+        }
         Refusal::NotServed(reason) => Problem::new(400, "bad_request", reason),
         Refusal::Expectation => Problem::new(417, "expectation", "only `expect: 100-continue` is understood"),
     };
@@ -112,7 +114,9 @@ fn guest(response: Response<AnswerBody>) -> Result<Response<Answer>, &'static st
 /// More than one `content-length`, or one that is no number, could be read in two ways.
 fn check_length(headers: &HeaderMap) -> Result<(), &'static str> {
     let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
-    let valid = |value: &HeaderValue| value.to_str().is_ok_and(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
+    let valid = |value: &HeaderValue| {
+        value.to_str().is_ok_and(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
+    };
     match (lengths.next(), lengths.next()) {
         (None, _) => Ok(()),
         (Some(value), None) if valid(value) => Ok(()),
@@ -137,7 +141,11 @@ fn strip(headers: &mut HeaderMap) {
     }
     let ours: Vec<HeaderName> = headers
         .keys()
-        .filter(|name| name.as_str() == "keep-alive" || name.as_str() == "proxy-connection" || name.as_str().starts_with("ostro-"))
+        .filter(|name| {
+            name.as_str() == "keep-alive"
+                || name.as_str() == "proxy-connection"
+                || name.as_str().starts_with("ostro-")
+        })
         .cloned()
         .collect();
     for name in ours {
@@ -200,7 +208,10 @@ impl Body for Answer {
     type Data = Bytes;
     type Error = Unfinished;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Unfinished>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Unfinished>>> {
         match self.get_mut() {
             Self::Guest(body) => Pin::new(body).poll_frame(cx),
             Self::Platform(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),

@@ -65,13 +65,19 @@ impl Transport {
 fn told(ahead: &[u8]) -> Option<Protocol> {
     let length = ahead.len().min(PREFACE.len());
     match (ahead.get(..length), PREFACE.get(..length)) {
-        (Some(read), Some(expected)) if read == expected => (length == PREFACE.len()).then_some(Protocol::Http2),
+        (Some(read), Some(expected)) if read == expected => {
+            (length == PREFACE.len()).then_some(Protocol::Http2)
+        }
         _ => Some(Protocol::Http1),
     }
 }
 
 impl AsyncRead for Transport {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.ahead.has_remaining() {
             let length = self.ahead.len().min(buf.remaining());
             buf.put_slice(&self.ahead.split_to(length));

@@ -171,9 +171,17 @@ fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 
 /// Whether an import of that name is linked. Patch versions of an interface are compatible both ways.
 fn is_offered(import: &str) -> bool {
-    const WASI_02: [&str; 7] =
-        ["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/", "wasi:http/"];
-    const OTHERS: [&str; 4] = ["ostro:secrets/store@0.1.", "wasi:config/store", "wasi:config/runtime", "wasi:logging/logging"];
+    const WASI_02: [&str; 7] = [
+        "wasi:io/",
+        "wasi:clocks/",
+        "wasi:random/",
+        "wasi:cli/",
+        "wasi:filesystem/",
+        "wasi:sockets/",
+        "wasi:http/",
+    ];
+    const OTHERS: [&str; 4] =
+        ["ostro:secrets/store@0.1.", "wasi:config/store", "wasi:config/runtime", "wasi:logging/logging"];
     let (_, version) = import.split_once('@').unwrap_or((import, ""));
     (version.starts_with("0.2.") && WASI_02.iter().any(|package| import.starts_with(package)))
         || OTHERS.iter().any(|interface| import.starts_with(interface))

@@ -10,8 +10,8 @@ use wasmtime::{PoolConcurrencyLimitError, Store, UpdateDeadline};
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings::Proxy;
-use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 pub use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
+use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use super::control::{Control, Kill, Tick};
@@ -80,9 +80,8 @@ impl Instance {
         host.begin(first.log.clone(), first.secrets.clone());
         let control = first.control.clone();
         let limiter = Limiter::new(context.budget.clone(), context.memory_bytes);
-        let state =
-            State::new(host, limiter, control, &context.env, context.assets.as_ref(), &context.clock)
-                .map_err(|error| Failure { code: OutcomeCode::Internal, detail: format!("{error:#}") })?;
+        let state = State::new(host, limiter, control, &context.env, context.assets.as_ref(), &context.clock)
+            .map_err(|error| Failure { code: OutcomeCode::Internal, detail: format!("{error:#}") })?;
         let mut store = Store::new(code.pre.engine(), state);
         store.limiter(|state| &mut state.limiter);
         store.set_epoch_deadline(1);
@@ -175,14 +174,17 @@ fn failure(error: &wasmtime::Error, state: &State) -> Failure {
     let (code, detail) = match state.control.killed() {
         Some(kill) => return killed(kill),
         None if error.is::<PoolConcurrencyLimitError>() => (OutcomeCode::Busy, format!("{error:#}")),
-        None if state.limiter.refused() == Some(Refusal::Instance) => {
-            (OutcomeCode::MemoryLimit, format!("memory over the function's limit was refused, then: {error:#}"))
-        }
+        None if state.limiter.refused() == Some(Refusal::Instance) => (
+            OutcomeCode::MemoryLimit,
+            format!("memory over the function's limit was refused, then: {error:#}"),
+        ),
         None if state.limiter.refused() == Some(Refusal::Budget) => {
             (OutcomeCode::Busy, format!("the project or the server has no memory left, then: {error:#}"))
         }
         None => match error.downcast_ref::<I32Exit>() {
-            Some(I32Exit(status)) => (OutcomeCode::NoResponse, format!("the guest exited with status {status}")),
+            Some(I32Exit(status)) => {
+                (OutcomeCode::NoResponse, format!("the guest exited with status {status}"))
+            }
             None => (OutcomeCode::Trap, format!("{error:?}")),
         },
     };

@@ -34,7 +34,9 @@ impl Budgets {
     pub fn of(&self, project: ProjectId) -> Arc<MemoryBudget> {
         match self.projects.get(&project) {
             Some(budget) => budget.clone(),
-            None => self.projects.entry(project).or_insert_with(|| MemoryBudget::share(&self.process)).clone(),
+            None => {
+                self.projects.entry(project).or_insert_with(|| MemoryBudget::share(&self.process)).clone()
+            }
         }
     }
 }
@@ -72,7 +74,8 @@ impl MemoryBudget {
 
     /// Whether that many bytes more would fit now.
     pub fn fits(&self, bytes: u64) -> bool {
-        self.used().saturating_add(bytes) <= self.total && self.whole.as_ref().is_none_or(|whole| whole.fits(bytes))
+        self.used().saturating_add(bytes) <= self.total
+            && self.whole.as_ref().is_none_or(|whole| whole.fits(bytes))
     }
 
     /// Resolves when some memory has been given back.
@@ -81,9 +84,9 @@ impl MemoryBudget {
     }
 
     fn take(&self, bytes: u64) -> bool {
-        let granted = self.used.fetch_update(Relaxed, Relaxed, |used| {
-            used.checked_add(bytes).filter(|sum| *sum <= self.total)
-        });
+        let granted = self
+            .used
+            .fetch_update(Relaxed, Relaxed, |used| used.checked_add(bytes).filter(|sum| *sum <= self.total));
         match (&self.whole, granted) {
             (_, Err(_)) => false,
             (None, Ok(_)) => true,
@@ -149,7 +152,12 @@ impl Limiter {
 }
 
 impl ResourceLimiter for Limiter {
-    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let more = (desired as u64).saturating_sub(current as u64);
         // wasmtime asks before it looks at the memory's own maximum: granting more would be counted and never used.
         if maximum.is_some_and(|maximum| desired > maximum) {
@@ -167,7 +175,12 @@ impl ResourceLimiter for Limiter {
         Ok(false)
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let allowed = desired <= TABLE_ELEMENTS;
         if !allowed {
             self.refused = Some(Refusal::Instance);

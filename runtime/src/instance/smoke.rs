@@ -53,12 +53,15 @@ impl GuestEngine {
         };
         let budget = Duration::from_millis(limits.cpu_ms);
         let control = Arc::new(Control::new(clock.clone(), budget, budget));
-        let assignment = Assignment { control: control.clone(), log: Arc::new(Silent), secrets: Arc::default() };
+        let assignment =
+            Assignment { control: control.clone(), log: Arc::new(Silent), secrets: Arc::default() };
         let started = metered(&control, Instance::new(code, &context, &assignment));
         match tokio::time::timeout(Duration::from_millis(limits.wall_ms), started).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(failure)) => Err(refused(failure.code, &failure.detail)),
-            Err(_) => Err(refused(OutcomeCode::Deadline, "it did not start within the function's `wall` limit")),
+            Err(_) => {
+                Err(refused(OutcomeCode::Deadline, "it did not start within the function's `wall` limit"))
+            }
         }
     }
 }
@@ -79,8 +82,13 @@ fn refused(code: OutcomeCode, detail: &str) -> Problem {
     let (code, message) = match code {
         OutcomeCode::CpuLimit => ("cpu_limit", "the component spent its CPU budget while starting"),
         OutcomeCode::Deadline => ("deadline", "the component did not start in time"),
-        OutcomeCode::MemoryLimit => ("memory_limit", "the component needs more memory to start than its limit"),
-        OutcomeCode::Busy => return Problem::new(503, "busy", "the server has no free instance for the smoke test").hint("try again"),
+        OutcomeCode::MemoryLimit => {
+            ("memory_limit", "the component needs more memory to start than its limit")
+        }
+        OutcomeCode::Busy => {
+            return Problem::new(503, "busy", "the server has no free instance for the smoke test")
+                .hint("try again");
+        }
         _ => ("trap", "the component failed while starting"),
     };
     Problem::new(422, code, message)

@@ -117,7 +117,8 @@ impl Pool {
     /// Makes the spare instance that [`Pool::give_back`] wanted, within the function's time limit.
     pub async fn make_spare(&self, live: &Live, control: Arc<Control>) {
         let wall = Duration::from_millis(live.spec.limits.wall_ms);
-        let made = tokio::time::timeout(wall, metered(&control, self.start_spare(live, control.clone()))).await;
+        let made =
+            tokio::time::timeout(wall, metered(&control, self.start_spare(live, control.clone()))).await;
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.making.remove(&live.generation);
         match made {
@@ -126,7 +127,9 @@ impl Pool {
             }
             Ok(Ok(_)) => {}
             // A guest whose start fails gets no spare: its next request shows why.
-            Ok(Err(failure)) => tracing::debug!(function = %live.name, detail = %failure.detail, "no spare instance"),
+            Ok(Err(failure)) => {
+                tracing::debug!(function = %live.name, detail = %failure.detail, "no spare instance")
+            }
             Err(_) => tracing::debug!(function = %live.name, "no spare instance in time"),
         }
     }

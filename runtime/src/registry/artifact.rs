@@ -87,7 +87,12 @@ impl Artifacts {
         }
     }
 
-    async fn get(&self, project: ProjectId, wasm: &Digest, upload: Option<&Bytes>) -> Result<Loaded, Problem> {
+    async fn get(
+        &self,
+        project: ProjectId,
+        wasm: &Digest,
+        upload: Option<&Bytes>,
+    ) -> Result<Loaded, Problem> {
         let name = Name { project, wasm: wasm.clone() };
         let making = self.making.entry(name.clone()).or_default().clone();
         let result = {
@@ -144,14 +149,17 @@ fn unwritten(error: &std::io::Error) -> Problem {
 fn unloadable(error: &LoadError) -> Problem {
     match error {
         LoadError::Imports(names) => {
-            let message = format!("the component imports what this server does not offer: {}", names.join(", "));
+            let message =
+                format!("the component imports what this server does not offer: {}", names.join(", "));
             Problem::new(422, "missing_imports", message)
                 .hint("remove these imports, or update the server")
                 .detail(serde_json::json!({ "imports": names }))
         }
-        LoadError::Exports(_) => {
-            Problem::new(422, "unsupported_component", "the component does not export wasi:http/incoming-handler 0.2")
-        }
+        LoadError::Exports(_) => Problem::new(
+            422,
+            "unsupported_component",
+            "the component does not export wasi:http/incoming-handler 0.2",
+        ),
         LoadError::Unusable(reason) => {
             tracing::error!(reason, "code that was just compiled can't be loaded");
             Problem::new(500, "internal", "the compiled code can't be used")

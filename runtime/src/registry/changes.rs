@@ -13,7 +13,13 @@ const MAX_SECRET_BYTES: usize = 64 << 10;
 
 #[async_trait]
 impl Changes for Registry {
-    async fn deploy(&self, project: &Project, name: &str, upload: Upload, actor: &str) -> Result<DeployReport, Problem> {
+    async fn deploy(
+        &self,
+        project: &Project,
+        name: &str,
+        upload: Upload,
+        actor: &str,
+    ) -> Result<DeployReport, Problem> {
         self.publish(project, name, upload, actor).await
     }
 
@@ -62,7 +68,8 @@ impl Changes for Registry {
     }
 
     async fn create_project(&self, name: &str, actor: &str) -> Result<Project, Problem> {
-        settings::check_name(name).map_err(|reason| Problem::new(422, "name", format!("{name:?}: {reason}")))?;
+        settings::check_name(name)
+            .map_err(|reason| Problem::new(422, "name", format!("{name:?}: {reason}")))?;
         let project = self.store.projects.create(name, &self.stamp(actor)).await?;
         self.refresh().await?;
         Ok(project)
@@ -81,11 +88,22 @@ impl Changes for Registry {
         Ok(())
     }
 
-    async fn set_secret(&self, project: &Project, name: &str, value: &str, actor: &str) -> Result<(), Problem> {
-        host_api::grants::check_secret_name(name)
-            .map_err(|reason| Problem::new(422, "name", format!("{name:?} is not a secret's name: {reason}")))?;
+    async fn set_secret(
+        &self,
+        project: &Project,
+        name: &str,
+        value: &str,
+        actor: &str,
+    ) -> Result<(), Problem> {
+        host_api::grants::check_secret_name(name).map_err(|reason| {
+            Problem::new(422, "name", format!("{name:?} is not a secret's name: {reason}"))
+        })?;
         if value.len() > MAX_SECRET_BYTES {
-            return Err(Problem::new(413, "too_large", format!("a secret has at most {MAX_SECRET_BYTES} bytes")));
+            return Err(Problem::new(
+                413,
+                "too_large",
+                format!("a secret has at most {MAX_SECRET_BYTES} bytes"),
+            ));
         }
         let sealed = self.store.keys.seal(project.id, name, value.as_bytes())?;
         self.store.secrets.set(project.id, name, &sealed, &self.stamp(actor)).await?;

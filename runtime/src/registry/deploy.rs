@@ -48,7 +48,8 @@ impl Registry {
         upload: Upload,
         actor: &str,
     ) -> Result<DeployReport, Problem> {
-        settings::check_name(name).map_err(|reason| Problem::new(422, "name", format!("{name:?}: {reason}")))?;
+        settings::check_name(name)
+            .map_err(|reason| Problem::new(422, "name", format!("{name:?}: {reason}")))?;
         inspect::form(&upload.component).map_err(Problem::from)?;
         let turn = self.turns.join(project.id)?;
         let _turn = turn.lock().await;
@@ -87,7 +88,12 @@ impl Registry {
             }
         };
         self.refresh().await?;
-        let timing = DeployTiming { receive_ms: upload.receive_ms, compile_ms, smoke_ms, publish_ms: self.since(began) };
+        let timing = DeployTiming {
+            receive_ms: upload.receive_ms,
+            compile_ms,
+            smoke_ms,
+            publish_ms: self.since(began),
+        };
         self.report(project, published, removed, timing).await
     }
 
@@ -104,10 +110,16 @@ impl Registry {
             return Ok(Before { settled: Settled::default(), assets: None });
         };
         let Some(active) = self.active(&function).await? else {
-            return Ok(Before { settled: Settled { bindings: function.bindings, ..Settled::default() }, assets: None });
+            return Ok(Before {
+                settled: Settled { bindings: function.bindings, ..Settled::default() },
+                assets: None,
+            });
         };
         let RevisionSpec { env, limits, reuse, on_disconnect, assets, .. } = active.spec;
-        Ok(Before { settled: Settled { bindings: function.bindings, env, limits, reuse, on_disconnect }, assets })
+        Ok(Before {
+            settled: Settled { bindings: function.bindings, env, limits, reuse, on_disconnect },
+            assets,
+        })
     }
 
     pub(super) async fn active(&self, function: &Function) -> Result<Option<Revision>, Problem> {
@@ -140,8 +152,13 @@ impl Registry {
             None => kept,
         };
         let spec = spec(wasm, wasm_bytes, assets, kind, &settled);
-        let new =
-            NewRevision { project, name: name.to_owned(), spec, bindings: settled.bindings, keep: KEEP_REVISIONS };
+        let new = NewRevision {
+            project,
+            name: name.to_owned(),
+            spec,
+            bindings: settled.bindings,
+            keep: KEEP_REVISIONS,
+        };
         Ok(self.store.functions.publish(&new, &self.stamp(actor)).await?)
     }
 
@@ -175,7 +192,11 @@ impl Registry {
             if let Ok(unpacked) = self.unpacked()
                 && unpacked.exists(assets.as_str())
             {
-                removed = removed.and(unpacked.remove_dir_all(assets.as_str()).map_err(|error| StoreError::Driver(error.into())));
+                removed = removed.and(
+                    unpacked
+                        .remove_dir_all(assets.as_str())
+                        .map_err(|error| StoreError::Driver(error.into())),
+                );
             }
         }
         if let Err(error) = removed {

@@ -58,15 +58,18 @@ pub(super) fn from_manifest(text: &str, function: &str, ceilings: &Ceilings) -> 
 }
 
 /// The current settings with what the flags name.
-pub(super) fn with_flags(mut current: Settled, flags: DeployFlags, ceilings: &Ceilings) -> Result<Settled, Problem> {
+pub(super) fn with_flags(
+    mut current: Settled,
+    flags: DeployFlags,
+    ceilings: &Ceilings,
+) -> Result<Settled, Problem> {
     if let Some(routes) = flags.routes {
         let routes = routes.into_iter().map(Into::into).collect();
         current.bindings.routes = settings::normalise_routes(routes).map_err(|reason| refused(&reason))?;
     }
     if let Some(grants) = flags.grants {
-        settings::check_grants(&grants).map_err(|refusal| {
-            refusal.hint.into_iter().fold(refused(&refusal.message), Problem::hint)
-        })?;
+        settings::check_grants(&grants)
+            .map_err(|refusal| refusal.hint.into_iter().fold(refused(&refusal.message), Problem::hint))?;
         current.bindings.grants = grants;
     }
     if let Some(env) = flags.env {
@@ -74,14 +77,16 @@ pub(super) fn with_flags(mut current: Settled, flags: DeployFlags, ceilings: &Ce
         current.env = env;
     }
     if let Some(reuse) = flags.reuse {
-        current.reuse = settings::check_reuse(u64::from(reuse), ceilings).map_err(|reason| refused(&reason))?;
+        current.reuse =
+            settings::check_reuse(u64::from(reuse), ceilings).map_err(|reason| refused(&reason))?;
     }
     if let Some(on_disconnect) = flags.on_disconnect {
         current.on_disconnect = on_disconnect.into();
     }
     if let Some(limits) = flags.limits {
         for (key, quantity) in named(limits) {
-            let value = value(key, quantity).map_err(|reason| refused(&format!("`{}`: {reason}", key.name())))?;
+            let value =
+                value(key, quantity).map_err(|reason| refused(&format!("`{}`: {reason}", key.name())))?;
             key.set(&mut current.limits, value, ceilings).map_err(|reason| refused(&reason))?;
         }
     }
@@ -153,7 +158,10 @@ mod tests {
             ..Settled::default()
         };
         let flags = DeployFlags {
-            limits: Some(LimitFlags { memory: Some(Quantity::Text("64MiB".to_owned())), ..LimitFlags::default() }),
+            limits: Some(LimitFlags {
+                memory: Some(Quantity::Text("64MiB".to_owned())),
+                ..LimitFlags::default()
+            }),
             ..DeployFlags::default()
         };
         let settled = with_flags(current.clone(), flags, &Ceilings::default()).unwrap();

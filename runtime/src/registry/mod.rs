@@ -38,7 +38,8 @@ use settings::Ceilings;
 
 const DEFAULT_PROJECT: &str = "default";
 /// Pauses between attempts to build the route table.
-const REFRESH_PAUSES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(250), Duration::from_secs(1)];
+const REFRESH_PAUSES: [Duration; 3] =
+    [Duration::from_millis(50), Duration::from_millis(250), Duration::from_secs(1)];
 
 /// What a registry works with.
 pub struct RegistryParts {
@@ -107,7 +108,8 @@ impl Registry {
     /// Opens the registry: makes the default project, verifies compiled code, removes what a crash has left
     /// behind, and builds the first table.
     pub async fn open(parts: RegistryParts) -> Result<Arc<Self>, Problem> {
-        let RegistryParts { store, engine, artifacts, loaded, telemetry, clock, domain, data_port, ceilings } = parts;
+        let RegistryParts { store, engine, artifacts, loaded, telemetry, clock, domain, data_port, ceilings } =
+            parts;
         let refresher = Refresher::new(store.clone(), domain.as_deref());
         let registry = Self {
             store,

@@ -121,11 +121,20 @@ impl Refresher {
         Ok(Shared { project, sealed: Arc::new(sealed), secrets })
     }
 
-    fn live(&self, generation: u64, shared: &Shared, function: &Function, revision: Revision) -> Result<Live, Problem> {
+    fn live(
+        &self,
+        generation: u64,
+        shared: &Shared,
+        function: &Function,
+        revision: Revision,
+    ) -> Result<Live, Problem> {
         let grants = Grants::parse(&function.bindings.grants)
             .map_err(|error| Problem::new(500, "internal", error.to_string()))?;
         let spec = revision.spec;
-        let secrets = SecretValues::new(&grants, shared.secrets.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let secrets = SecretValues::new(
+            &grants,
+            shared.secrets.iter().map(|(name, value)| (name.clone(), value.clone())),
+        );
         Ok(Live {
             generation,
             project: shared.project.clone(),

@@ -43,7 +43,9 @@ impl NormalPath {
                 refuse_character(value)?;
                 decoded.push(value);
                 match value {
-                    b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => normal.push(char::from(value)),
+                    b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                        normal.push(char::from(value))
+                    }
                     _ => normal.push_str(&format!("%{value:02X}")),
                 }
             } else {
@@ -74,12 +76,18 @@ impl NormalPath {
     /// before it: a guest that folds them must not be reached there.
     pub fn is_reserved(&self) -> bool {
         let first = self.0.split('/').find(|segment| !segment.is_empty());
-        first.is_some_and(|segment| segment.split("%2F").find(|part| !part.is_empty()).is_some_and(|part| part.eq_ignore_ascii_case("_ostro")))
+        first.is_some_and(|segment| {
+            segment
+                .split("%2F")
+                .find(|part| !part.is_empty())
+                .is_some_and(|part| part.eq_ignore_ascii_case("_ostro"))
+        })
     }
 }
 
 fn escape(high: Option<u8>, low: Option<u8>) -> Result<u8, PathError> {
-    let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16)).ok_or(PathError::BadEscape);
+    let digit =
+        |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16)).ok_or(PathError::BadEscape);
     let value = digit(high)? * 16 + digit(low)?;
     u8::try_from(value).map_err(|_| PathError::BadEscape)
 }

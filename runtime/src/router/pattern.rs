@@ -26,7 +26,9 @@ impl Pattern {
         }
         // A parameter can't be mistaken for the reserved part, a literal can.
         match NormalPath::parse(&pattern.text) {
-            Ok(path) if path.is_reserved() => Err(format!("route `{raw}` is under `/_ostro/`, which is the platform's")),
+            Ok(path) if path.is_reserved() => {
+                Err(format!("route `{raw}` is under `/_ostro/`, which is the platform's"))
+            }
             Ok(_) => Ok(pattern),
             Err(error) => Err(format!("route `{raw}`: {error}")),
         }

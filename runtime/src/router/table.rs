@@ -192,7 +192,10 @@ impl<F: Clone> ProjectRoutes<F> {
         for (targets, values) in self.candidates(path.as_str()) {
             let answers = |target: &&Target<F>| {
                 target.methods.is_empty()
-                    || target.methods.iter().any(|routed| routed == method || (method == "HEAD" && routed == "GET"))
+                    || target
+                        .methods
+                        .iter()
+                        .any(|routed| routed == method || (method == "HEAD" && routed == "GET"))
             };
             let Some(target) = targets.iter().find(answers) else {
                 others.extend(targets.iter().flat_map(|target| target.methods.iter().cloned()));
@@ -217,7 +220,10 @@ impl<F: Clone> ProjectRoutes<F> {
         let wide = self.wide.values().filter_map(|router| router.at(path).ok());
         let mut wide: Vec<_> = wide.map(|found| (found.value, values(&found.params))).collect();
         wide.sort_by(|(a, _), (b, _)| a.rank.cmp(&b.rank));
-        narrow.into_iter().chain(wide.into_iter().map(|(wide, values)| (wide.targets.as_slice(), values))).collect()
+        narrow
+            .into_iter()
+            .chain(wide.into_iter().map(|(wide, values)| (wide.targets.as_slice(), values)))
+            .collect()
     }
 }
 
@@ -266,7 +272,8 @@ mod tests {
     fn find(table: &Table<String>, host: &str, method: &str, path: &str) -> String {
         match table.find(host, method, &NormalPath::parse(path).unwrap()) {
             Found::Function(found) => {
-                let params: Vec<_> = found.params.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let params: Vec<_> =
+                    found.params.iter().map(|(name, value)| format!("{name}={value}")).collect();
                 let (prefix, path) = found.stripped.unwrap_or_default();
                 [found.target, prefix, path, params.join(",")].join("|").trim_end_matches('|').to_owned()
             }
