@@ -192,6 +192,6 @@ fn wrong_use_wrong_token_and_nobody_there() {
     assert!(words.contains("127.0.0.1:1"), "{words}");
     // A token is not sent in the clear to another machine.
     let output = terminal.command("list").env("OSTRO_URL", "http://192.0.2.1:8701").output().unwrap();
-    let (_, words) = texts("list", 1, &output);
+    let (_, words) = texts("list", 2, &output);
     assert!(words.contains("--insecure"), "{words}");
 }

@@ -114,7 +114,7 @@ fn d2_a_client_that_does_not_read_fills_no_memory() {
     server.deploy(
         "hose",
         &guest::component("never-ending-stream"),
-        &json!({ "limits": { "stream_idle": "2s", "cpu": "60s", "concurrency": 20 } }),
+        &json!({ "limits": { "stream_idle": "2s", "stream_total": "6s", "cpu": "60s", "concurrency": 20 } }),
     );
     let before = server.resident();
     let connections: Vec<_> = (0..20)
@@ -131,7 +131,12 @@ fn d2_a_client_that_does_not_read_fills_no_memory() {
     let mut late = Connection::open(server.listen);
     late.send(&server.request("GET", "hose", "/").bytes());
     assert_eq!(late.head().status, 200);
-    drop(connections);
+    drop(late);
+    std::thread::sleep(Duration::from_secs(1));
+    // Who reads at last sees that it was cut.
+    for mut connection in connections {
+        assert_eq!(connection.answer().ended, Ended::Cut);
+    }
     let records = server.control().invocations("hose", 20);
     assert!(records.iter().all(|record| record["outcome"] == "deadline"), "{records:?}");
 }

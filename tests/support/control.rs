@@ -80,9 +80,17 @@ impl Control {
         self.upload(function, &[("manifest", manifest.as_bytes()), ("component", component)])
     }
 
-    /// Deploys with these parts.
+    /// Deploys with these parts. Tests that run at the same time share the room for uploads: waits for some.
     pub fn upload(&self, function: &str, parts: &[(&str, &[u8])]) -> Answer {
-        self.upload_request(function).body(multipart(parts)).send(self.at)
+        let request = self.upload_request(function).body(multipart(parts));
+        for _ in 0..400 {
+            let answer = request.send(self.at);
+            if !matches!(answer.code().as_str(), "too_many_uploads" | "busy_deploy") {
+                return answer;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("{function}: never room for one more upload")
     }
 
     /// The head of a deploy.

@@ -1,12 +1,15 @@
 //! Receiving an upload: multipart, in order, within limits, so many at once.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::extract::{FromRequest, Request, State};
 use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
 use store::catalog::{ProjectId, Scope};
 use utoipa::ToSchema;
 
@@ -24,6 +27,8 @@ const COMPONENT_BYTES: usize = 64 << 20;
 const ASSETS_BYTES: usize = 64 << 20;
 /// Largest manifest or flags, bytes.
 const SETTINGS_BYTES: usize = 256 << 10;
+/// What may be read until the head of a part is complete, bytes: more than one frame of a fast connection.
+const HEAD_BYTES: usize = 1 << 20;
 /// All parts with their headers and boundaries, bytes.
 pub(super) const UPLOAD_BYTES: usize = COMPONENT_BYTES + ASSETS_BYTES + SETTINGS_BYTES + (16 << 10);
 /// Uploads of one project at once; each holds its parts in memory.
@@ -66,12 +71,13 @@ pub(super) async fn deploy(
     let project = caller.project(&state, &project, Scope::Deploy).await?;
     let _slot = state.uploads.begin(project.id)?;
     let started = state.parts.clock.instant();
-    let multipart = Multipart::from_request(request, &()).await;
+    let heads = Heads::default();
+    let multipart = Multipart::from_request(heads.watch(request), &()).await;
     let multipart = multipart.map_err(|_| {
         Problem::new(415, "content_type", "a deploy is a multipart/form-data upload")
             .hint("send the parts `manifest` or `flags`, `component` and, if there are any, `assets`")
     })?;
-    let mut upload = receive(multipart).await?;
+    let mut upload = receive(multipart, &heads).await?;
     let took = state.parts.clock.instant().saturating_duration_since(started);
     upload.receive_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let work =
@@ -79,30 +85,76 @@ pub(super) async fn deploy(
     state.change(work).await.map(Json)
 }
 
-async fn receive(mut form: Multipart) -> Result<Upload, Problem> {
-    let first = next(&mut form).await?.ok_or_else(|| out_of_order("`manifest` or `flags`"))?;
+async fn receive(mut form: Multipart, heads: &Heads) -> Result<Upload, Problem> {
+    let first = next(&mut form, heads).await?.ok_or_else(|| out_of_order("`manifest` or `flags`"))?;
     let settings = match first.name() {
         Some("manifest") => Settings::Manifest(manifest_text(&part(first, SETTINGS_BYTES).await?)?),
         Some("flags") => Settings::Flags(body::parse::<DeployFlags>(&part(first, SETTINGS_BYTES).await?)?),
         _ => return Err(out_of_order("`manifest` or `flags`")),
     };
-    let component = match next(&mut form).await? {
+    let component = match next(&mut form, heads).await? {
         Some(field) if field.name() == Some("component") => part(field, COMPONENT_BYTES).await?,
         _ => return Err(out_of_order("`component`")),
     };
-    let assets = match next(&mut form).await? {
+    let assets = match next(&mut form, heads).await? {
         None => None,
         Some(field) if field.name() == Some("assets") => Some(part(field, ASSETS_BYTES).await?),
         Some(_) => return Err(out_of_order("`assets`, or the end")),
     };
-    match next(&mut form).await? {
+    match next(&mut form, heads).await? {
         None => Ok(Upload { settings, component, assets, receive_ms: 0 }),
         Some(_) => Err(out_of_order("the end")),
     }
 }
 
-async fn next(form: &mut Multipart) -> Result<Option<Field<'_>>, Problem> {
-    form.next_field().await.map_err(|error| failed(&error))
+async fn next<'a>(form: &'a mut Multipart, heads: &Heads) -> Result<Option<Field<'a>>, Problem> {
+    heads.begin();
+    let field = form.next_field().await;
+    heads.end();
+    field.map_err(|error| match heads.too_long() {
+        true => Problem::new(400, "bad_upload", "the head of a part is too long"),
+        false => failed(&error),
+    })
+}
+
+/// Bounds what is read while the head of a part is looked for: the parser keeps all of it and searches it anew
+/// with every frame.
+#[derive(Clone, Debug, Default)]
+struct Heads {
+    reading: Arc<AtomicBool>,
+    read: Arc<AtomicUsize>,
+}
+
+impl Heads {
+    fn begin(&self) {
+        self.read.store(0, Relaxed);
+        self.reading.store(true, Relaxed);
+    }
+
+    fn end(&self) {
+        self.reading.store(false, Relaxed);
+    }
+
+    fn too_long(&self) -> bool {
+        self.read.load(Relaxed) > HEAD_BYTES
+    }
+
+    /// The request with its body watched.
+    fn watch(&self, request: Request) -> Request {
+        let heads = self.clone();
+        request.map(|body| {
+            Body::from_stream(body.into_data_stream().map(move |frame| {
+                let frame = frame.map_err(std::io::Error::other)?;
+                if heads.reading.load(Relaxed) {
+                    heads.read.fetch_add(frame.len(), Relaxed);
+                    if heads.too_long() {
+                        return Err(std::io::Error::other("the head of a part is too long"));
+                    }
+                }
+                Ok(frame)
+            }))
+        })
+    }
 }
 
 /// One part, read as it comes and given up as soon as it is too large.

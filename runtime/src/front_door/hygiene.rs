@@ -68,8 +68,9 @@ pub(super) fn check<B>(request: Request<B>) -> Result<Checked<B>, Refusal> {
     if expected.iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
         return Err(Refusal::Expectation);
     }
-    if request.version() == Version::HTTP_2 {
-        check_http2(request.headers())?;
+    match request.version() {
+        Version::HTTP_2 => check_http2(request.headers())?,
+        _ => check_coding(request.headers())?,
     }
     let host = host(&request)?;
     let path = match request.uri().path() {
@@ -133,6 +134,17 @@ fn check_http2(headers: &HeaderMap) -> Result<(), Refusal> {
         return Err(Refusal::BadRequest("connection headers have no place in HTTP/2"));
     }
     Ok(())
+}
+
+/// A body is chunked or has a length: any other coding, or two of them, somebody before us may have read in
+/// another way (RFC 9112 section 6.1).
+fn check_coding(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(Refusal::BadRequest("the only transfer coding is one `chunked`")),
+    }
 }
 
 /// The one host that a request names (RFC 9112 section 3.2): missing, repeated and contradicting ones are
@@ -267,6 +279,17 @@ mod tests {
                 "/",
                 vec![("host", "a"), ("upgrade", "websocket")],
                 Some(Refusal::NotServed("upgrades, WebSocket among them, are not served")),
+            ),
+            ("/", vec![("host", "a"), ("transfer-encoding", "Chunked")], None),
+            (
+                "/",
+                vec![("host", "a"), ("transfer-encoding", "gzip, chunked")],
+                bad("the only transfer coding is one `chunked`"),
+            ),
+            (
+                "/",
+                vec![("host", "a"), ("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
+                bad("the only transfer coding is one `chunked`"),
             ),
             ("/", vec![("host", "a"), ("upgrade", "h2c")], None),
             ("/", vec![("host", "a"), ("expect", "100-Continue")], None),

@@ -103,7 +103,8 @@ pub fn compile_config() -> Config {
         .max_wasm_stack(STACK_BYTES)
         .async_stack_size(2 * STACK_BYTES)
         .wasm_component_model(true)
-        .wasm_component_model_async(true)
+        // WASI 0.3 will need it; until then it costs every call its bookkeeping.
+        .concurrency_support(false)
         .memory_init_cow(true)
         .memory_may_move(false)
         .cranelift_opt_level(OptLevel::Speed)

@@ -9,9 +9,12 @@
   (call $incoming.stream (i32.load (i32.const 20)) (i32.const 16))
   (i32.load (i32.const 20)))
 
-;; Reads the next piece: where it is and how long; length 0 at the end.
+;; Reads the next piece: where it is and how long; length 0 at the end. A body that breaks off is a trap: it must not be
+;; taken for a whole one.
 (func $read (param $from i32) (result i32 i32)
   (call $stream.read (local.get $from) (i64.const 65536) (i32.const 16))
-  (if (i32.load8_u (i32.const 16)) (then (return (i32.const 0) (i32.const 0))))
+  (if (i32.load8_u (i32.const 16)) (then
+    (if (i32.eqz (i32.load8_u (i32.const 20))) (then (unreachable)))
+    (return (i32.const 0) (i32.const 0))))
   (i32.load (i32.const 20))
   (i32.load (i32.const 24)))

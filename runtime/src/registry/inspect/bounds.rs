@@ -17,6 +17,10 @@ const MAX_ENTRIES: u64 = 100_000;
 const MAX_NESTED: u64 = 1_000;
 const MAX_DEPTH: u64 = 16;
 const MAX_CUSTOM_BYTES: u64 = 32 << 20;
+/// What a slot of the allocator holds, in pages of 64 KiB: 1 GiB.
+const MAX_MEMORY_PAGES: u64 = 16_384;
+/// What a slot of the allocator holds.
+const MAX_TABLE_ELEMENTS: u64 = 100_000;
 
 /// Counts over the whole upload, nested modules and components included.
 #[derive(Default)]
@@ -75,6 +79,15 @@ impl Bounds {
                 for memory in s.clone().into_iter_with_offsets() {
                     let (offset, memory) = memory?;
                     unshared(offset, memory.shared)?;
+                    // A page of another size is a proposal that is off; then this refuses too much, and it is refused anyway.
+                    within(offset, "pages of memory at the start", memory.initial, MAX_MEMORY_PAGES)?;
+                }
+                Ok(())
+            }
+            Payload::TableSection(s) => {
+                for table in s.clone().into_iter_with_offsets() {
+                    let (offset, table) = table?;
+                    within(offset, "table elements at the start", table.ty.initial, MAX_TABLE_ELEMENTS)?;
                 }
                 Ok(())
             }
