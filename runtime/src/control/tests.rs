@@ -353,7 +353,7 @@ async fn f5_tokens_live_and_die() {
         (&who["actor"], &who["scopes"]),
         (&json!(format!("token:{prefix}")), &json!(["deploy", "read"]))
     );
-    let (_, list) = bench.get(&token, "/v1/projects/shop/tokens").await;
+    let (_, list) = bench.get(ADMIN, "/v1/projects/shop/tokens").await;
     assert_eq!(list["tokens"][0]["prefix"], *prefix);
     assert!(!list.to_string().contains(token.rsplit('_').next().unwrap()), "the secret part is shown once");
     let wrong_secret = format!("ostro_{prefix}_x");
@@ -378,7 +378,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("GET", "/functions/cart/invocations", "read", ""),
     ("GET", "/functions/cart/logs", "read", ""),
     ("GET", "/secrets", "read", ""),
-    ("GET", "/tokens", "read", ""),
+    ("GET", "/tokens", "admin", ""),
     ("GET", "/audit", "read", ""),
     ("PUT", "/secrets/KEY", "deploy", r#"{"value":"v"}"#),
     ("DELETE", "/secrets/KEY", "deploy", ""),
