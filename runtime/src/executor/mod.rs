@@ -24,6 +24,7 @@ use crate::pool::{LoadedCode, Pool};
 use crate::problem::Problem;
 use crate::registry::live::Live;
 use crate::router::Table;
+use crate::sys;
 use crate::telemetry::Telemetry;
 use background::Background;
 
@@ -111,6 +112,7 @@ struct Executor {
 
 impl Executor {
     fn run(self, runtime: &tokio::runtime::Runtime, shutdown: watch::Receiver<bool>) {
+        sys::prefer_latency();
         let background = self.background.clone();
         let gauges = self.shared.telemetry.gauges().clone();
         runtime.block_on(async move {
