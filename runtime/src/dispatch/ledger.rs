@@ -182,7 +182,7 @@ impl Ledger {
         ) {
             return;
         }
-        self.line(LogSource::Platform, "error", format!("{}: {}", code_name(failure.code), failure.detail));
+        self.line(LogSource::Platform, "error", format!("{}: {}", failure.code.name(), failure.detail));
     }
 
     /// The failure, with the values of secrets replaced: a guest may have put one into the text of a trap.
@@ -197,24 +197,6 @@ impl Ledger {
 fn cut(mut text: String, most: usize) -> String {
     text.truncate(text.floor_char_boundary(most));
     text
-}
-
-/// The stable name of an outcome.
-pub fn code_name(code: OutcomeCode) -> &'static str {
-    match code {
-        OutcomeCode::Ok => "ok",
-        OutcomeCode::Busy => "busy",
-        OutcomeCode::Rate => "rate",
-        OutcomeCode::CpuLimit => "cpu_limit",
-        OutcomeCode::Deadline => "deadline",
-        OutcomeCode::MemoryLimit => "memory_limit",
-        OutcomeCode::Trap => "trap",
-        OutcomeCode::NoResponse => "no_response",
-        OutcomeCode::BadResponse => "bad_response",
-        OutcomeCode::TooLarge => "too_large",
-        OutcomeCode::Cancelled => "cancelled",
-        OutcomeCode::Internal => "internal",
-    }
 }
 
 impl LogSink for Ledger {

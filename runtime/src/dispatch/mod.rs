@@ -12,7 +12,7 @@ mod run;
 
 pub use admission::{Admission, Refused};
 pub use body::{AnswerBody, RequestBody, Unfinished};
-pub use ledger::{Ledger, code_name};
+pub use ledger::Ledger;
 
 pub use crate::instance::Failure;
 

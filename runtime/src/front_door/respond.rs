@@ -11,7 +11,7 @@ use http_body_util::Full;
 use uuid::Uuid;
 
 use super::hygiene::Refusal;
-use crate::dispatch::{AnswerBody, Failure, Outcome, Unfinished, code_name};
+use crate::dispatch::{AnswerBody, Failure, Outcome, Unfinished};
 use crate::problem::Problem;
 use crate::telemetry::OutcomeCode;
 
@@ -167,7 +167,7 @@ fn failure(code: OutcomeCode, version: Version) -> Response<Answer> {
         OutcomeCode::TooLarge => (413, "the request body is too large"),
         OutcomeCode::Cancelled => (499, "the client went away"),
     };
-    let mut answer = problem_answer(&Problem::new(status, code_name(code), message));
+    let mut answer = problem_answer(&Problem::new(status, code.name(), message));
     match code {
         OutcomeCode::Busy | OutcomeCode::Rate => {
             answer.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);

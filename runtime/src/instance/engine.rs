@@ -13,6 +13,7 @@ use super::control::TICK;
 use super::limits::TABLE_ELEMENTS;
 use super::state::State;
 use crate::problem::Problem;
+use crate::registry::inspect::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES};
 use crate::sys;
 
 /// wasmtime's full version: its own check of compiled code sees only the major number. A unit test compares
@@ -25,13 +26,6 @@ const STACK_BYTES: usize = 512 << 10;
 const MEMORY_KEEP_RESIDENT_BYTES: usize = 256 << 10;
 const TABLE_KEEP_RESIDENT_BYTES: usize = 64 << 10;
 const STACK_KEEP_RESIDENT_BYTES: usize = 64 << 10;
-
-/// Core instances of one component.
-pub const MAX_CORE_INSTANCES: u32 = 64;
-/// Memories of one component.
-pub const MAX_MEMORIES: u32 = 4;
-/// Tables of one component.
-pub const MAX_TABLES: u32 = 16;
 
 /// What the engine is sized for.
 #[derive(Clone, Debug)]

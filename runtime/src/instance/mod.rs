@@ -12,7 +12,7 @@ mod smoke;
 mod state;
 
 pub use control::{Control, Kill};
-pub use engine::{EngineOptions, GuestEngine, MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES, compile_config};
+pub use engine::{EngineOptions, GuestEngine, compile_config};
 pub use guest::{Assignment, Context, ErrorCode, Failure, GuestResponse, Instance, killed};
 pub use limits::{Budgets, MemoryBudget};
 pub use load::{Code, LoadError};

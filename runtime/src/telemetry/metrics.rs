@@ -112,7 +112,7 @@ impl Snapshot {
             let counted = OUTCOMES.iter().zip(function.sums.outcomes).filter(|(_, count)| *count > 0);
             for (outcome, count) in counted {
                 let [project, name] = function.labels();
-                let labels = [project, name, ("outcome", outcome_name(*outcome))];
+                let labels = [project, name, ("outcome", OutcomeCode::name(*outcome))];
                 family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
             }
         }
@@ -174,22 +174,4 @@ impl Function {
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 microseconds, which is 285 years")]
 fn seconds(us: u64) -> f64 {
     us as f64 / 1e6
-}
-
-/// The outcome's stable code.
-fn outcome_name(outcome: OutcomeCode) -> &'static str {
-    match outcome {
-        OutcomeCode::Ok => "ok",
-        OutcomeCode::Busy => "busy",
-        OutcomeCode::Rate => "rate",
-        OutcomeCode::CpuLimit => "cpu_limit",
-        OutcomeCode::Deadline => "deadline",
-        OutcomeCode::MemoryLimit => "memory_limit",
-        OutcomeCode::Trap => "trap",
-        OutcomeCode::NoResponse => "no_response",
-        OutcomeCode::BadResponse => "bad_response",
-        OutcomeCode::TooLarge => "too_large",
-        OutcomeCode::Cancelled => "cancelled",
-        OutcomeCode::Internal => "internal",
-    }
 }

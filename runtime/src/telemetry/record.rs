@@ -64,6 +64,26 @@ pub enum OutcomeCode {
     Internal,
 }
 
+impl OutcomeCode {
+    /// The stable name, as answers, logs and metrics show it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Busy => "busy",
+            Self::Rate => "rate",
+            Self::CpuLimit => "cpu_limit",
+            Self::Deadline => "deadline",
+            Self::MemoryLimit => "memory_limit",
+            Self::Trap => "trap",
+            Self::NoResponse => "no_response",
+            Self::BadResponse => "bad_response",
+            Self::TooLarge => "too_large",
+            Self::Cancelled => "cancelled",
+            Self::Internal => "internal",
+        }
+    }
+}
+
 /// One ended invocation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct InvocationRecord {

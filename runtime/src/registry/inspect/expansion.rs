@@ -8,8 +8,19 @@ use wasmparser::{
 
 use super::{Reason, Rejected};
 
-/// The pooling allocator's own limits per component are the second line behind these.
-const MOST: Cost = Cost { instances: 64, memories: 4, tables: 16, components: 200 };
+/// Core instances of one component. The engine's allocator is sized by this and the next two.
+pub const MAX_CORE_INSTANCES: u32 = 64;
+/// Memories of one component.
+pub const MAX_MEMORIES: u32 = 4;
+/// Tables of one component.
+pub const MAX_TABLES: u32 = 16;
+
+const MOST: Cost = Cost {
+    instances: MAX_CORE_INSTANCES as u64,
+    memories: MAX_MEMORIES as u64,
+    tables: MAX_TABLES as u64,
+    components: 200,
+};
 
 /// What one instantiation makes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
 use self::bounds::Bounds;
 use self::expansion::Expansion;
+pub use self::expansion::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES};
 use crate::problem::Problem;
 
 /// What the first bytes say.
