@@ -89,6 +89,8 @@ impl From<StoreError> for Problem {
                 Self::new(409, "conflict", format!("{what} is already taken by {holder}"))
                     .hint("choose another, or remove it there first")
             }
+            StoreError::Full { .. } => Self::new(429, "queue_full", format!("{error}; nothing was stored"))
+                .hint("send it again later, when the consumer has caught up"),
             StoreError::NoSpace(_) => {
                 Self::new(507, "no_space", "the server's disk is full; nothing was changed")
             }

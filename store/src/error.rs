@@ -19,6 +19,14 @@ pub enum StoreError {
         /// Who holds it.
         holder: String,
     },
+    /// There is no room for more of it; nothing was written.
+    #[error("{what} is full: it holds {limit} at most")]
+    Full {
+        /// What is full, such as ``queue `mail` ``.
+        what: String,
+        /// How much it holds.
+        limit: u64,
+    },
     /// The disk is full; nothing was written.
     #[error("no space left on the device")]
     NoSpace(#[source] std::io::Error),

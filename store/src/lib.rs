@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod data_dir;
 mod error;
+pub mod jobs;
 pub mod keys;
 pub mod objects;
 

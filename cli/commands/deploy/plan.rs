@@ -206,6 +206,9 @@ fn flags(args: &SettingsArgs) -> DeployFlags {
     };
     let given = |is_empty: bool| (!is_empty).then_some(());
     DeployFlags {
+        cron: None,
+        queues: None,
+        jobs: None,
         routes: given(args.routes.is_empty()).map(|()| args.routes.iter().map(wire_route).collect()),
         grants: given(args.grants.is_empty()).map(|()| args.grants.clone()),
         env: given(args.env.is_empty()).map(|()| args.env.iter().cloned().collect()),

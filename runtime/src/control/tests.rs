@@ -50,6 +50,8 @@ impl Changes for CatalogOnly {
             wasm_bytes: upload.component.len() as u64,
             assets: None,
             kind: GuestKind::Http02,
+            exports: vec![store::catalog::Export::Http],
+            jobs: store::catalog::JobLimits::default(),
             env: Default::default(),
             limits: Default::default(),
             reuse: 1,

@@ -263,12 +263,73 @@ pub struct DeployFlags {
     /// Limits; those not named stay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<LimitFlags>,
+    /// Schedules; an empty list removes all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cron: Option<Vec<CronFlag>>,
+    /// Queues that it consumes; an empty list removes all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queues: Option<Vec<QueueFlag>>,
+    /// Limits when a job runs it; those not named stay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<JobLimitFlags>,
     /// Invocations that one instance serves, one after the other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reuse: Option<u32>,
     /// What the client going away means.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_disconnect: Option<OnDisconnect>,
+}
+
+/// A schedule as a person writes it; the same keys as an entry of `cron` in `ostro.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CronFlag {
+    /// Five fields, or a nickname such as `@daily`.
+    pub schedule: String,
+    /// IANA name of the time zone; `UTC` unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+    /// Path of the request for guests without `ostro:triggers/scheduled`; `/_ostro/cron` unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// `once` (unless given), `skip` or `all`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed: Option<String>,
+    /// `forbid` (unless given), `allow` or `replace`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<String>,
+}
+
+/// A queue to consume as a person writes it; the same keys as an entry of `queues` in `ostro.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QueueFlag {
+    /// Name within the project.
+    pub name: String,
+    /// Messages at once for `ostro:triggers/queued`, 1 to 100; 10 unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u32>,
+    /// Deliveries at once, 1 to 1,000; 4 unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+    /// Failures after which a message is dead, 1 to 100; 5 unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// Path of the request for guests without `ostro:triggers/queued`; `/_ostro/queue` unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+/// Limits of jobs as a person writes them; the same keys as `jobs` in `ostro.toml`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct JobLimitFlags {
+    /// CPU of one run: `"5m"` or milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Quantity>,
+    /// Time of one run: `"15m"` or milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wall: Option<Quantity>,
 }
 
 /// Limits as a person writes them; the same keys as `limits` in `ostro.toml`.

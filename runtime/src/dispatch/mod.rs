@@ -7,11 +7,13 @@
 
 mod admission;
 mod body;
+mod event;
 mod ledger;
 mod run;
 
 pub use admission::{Admission, Refused};
 pub use body::{AnswerBody, RequestBody, Unfinished};
+pub use event::{Completed, Event, EventCall, EventTrigger, FailedMessage, Message, Reply, Slot};
 pub use ledger::Ledger;
 
 pub use crate::instance::Failure;

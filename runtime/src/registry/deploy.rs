@@ -7,7 +7,8 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use store::StoreError;
 use store::catalog::{
-    Digest, Function, GuestKind, NewRevision, Project, ProjectId, Published, Revision, RevisionSpec, Stamp,
+    Digest, Export, Function, GuestKind, JobLimits, NewRevision, Project, ProjectId, Published, Revision,
+    RevisionSpec, Stamp,
 };
 use store::objects::Area;
 
@@ -255,8 +256,10 @@ fn spec(
         wasm_bytes: wasm_bytes as u64,
         assets,
         kind,
+        exports: vec![Export::Http],
         env: settled.env.clone(),
         limits: settled.limits.clone(),
+        jobs: JobLimits::default(),
         reuse: settled.reuse,
         on_disconnect: settled.on_disconnect,
     };

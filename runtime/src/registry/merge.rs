@@ -49,7 +49,11 @@ pub(super) fn from_manifest(text: &str, function: &str, ceilings: &Ceilings) -> 
             .hint("deploy under a name that the manifest has")
     })?;
     Ok(Settled {
-        bindings: Bindings { routes: settings.routes.clone(), grants: settings.grants.clone() },
+        bindings: Bindings {
+            routes: settings.routes.clone(),
+            grants: settings.grants.clone(),
+            ..Bindings::default()
+        },
         env: settings.env.clone(),
         limits: settings.limits.clone(),
         reuse: settings.reuse,
@@ -154,7 +158,7 @@ mod tests {
         let current = Settled {
             env: BTreeMap::from([("A".to_owned(), "1".to_owned())]),
             reuse: 7,
-            bindings: Bindings { routes: vec![], grants: vec!["secret:KEY".to_owned()] },
+            bindings: Bindings { grants: vec!["secret:KEY".to_owned()], ..Bindings::default() },
             ..Settled::default()
         };
         let flags = DeployFlags {
@@ -173,7 +177,7 @@ mod tests {
     fn a_manifest_says_what_it_removes() {
         let before = Settled {
             env: BTreeMap::from([("A".to_owned(), "1".to_owned())]),
-            bindings: Bindings { routes: vec![], grants: vec!["secret:KEY".to_owned()] },
+            bindings: Bindings { grants: vec!["secret:KEY".to_owned()], ..Bindings::default() },
             ..Settled::default()
         };
         let after = from_manifest("manifest = 1\n[function.f]\n", "f", &Ceilings::default()).unwrap();

@@ -125,6 +125,113 @@ pub struct Bindings {
     /// Grants, as written in the manifest.
     #[serde(default)]
     pub grants: Vec<String>,
+    /// Schedules that start the function.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cron: Vec<CronTrigger>,
+    /// Queues that the function consumes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queues: Vec<QueueTrigger>,
+}
+
+/// A schedule that starts a function.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CronTrigger {
+    /// Five fields, or a nickname such as `@daily`.
+    pub schedule: String,
+    /// IANA name of the time zone, `UTC` by default.
+    pub timezone: String,
+    /// Path of the request for guests without `ostro:triggers/scheduled`.
+    pub path: String,
+    /// What becomes of slots that passed while no server ran.
+    #[serde(default)]
+    pub missed: Missed,
+    /// What happens when a slot comes while the one before still waits or runs.
+    #[serde(default)]
+    pub overlap: Overlap,
+}
+
+/// What becomes of slots that passed while no server ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Missed {
+    /// The latest runs, and is told how many were missed.
+    #[default]
+    Once,
+    /// None runs.
+    Skip,
+    /// All run, the latest 100 at most.
+    All,
+}
+
+/// What happens when a slot comes while the job of an earlier slot still waits or runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Overlap {
+    /// The slot is skipped and counted.
+    #[default]
+    Forbid,
+    /// Both run.
+    Allow,
+    /// The earlier job is cancelled.
+    Replace,
+}
+
+/// A queue that a function consumes; it is the only consumer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueTrigger {
+    /// Name within the project.
+    pub name: String,
+    /// Messages given to `ostro:triggers/queued` at once, at most.
+    pub batch: u32,
+    /// Deliveries at once, in total.
+    pub concurrency: u32,
+    /// Failures after which a message is dead.
+    pub attempts: u32,
+    /// Path of the request for guests without `ostro:triggers/queued`.
+    pub path: String,
+}
+
+/// Limits of a function when a job runs it, in place of those of [`Limits`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JobLimits {
+    /// CPU of one run, milliseconds.
+    pub cpu_ms: u64,
+    /// Time of one run from its start to its end, milliseconds.
+    pub wall_ms: u64,
+}
+
+impl JobLimits {
+    /// Whether nothing was set: such limits are left out of a revision's digest.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for JobLimits {
+    fn default() -> Self {
+        Self { cpu_ms: 300_000, wall_ms: 900_000 }
+    }
+}
+
+/// An interface through which a component can be started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Export {
+    /// `wasi:http/incoming-handler`.
+    Http,
+    /// `ostro:triggers/scheduled`.
+    Scheduled,
+    /// `ostro:triggers/queued`.
+    Queued,
+}
+
+fn http_only() -> Vec<Export> {
+    vec![Export::Http]
+}
+
+fn is_http_only(exports: &[Export]) -> bool {
+    exports == [Export::Http]
 }
 
 /// An explicit route of a function on its project's hosts.
@@ -228,12 +335,18 @@ pub struct RevisionSpec {
     pub assets: Option<Digest>,
     /// How it is run.
     pub kind: GuestKind,
+    /// What can start it, sorted.
+    #[serde(default = "http_only", skip_serializing_if = "is_http_only")]
+    pub exports: Vec<Export>,
     /// Environment variables.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
     /// Limits.
     #[serde(default)]
     pub limits: Limits,
+    /// Limits when a job runs it.
+    #[serde(default, skip_serializing_if = "JobLimits::is_default")]
+    pub jobs: JobLimits,
     /// Invocations that one instance serves, one after the other; 1 is a fresh instance each time.
     pub reuse: u32,
     /// What the client going away means.

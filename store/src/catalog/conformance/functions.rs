@@ -17,7 +17,7 @@ pub(super) async fn publish(catalog: &Catalog) -> Result<()> {
     assert_eq!(catalog.functions.publish(&new, &at(200)).await?, Published::Unchanged(first.clone()));
 
     let grants = vec!["http:https://api.example.com".to_owned()];
-    new.bindings = Bindings { routes: vec![route("/cart/{id}", &["GET"])], grants };
+    new.bindings = Bindings { routes: vec![route("/cart/{id}", &["GET"])], grants, ..Bindings::default() };
     let rebound = catalog.functions.publish(&new, &at(300)).await?;
     let mut function = first;
     function.bindings = new.bindings.clone();

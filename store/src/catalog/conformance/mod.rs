@@ -7,8 +7,8 @@ mod tenants;
 use std::collections::BTreeMap;
 
 use super::{
-    Bindings, Catalog, Digest, Function, FunctionId, GuestKind, HourTotal, Limits, NewRevision, OnDisconnect,
-    Project, Published, Result, RevisionSpec, Route, Stamp,
+    Bindings, Catalog, Digest, Export, Function, FunctionId, GuestKind, HourTotal, JobLimits, Limits,
+    NewRevision, OnDisconnect, Project, Published, Result, RevisionSpec, Route, Stamp,
 };
 use crate::StoreError;
 
@@ -115,6 +115,8 @@ fn deploy(project: &Project, name: &str, content: &str) -> NewRevision {
             wasm_bytes: 1_234,
             assets: None,
             kind: GuestKind::Http02,
+            exports: vec![Export::Http],
+            jobs: JobLimits::default(),
             env: BTreeMap::from([("CONTENT".to_owned(), content.to_owned())]),
             limits: Limits { memory_bytes: 64 << 20, ..Limits::default() },
             reuse: 1,

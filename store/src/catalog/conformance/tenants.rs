@@ -78,7 +78,7 @@ pub(super) async fn deleting_a_project_deletes_what_it_owns(catalog: &Catalog) -
     let blog = catalog.projects.create("blog", &at(2)).await?;
     for project in [&shop, &blog] {
         let mut new = deploy(project, "cart", &project.name);
-        new.bindings = Bindings { routes: vec![route("/cart", &[])], grants: Vec::new() };
+        new.bindings = Bindings { routes: vec![route("/cart", &[])], ..Bindings::default() };
         created(catalog, &new, 3).await?;
         catalog.secrets.set(project.id, "KEY", b"sealed", &at(4)).await?;
         let prefix = format!("{}0000", project.name);

@@ -1,0 +1,457 @@
+//! What the job store keeps.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::catalog::{FunctionId, Missed, Overlap, ProjectId};
+
+/// Id of a job (UUIDv7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobId(pub Uuid);
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where a job waits: the unit of claiming, of concurrency and of order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lane {
+    /// Calls of one function that nobody waits for.
+    Async(FunctionId),
+    /// Slots of one function's schedules.
+    Cron(FunctionId),
+    /// Messages of a queue, by its name in the project.
+    Queue(String),
+}
+
+impl Lane {
+    /// The lane of that written form.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (kind, rest) = text.split_once(':')?;
+        let function = || rest.parse().map(FunctionId).ok();
+        match kind {
+            "async" => function().map(Self::Async),
+            "cron" => function().map(Self::Cron),
+            "queue" => Some(Self::Queue(rest.to_owned())),
+            _ => None,
+        }
+    }
+
+    /// The function whose jobs these are; a queue's consumer may change.
+    pub fn function(&self) -> Option<FunctionId> {
+        match self {
+            Self::Async(function) | Self::Cron(function) => Some(*function),
+            Self::Queue(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Async(function) => write!(f, "async:{}", function.0),
+            Self::Cron(function) => write!(f, "cron:{}", function.0),
+            Self::Queue(name) => write!(f, "queue:{name}"),
+        }
+    }
+}
+
+/// What a job is of, beside its payload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Trigger {
+    /// A call that nobody waits for: an HTTP request to the function.
+    Async {
+        /// Method.
+        method: String,
+        /// Path and query.
+        path: String,
+    },
+    /// A slot of a schedule.
+    Cron {
+        /// The schedule.
+        schedule: ScheduleId,
+        /// The slot, milliseconds since 1970.
+        slot_ms: i64,
+        /// Slots before it that nobody ran.
+        missed: u32,
+    },
+    /// A message of a queue.
+    Queue,
+}
+
+/// A job to be enqueued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewJob {
+    /// Where it waits.
+    pub lane: Lane,
+    /// What it is of.
+    pub trigger: Trigger,
+    /// At most [`super::MAX_PAYLOAD_BYTES`].
+    pub payload: Bytes,
+    /// Media type of the payload; empty when nobody said.
+    pub content_type: String,
+    /// Not before that many milliseconds from now.
+    pub delay_ms: u64,
+    /// Stored once per lane and window.
+    pub dedupe_key: Option<String>,
+    /// One in flight per lane and key, first in first out.
+    pub order_key: Option<String>,
+    /// Dead if it has not ended that many milliseconds after it was due; never, if none.
+    pub expires_after_ms: Option<u64>,
+}
+
+/// What came of a job to be enqueued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enqueued {
+    /// It is stored.
+    New(JobId),
+    /// Its dedupe key is taken by this one.
+    Duplicate(JobId),
+}
+
+impl Enqueued {
+    /// The job that stands for what was asked.
+    pub fn id(self) -> JobId {
+        match self {
+            Self::New(id) | Self::Duplicate(id) => id,
+        }
+    }
+}
+
+/// How far a job has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobState {
+    /// It waits: for its time, or for a place.
+    Pending,
+    /// Somebody holds its lease.
+    Running,
+    /// It has succeeded.
+    Done,
+    /// It has failed or crashed too often, has expired, or was replaced.
+    Dead,
+}
+
+/// A job as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// Where it waits.
+    pub lane: Lane,
+    /// What it is of.
+    pub trigger: Trigger,
+    /// Payload.
+    pub payload: Bytes,
+    /// Media type of the payload; empty when nobody said.
+    pub content_type: String,
+    /// How far it has come.
+    pub state: JobState,
+    /// When it was enqueued, milliseconds since 1970.
+    pub enqueued_ms: i64,
+    /// When it is due, milliseconds since 1970.
+    pub run_at_ms: i64,
+    /// When it was done or dead, milliseconds since 1970.
+    pub finished_ms: Option<i64>,
+    /// Times that it was claimed.
+    pub starts: u32,
+    /// Times that it failed.
+    pub failures: u32,
+    /// Times that whoever ran it was lost.
+    pub crashes: u32,
+    /// Failures that make it dead, as the last claim said.
+    pub attempts: u32,
+    /// Messages that may share a batch with it, itself included; none when its queue decides.
+    pub split: Option<u32>,
+    /// End of the lease, milliseconds since 1970.
+    pub lease_until_ms: Option<i64>,
+    /// Stored once per lane and window.
+    pub dedupe_key: Option<String>,
+    /// One in flight per lane and key.
+    pub order_key: Option<String>,
+    /// When it expires, milliseconds since 1970.
+    pub expires_ms: Option<i64>,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// What it gave.
+    pub result: Option<JobResult>,
+}
+
+/// What a call that nobody waited for gave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobResult {
+    /// The invocation that gave it.
+    pub invocation: Uuid,
+    /// HTTP status.
+    pub status: u16,
+    /// Media type, if it said.
+    pub content_type: Option<String>,
+    /// The body, cut at [`super::MAX_RESULT_BYTES`].
+    pub body: Vec<u8>,
+    /// The body was longer.
+    pub cut: bool,
+}
+
+/// A wish for jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Of which lane.
+    pub lane: Lane,
+    /// How many at most.
+    pub limit: u32,
+    /// Failures that make them dead.
+    pub attempts: u32,
+    /// Whether jobs that have crashed may be among them.
+    pub suspects: Suspects,
+}
+
+/// Jobs that have crashed before may bring the process down again, and their neighbours with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suspects {
+    /// None of them.
+    Leave,
+    /// One of them and nothing else, if one is due.
+    One,
+}
+
+/// The secret of a lease: a new one with every claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LeaseToken(pub Uuid);
+
+/// A claimed job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The job as it is now.
+    pub job: Job,
+    /// What settles it.
+    pub token: LeaseToken,
+}
+
+impl Lease {
+    /// Names the lease without the job.
+    pub fn to_ref(&self) -> LeaseRef {
+        LeaseRef { id: self.job.id, token: self.token }
+    }
+}
+
+/// Names a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LeaseRef {
+    /// The job.
+    pub id: JobId,
+    /// What settles it.
+    pub token: LeaseToken,
+}
+
+/// How a leased job ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// Which.
+    pub lease: LeaseRef,
+    /// How.
+    pub end: End,
+}
+
+/// How one run of a job ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It succeeded.
+    Done(Option<JobResult>),
+    /// It failed: tried again after a back-off, or after `delay_ms` where the guest asked for that; dead at
+    /// the claim's `attempts`.
+    Failed {
+        /// What went wrong.
+        error: String,
+        /// When the guest wants it again, milliseconds from now.
+        delay_ms: Option<u64>,
+        /// What it gave all the same.
+        result: Option<JobResult>,
+    },
+    /// A batch of several failed as a whole, and nobody knows by whom: not counted, tried again soon in a
+    /// batch of at most `split`.
+    Split {
+        /// What went wrong.
+        error: String,
+        /// Half of the batch, rounded up.
+        split: u32,
+    },
+    /// It did not run to its end through no fault of its own: no capacity, the server stops, the host
+    /// failed. Counted as nothing.
+    Released {
+        /// Why.
+        reason: String,
+        /// Not before that many milliseconds from now.
+        delay_ms: u64,
+    },
+}
+
+/// What a settlement did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The job is done.
+    Done,
+    /// It is pending again.
+    Pending {
+        /// When it is due, milliseconds since 1970.
+        run_at_ms: i64,
+    },
+    /// It is dead.
+    Dead,
+    /// The token is not the job's: nothing changed.
+    Stale,
+}
+
+/// What an extension did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extended {
+    /// The lease holds.
+    Held,
+    /// The token is not the job's: its run is worth nothing any more.
+    Stale,
+}
+
+/// What was found by looking through all jobs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reaped {
+    /// Lapsed leases that are pending again.
+    pub crashed: u64,
+    /// Jobs that have become dead: by crashes or by expiry.
+    pub dead: u64,
+    /// Jobs that were kept long enough and are forgotten.
+    pub forgotten: u64,
+}
+
+/// A lane with pending jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Whose.
+    pub project: ProjectId,
+    /// Which.
+    pub lane: Lane,
+    /// When its earliest job is due, milliseconds since 1970.
+    pub at_ms: i64,
+}
+
+/// A queue as a deploy declares it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueSpec {
+    /// Name within the project.
+    pub name: String,
+    /// How long messages are kept, waiting or dead, milliseconds; none keeps what is set, at first 14 days.
+    pub retention_ms: Option<i64>,
+}
+
+/// A queue and what is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueInfo {
+    /// Name within the project.
+    pub name: String,
+    /// How long messages are kept, milliseconds.
+    pub retention_ms: i64,
+    /// Pending messages, those that are not due yet included.
+    pub waiting: u64,
+    /// Leased messages.
+    pub running: u64,
+    /// Messages done and still remembered.
+    pub done: u64,
+    /// Dead messages.
+    pub dead: u64,
+    /// Enqueueing of the oldest pending message, milliseconds since 1970.
+    pub oldest_ms: Option<i64>,
+}
+
+/// What to delete from a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purge {
+    /// Pending jobs.
+    Waiting,
+    /// Dead jobs.
+    Dead,
+}
+
+/// Id of a schedule: stable for the same function and the same trigger.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ScheduleId(pub String);
+
+/// A schedule as a deploy declares it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduleSpec {
+    /// Its id.
+    pub id: ScheduleId,
+    /// What it starts.
+    pub function: FunctionId,
+    /// The expression, as written.
+    pub expression: String,
+    /// IANA name of the time zone.
+    pub timezone: String,
+    /// Path of the request.
+    pub path: String,
+    /// What becomes of missed slots.
+    pub missed: Missed,
+    /// What happens when slots overlap.
+    pub overlap: Overlap,
+    /// Its first slot if it is new, milliseconds since 1970.
+    pub first_ms: Option<i64>,
+}
+
+/// A schedule as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// What was declared; `first_ms` is not kept.
+    pub spec: ScheduleSpec,
+    /// Its next slot, milliseconds since 1970; none when there is none.
+    pub next_ms: Option<i64>,
+    /// Its last slot that was enqueued, milliseconds since 1970.
+    pub last_ms: Option<i64>,
+    /// The job of that slot.
+    pub last_job: Option<JobId>,
+    /// Slots skipped because the job before still waited or ran.
+    pub skipped: u64,
+    /// Slots missed because no server ran.
+    pub missed: u64,
+    /// It is paused: slots pass without a job.
+    pub paused: bool,
+}
+
+/// A step of a schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Firing {
+    /// Which.
+    pub id: ScheduleId,
+    /// The slot that the caller saw as the next.
+    pub expected_ms: i64,
+    /// The slot after those that are now dealt with.
+    pub next_ms: Option<i64>,
+    /// Slots to enqueue, oldest first, each with the number of slots missed before it.
+    pub slots: Vec<(i64, u32)>,
+    /// Slots that are counted as missed.
+    pub missed: u64,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fired {
+    /// These jobs were enqueued.
+    Enqueued(Vec<JobId>),
+    /// The job before still waits or runs: skipped and counted.
+    Skipped,
+    /// Somebody else has moved the schedule on, or it is gone or paused.
+    Lost,
+}
+
+/// Whether a schedule's slots make jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// They do not.
+    Pause,
+    /// They do again, from this slot on (milliseconds since 1970).
+    Resume(Option<i64>),
+}
