@@ -14,7 +14,7 @@ use crate::StoreError;
 
 /// Layout of the directory; a newer one is refused.
 const LAYOUT: u32 = 1;
-const SUBDIRECTORIES: [&str; 5] = ["keys", "artifacts", "cache", "assets", "logs"];
+const SUBDIRECTORIES: [&str; 6] = ["keys", "artifacts", "cache", "assets", "logs", "projects"];
 /// What stands before the secret part of the first administrator's token.
 const ADMIN_TOKEN_HEAD: &str = "ostro_admin000_";
 
@@ -29,6 +29,7 @@ struct Inner {
     cache: Dir,
     assets: Dir,
     logs: Dir,
+    projects: Dir,
     age: Age,
     /// Released by the kernel when the file is closed, however the process ends.
     _lock: File,
@@ -64,8 +65,9 @@ impl DataDir {
             private_dir(&dir, name).map_err(StoreError::io)?;
         }
         let open = |name: &str| dir.open_dir(name).map_err(StoreError::io);
-        let (keys, cache, assets, logs) = (open("keys")?, open("cache")?, open("assets")?, open("logs")?);
-        Ok(Self(Arc::new(Inner { path, dir, keys, cache, assets, logs, age, _lock: lock })))
+        let (keys, cache, assets) = (open("keys")?, open("cache")?, open("assets")?);
+        let (logs, projects) = (open("logs")?, open("projects")?);
+        Ok(Self(Arc::new(Inner { path, dir, keys, cache, assets, logs, projects, age, _lock: lock })))
     }
 
     /// The directory itself.
@@ -86,6 +88,11 @@ impl DataDir {
     /// Segments of guest logs.
     pub fn logs(&self) -> &Dir {
         &self.0.logs
+    }
+
+    /// A folder for each project that has data of its own, by its id.
+    pub(crate) fn projects(&self) -> &Dir {
+        &self.0.projects
     }
 
     /// Absolute path, for drivers that open files by name and for messages.
@@ -179,7 +186,8 @@ fn is_admin_token(text: &str) -> bool {
     })
 }
 
-fn private_dir(dir: &Dir, name: &str) -> io::Result<()> {
+/// Makes sure of a folder that only its owner may enter.
+pub(crate) fn private_dir(dir: &Dir, name: &str) -> io::Result<()> {
     match dir.create_dir_with(name, DirBuilder::new().mode(0o700)) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             dir.set_permissions(name, Permissions::from_std(std::fs::Permissions::from_mode(0o700)))

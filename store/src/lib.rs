@@ -6,6 +6,7 @@ mod error;
 pub mod jobs;
 pub mod keys;
 pub mod objects;
+mod sqlite;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,15 +16,26 @@ pub use error::StoreError;
 pub use keys::{KeySource, Keys};
 
 use catalog::{Audit, Functions, Projects, Secrets, Tokens, Totals};
+use jobs::{Cleanup, Jobs, Queues, Schedules};
 use objects::Blobs;
 
+/// Tells the time of the store, milliseconds since 1970.
+pub type StoreClock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
 /// What a store needs to be opened.
-#[derive(Debug)]
 pub struct Config {
     /// The data directory; created when missing.
     pub data: PathBuf,
     /// Where the master key is, under which secrets are sealed.
     pub key: KeySource,
+    /// The time by which jobs are due, leases lapse and slots come.
+    pub clock: StoreClock,
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config").field("data", &self.data).field("key", &self.key).finish_non_exhaustive()
+    }
 }
 
 /// Everything that outlives the process. The data directory stays locked until every part is dropped.
@@ -42,6 +54,14 @@ pub struct Store {
     pub audit: Arc<dyn Audit>,
     /// Hourly totals.
     pub totals: Arc<dyn Totals>,
+    /// The life of jobs.
+    pub jobs: Arc<dyn Jobs>,
+    /// Queues, and what people look at and purge.
+    pub queues: Arc<dyn Queues>,
+    /// Schedules and their slots.
+    pub schedules: Arc<dyn Schedules>,
+    /// What deleted functions and projects leave behind among jobs.
+    pub cleanup: Arc<dyn Cleanup>,
     /// Components and asset bundles, by digest.
     pub blobs: Arc<dyn Blobs>,
     /// Keys of this server.
@@ -52,11 +72,13 @@ pub struct Store {
 ///
 /// In an established one nothing is re-created: a missing, damaged or newer catalog, a wrong master key
 /// and a directory that another server has open are [`StoreError::Unusable`], with what to do about it.
+/// A project whose own file is damaged is only logged: the others go on without it.
 /// Blocks; meant for start-up.
 pub fn open(config: Config) -> Result<Store, StoreError> {
     let data = DataDir::open(&config.data)?;
     let keys = Keys::load(&data, config.key)?;
     let catalog = catalog::sqlite::open(&data)?;
+    let jobs = jobs::sqlite::open(&data, config.clock, jobs::sqlite::Limits::default())?;
     let blobs = objects::local::open(&data)?;
     // Last: from here on, a missing part means that something was lost.
     data.establish()?;
@@ -68,6 +90,10 @@ pub fn open(config: Config) -> Result<Store, StoreError> {
         secrets: catalog.secrets,
         audit: catalog.audit,
         totals: catalog.totals,
+        jobs: jobs.jobs,
+        queues: jobs.queues,
+        schedules: jobs.schedules,
+        cleanup: jobs.cleanup,
         blobs,
         keys,
     })

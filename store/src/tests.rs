@@ -9,7 +9,7 @@ use crate::catalog::{ProjectId, Stamp};
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 fn open_with(data: &Path, key: KeySource) -> Result<Store, StoreError> {
-    open(Config { data: data.to_owned(), key })
+    open(Config { data: data.to_owned(), key, clock: Arc::new(|| 0) })
 }
 
 fn open_text(data: &Path) -> Result<Store, StoreError> {
@@ -184,7 +184,8 @@ fn the_admin_token_is_kept_and_a_damaged_one_is_not_replaced_in_silence() {
 fn keys_are_never_printed() {
     let folder = tempfile::tempdir().unwrap();
     let store = open_text(folder.path()).unwrap();
-    let config = Config { data: folder.path().to_owned(), key: KeySource::Text(KEY.to_owned()) };
+    let key = KeySource::Text(KEY.to_owned());
+    let config = Config { data: folder.path().to_owned(), key, clock: Arc::new(|| 0) };
     assert!(!format!("{config:?}").contains(KEY));
     assert_eq!(format!("{:?}", store.keys), "Keys(…)");
 }

@@ -68,11 +68,11 @@ pub trait Tokens: Send + Sync {
 pub trait Functions: Send + Sync {
     /// One transaction: the revision, the function's bindings and routes, the audit row; creates the
     /// function when it is new; forgets revisions beyond [`NewRevision::keep`] (never the active one).
-    /// `Conflict` names the holder of a route that is taken within the project.
+    /// `Conflict` names the holder of a route or the consumer of a queue that is taken within the project.
     async fn publish(&self, new: &NewRevision, stamp: &Stamp) -> Result<Published>;
     /// Makes an earlier revision the active one. Bindings stay.
     async fn activate(&self, function: FunctionId, revision: u32, stamp: &Stamp) -> Result<()>;
-    /// Deletes a function with its revisions and routes; its audit trail stays.
+    /// Deletes a function with its revisions, its routes and its hold on queues; its audit trail stays.
     async fn delete(&self, function: FunctionId, stamp: &Stamp) -> Result<()>;
     /// The function of that name.
     async fn by_name(&self, project: ProjectId, name: &str) -> Result<Option<Function>>;
@@ -102,6 +102,8 @@ pub trait Secrets: Send + Sync {
 pub trait Audit: Send + Sync {
     /// The newest `limit` rows of a project, or of everything with `None`, newest first.
     async fn list(&self, project: Option<ProjectId>, limit: u32) -> Result<Vec<AuditRow>>;
+    /// Adds a row for an action that changes nothing in the catalog, such as a purge of a queue.
+    async fn record(&self, stamp: &Stamp, project: ProjectId, action: &str, subject: &str) -> Result<()>;
 }
 
 /// Durable hourly totals per function.

@@ -11,9 +11,19 @@ pub const DEDUPE_WINDOW_MS: i64 = 24 * 3_600_000;
 /// How long a dead job is kept, milliseconds, unless its queue says otherwise.
 pub const DEAD_KEPT_MS: i64 = 14 * 24 * 3_600_000;
 /// How long a call or a slot may wait for a place, milliseconds after it was due.
-pub const EXPIRES_AFTER_MS: i64 = 6 * 3_600_000;
+pub const EXPIRES_AFTER_MS: u64 = 6 * 3_600_000;
+/// The longest that a sender may delay a message, milliseconds.
+pub const MAX_DELAY_MS: u64 = 14 * 24 * 3_600_000;
+/// The longest pause that a guest may ask for before it is tried again, milliseconds.
+pub const MAX_RETRY_AFTER_MS: u64 = 24 * 3_600_000;
 /// Jobs that may wait in one lane.
 pub const MAX_WAITING: u64 = 100_000;
+/// Dead jobs that are kept in one lane: the newest.
+pub const MAX_DEAD: u64 = 100_000;
+/// Done jobs with a dedupe key in one lane, beyond which no job with a key is taken.
+pub const MAX_KEYED_DONE: u64 = 1_000_000;
+/// What all jobs of a project hold together, bytes: payloads and results.
+pub const MAX_PROJECT_BYTES: u64 = 1 << 30;
 /// Largest payload, bytes.
 pub const MAX_PAYLOAD_BYTES: usize = 128 << 10;
 /// Longest dedupe or order key, bytes.

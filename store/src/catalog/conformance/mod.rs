@@ -1,6 +1,7 @@
 //! What every driver of the catalog must do. Each suite is given a new, empty catalog.
 
 mod functions;
+mod queues;
 mod routes;
 mod tenants;
 
@@ -30,6 +31,9 @@ pub async fn run(open: impl Fn() -> Result<Catalog>) -> Result<()> {
     routes::clashes_go_both_ways(&open()?).await?;
     routes::a_refused_publish_leaves_no_trace(&open()?).await?;
     routes::projects_are_apart(&open()?).await?;
+    queues::a_queue_has_one_consumer(&open()?).await?;
+    queues::a_queue_is_free_again(&open()?).await?;
+    queues::rivals_for_a_queue(&open()?).await?;
     audit(&open()?).await?;
     totals(&open()?).await
 }
@@ -61,6 +65,13 @@ async fn audit(catalog: &Catalog) -> Result<()> {
     assert_eq!(of_shop.iter().map(|row| row.sequence).collect::<Vec<_>>(), [4, 3]);
     let of_blog = catalog.audit.list(Some(blog.id), 10).await?;
     assert_eq!(of_blog.iter().map(|row| row.sequence).collect::<Vec<_>>(), [2]);
+
+    // What changes nothing in the catalog is written down by whoever does it.
+    catalog.audit.record(&at(7), blog.id, "queue.purge", "mail").await?;
+    let of_blog = catalog.audit.list(Some(blog.id), 1).await?;
+    let told: Vec<_> =
+        of_blog.iter().map(|r| (r.sequence, r.at_ms, r.action.as_str(), r.subject.as_str())).collect();
+    assert_eq!(told, [(5, 7, "queue.purge", "mail")]);
     Ok(())
 }
 

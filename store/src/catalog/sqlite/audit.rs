@@ -41,6 +41,11 @@ impl Audit for Sqlite {
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }
+
+    async fn record(&self, stamp: &Stamp, project: ProjectId, action: &str, subject: &str) -> Result<()> {
+        let (stamp, action, subject) = (stamp.clone(), action.to_owned(), subject.to_owned());
+        self.write(move |connection| record(connection, &stamp, Some(project), &action, &subject)).await
+    }
 }
 
 fn row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {

@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use super::values::Json;
 use super::{Sqlite, audit, publish};
 use crate::StoreError;
 use crate::catalog::{
     Digest, Function, FunctionId, Functions, NewRevision, ProjectId, Published, Result, Revision, Stamp,
 };
+use crate::sqlite::Json;
 
 /// Columns that [`function`] reads, from table `f`.
 const FUNCTION: &str = "f.id, f.project, f.name, f.active, f.bindings, f.created_ms, f.updated_ms";

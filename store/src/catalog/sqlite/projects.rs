@@ -3,14 +3,14 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use super::{Sqlite, audit, values};
-use crate::StoreError;
+use super::{Sqlite, audit};
 use crate::catalog::{Project, ProjectId, Projects, Result, Stamp};
+use crate::{StoreError, sqlite};
 
 #[async_trait]
 impl Projects for Sqlite {
     async fn create(&self, name: &str, stamp: &Stamp) -> Result<Project> {
-        let id = ProjectId(values::new_id(stamp.at_ms)?);
+        let id = ProjectId(sqlite::new_id(stamp.at_ms)?);
         let project = Project { id, name: name.to_owned(), created_ms: stamp.at_ms };
         let stamp = stamp.clone();
         self.write(move |connection| {

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::values::{Json, new_id};
 use super::{audit, functions, projects};
 use crate::StoreError;
 use crate::catalog::{Function, FunctionId, NewRevision, Published, Result, RevisionSpec, Route, Stamp};
+use crate::sqlite::{Json, new_id};
 
 /// The method of a route that takes any.
 const ANY: &str = "*";
@@ -55,7 +55,7 @@ fn create(connection: &Connection, new: NewRevision, stamp: &Stamp) -> Result<Pu
     Ok(Published::Created(function))
 }
 
-/// Writes the function's row and routes.
+/// Writes the function's row, routes and queues.
 fn store(connection: &Connection, function: &Function) -> Result<()> {
     connection
         .prepare_cached(
@@ -79,6 +79,29 @@ fn store(connection: &Connection, function: &Function) -> Result<()> {
     for route in &function.bindings.routes {
         add_route(connection, function, route)?;
     }
+    connection.prepare_cached("DELETE FROM consumers WHERE function = ?1")?.execute([function.id])?;
+    for queue in &function.bindings.queues {
+        add_consumer(connection, function, &queue.name)?;
+    }
+    Ok(())
+}
+
+/// Claims the queue: it has one consumer.
+fn add_consumer(connection: &Connection, function: &Function, queue: &str) -> Result<()> {
+    let holder: Option<String> = connection
+        .prepare_cached(
+            "SELECT f.name FROM consumers c JOIN functions f ON f.id = c.function
+             WHERE c.project = ?1 AND c.queue = ?2",
+        )?
+        .query_row((function.project, queue), |row| row.get(0))
+        .optional()?;
+    if let Some(holder) = holder {
+        let what = format!("queue `{queue}`");
+        return Err(StoreError::Conflict { what, holder: format!("function `{holder}`") });
+    }
+    connection
+        .prepare_cached("INSERT INTO consumers (project, queue, function) VALUES (?1, ?2, ?3)")?
+        .execute((function.project, queue, function.id))?;
     Ok(())
 }
 

@@ -1,15 +1,10 @@
-//! The tables of the catalog, and how an older catalog becomes a present one.
+//! The tables of the catalog.
 
-use rusqlite::Connection;
+use crate::sqlite::Schema;
 
-use crate::StoreError;
-use crate::catalog::Result;
-
-/// `Ostr`: tells our files from other SQLite databases.
-pub(super) const APPLICATION_ID: i64 = 0x4f73_7472;
-
-/// Step N leads from version N to version N + 1. Steps that were released are never changed.
-const STEPS: [&str; 1] = [INITIAL];
+/// The catalog's schema; `Ostr` tells our files from other SQLite databases.
+pub(super) const SCHEMA: Schema =
+    Schema { file: "catalog.db", application_id: 0x4f73_7472, steps: &[INITIAL, CONSUMERS] };
 
 /// Revisions, routes and so on go with their owner. The audit trail and the totals stay, so they refer to
 /// nothing. Nothing is deferred: a constraint fails its own change, never the shared transaction's commit.
@@ -96,49 +91,34 @@ const INITIAL: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// The version of the schema; 0 in a new file.
-pub(super) fn version(connection: &Connection) -> Result<u32> {
-    Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
-}
-
-/// Brings the schema up to date, a transaction for each step: killed anywhere, the next start goes on from
-/// there. `Unusable` when a newer server wrote it.
-pub(super) fn migrate(connection: &Connection) -> Result<()> {
-    let known = STEPS.len();
-    let found = version(connection)?;
-    let done = usize::try_from(found).unwrap_or(usize::MAX);
-    if done > known {
-        return Err(StoreError::Unusable(format!(
-            "catalog.db has schema {found}, this server knows up to {known}; start the newer Ostro \
-             that wrote it, or restore the backup made before the upgrade"
-        )));
-    }
-    for (step, sql) in STEPS.iter().enumerate().skip(done) {
-        let version = step + 1;
-        let whole = format!(
-            "BEGIN IMMEDIATE; {sql} PRAGMA application_id = {APPLICATION_ID}; \
-             PRAGMA user_version = {version}; COMMIT;"
-        );
-        if let Err(error) = connection.execute_batch(&whole) {
-            // The first error is the one to report.
-            let _ = connection.execute_batch("ROLLBACK");
-            return Err(error.into());
-        }
-        tracing::info!(version, "catalog migrated");
-    }
-    Ok(())
-}
+/// One function consumes a queue. What functions were bound to before counts.
+const CONSUMERS: &str = "
+    CREATE TABLE consumers (
+        project  BLOB NOT NULL REFERENCES projects ON DELETE CASCADE,
+        queue    TEXT NOT NULL,
+        function BLOB NOT NULL REFERENCES functions ON DELETE CASCADE,
+        PRIMARY KEY (project, queue)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX consumers_of_function ON consumers (function);
+    INSERT OR IGNORE INTO consumers (project, queue, function)
+        SELECT f.project, json_extract(q.value, '$.name'), f.id
+        FROM functions f, json_each(f.bindings, '$.queues') q ORDER BY f.created_ms;
+";
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::Connection;
+
     use super::*;
+    use crate::StoreError;
+    use crate::sqlite::version;
 
     #[test]
     fn migrating_twice_is_migrating_once() {
         let connection = Connection::open_in_memory().unwrap();
-        migrate(&connection).unwrap();
-        migrate(&connection).unwrap();
-        assert_eq!(version(&connection).unwrap(), 1);
+        SCHEMA.migrate(&connection).unwrap();
+        SCHEMA.migrate(&connection).unwrap();
+        assert_eq!(version(&connection).unwrap(), 2);
     }
 
     #[test]
@@ -146,22 +126,56 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         // In the way of the last statements of the step.
         connection.execute_batch("CREATE TABLE totals (x)").unwrap();
-        assert!(migrate(&connection).is_err());
+        assert!(SCHEMA.migrate(&connection).is_err());
         assert_eq!(version(&connection).unwrap(), 0);
         let tables: i64 = connection
             .query_row("SELECT count(*) FROM sqlite_schema WHERE type = 'table'", [], |r| r.get(0))
             .unwrap();
         assert_eq!(tables, 1, "nothing of the step stays");
         connection.execute_batch("DROP TABLE totals").unwrap();
-        migrate(&connection).unwrap();
-        assert_eq!(version(&connection).unwrap(), 1);
+        SCHEMA.migrate(&connection).unwrap();
+        assert_eq!(version(&connection).unwrap(), 2);
     }
 
     #[test]
     fn e13_a_newer_schema_is_refused_with_an_instruction() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("PRAGMA user_version = 99").unwrap();
-        let Err(StoreError::Unusable(text)) = migrate(&connection) else { panic!("must be refused") };
+        let Err(StoreError::Unusable(text)) = SCHEMA.migrate(&connection) else { panic!("must be refused") };
         assert!(text.contains("schema 99") && text.contains("newer Ostro"), "{text}");
+    }
+
+    #[test]
+    fn functions_of_the_schema_before_keep_their_queues() {
+        let connection = Connection::open_in_memory().unwrap();
+        Schema { steps: &[INITIAL], ..SCHEMA }.migrate(&connection).unwrap();
+        let bindings = [
+            (
+                1,
+                r#"{"routes":[],"grants":[],"queues":[{"name":"mail","batch":10},{"name":"sms","batch":1}]}"#,
+            ),
+            (2, r#"{"routes":[],"grants":[]}"#),
+            (3, r#"{"queues":[{"name":"mail"},{"name":"fax"}]}"#),
+        ];
+        connection.execute("INSERT INTO projects VALUES (x'00', 'p', 0)", []).unwrap();
+        for (number, bindings) in bindings {
+            connection
+                .execute(
+                    "INSERT INTO functions
+                     VALUES (CAST(?1 AS BLOB), x'00', CAST(?1 AS TEXT), 1, 1, ?2, ?1, 0)",
+                    (number, bindings),
+                )
+                .unwrap();
+        }
+        SCHEMA.migrate(&connection).unwrap();
+        let told: String = connection
+            .query_row(
+                "SELECT group_concat(queue || CAST(function AS TEXT), ' ')
+                 FROM (SELECT * FROM consumers ORDER BY queue)",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(told, "fax3 mail1 sms1", "the older one keeps what two claim");
     }
 }

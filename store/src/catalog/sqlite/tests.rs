@@ -1,6 +1,6 @@
 //! What is particular to the SQLite driver, and the conformance suite run on it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rusqlite::Connection;
@@ -152,9 +152,9 @@ async fn e12_a_deleted_log_is_refused_until_the_operator_says_so() {
 async fn e7_after_a_failed_fsync_nothing_is_accepted_until_a_restart() {
     let (folder, _) = established().await;
     let data = DataDir::open(folder.path()).unwrap();
-    let path = folder.path().join(FILE);
-    let connection = open_file(&data, &path).unwrap();
-    let writer = Writer::start(connection, |_| panic!("must not be closed as if all were well")).unwrap();
+    let connection = open_file(&Place::catalog(&data).unwrap(), Age::Established).unwrap();
+    let writer =
+        Writer::start("catalog", connection, |_| panic!("must not be closed as if all were well")).unwrap();
     // What SQLite does and says when the disk fails in the middle of a transaction.
     let failed = writer.run::<()>(|connection| {
         connection.execute("DELETE FROM projects", [])?;
@@ -173,9 +173,9 @@ async fn e7_after_a_failed_fsync_nothing_is_accepted_until_a_restart() {
 #[tokio::test]
 async fn e13_a_newer_schema_is_refused() {
     let (folder, file) = established().await;
-    Connection::open(&file).unwrap().execute_batch("PRAGMA user_version = 2").unwrap();
+    Connection::open(&file).unwrap().execute_batch("PRAGMA user_version = 3").unwrap();
     let text = refused(folder.path());
-    assert!(text.contains("schema 2") && text.contains("newer Ostro"), "{text}");
+    assert!(text.contains("schema 3") && text.contains("newer Ostro"), "{text}");
 }
 
 #[tokio::test]
@@ -185,7 +185,7 @@ async fn a_full_disk_is_told_apart_and_does_no_harm() {
     let file = folder.path().join("small.db");
     let connection = Connection::open(&file).unwrap();
     connection.execute_batch("CREATE TABLE t (x); PRAGMA max_page_count = 8").unwrap();
-    let writer = Writer::start(connection, |_| ()).unwrap();
+    let writer = Writer::start("t", connection, |_| ()).unwrap();
     let insert = |bytes: usize| {
         writer.run(move |connection| {
             connection.execute("INSERT INTO t VALUES (zeroblob(?1))", [i64::try_from(bytes).unwrap()])?;
@@ -213,7 +213,7 @@ async fn a_failed_commit_fails_every_change_in_it() {
              CREATE TABLE c (p REFERENCES p DEFERRABLE INITIALLY DEFERRED);",
         )
         .unwrap();
-    let writer = Writer::start(connection, |_| ()).unwrap();
+    let writer = Writer::start("t", connection, |_| ()).unwrap();
     let (release, wait) = std::sync::mpsc::channel::<()>();
     // Holds the writer until the three that follow are queued, so that they share its transaction.
     let first = writer.run(move |_| {
@@ -251,17 +251,14 @@ async fn established() -> (tempfile::TempDir, PathBuf) {
     let catalog = open_in(folder.path()).unwrap();
     catalog.projects.create("a", &stamp()).await.unwrap();
     drop(catalog);
-    let file = folder.path().join(FILE);
+    let file = folder.path().join("catalog.db");
     (folder, file)
 }
 
 fn foreign_database() -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("x.db");
-    Connection::open(&file)
-        .unwrap()
-        .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE x (y); PRAGMA user_version = 1")
-        .unwrap();
+    Connection::open(&file).unwrap().execute_batch("CREATE TABLE x (y); PRAGMA user_version = 1").unwrap();
     std::fs::read(file).unwrap()
 }
 

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension as _, Row};
 
-use super::values::Json;
 use super::{Sqlite, audit, projects};
 use crate::StoreError;
 use crate::catalog::{ProjectId, Result, Stamp, Token, Tokens};
+use crate::sqlite::Json;
 
 #[async_trait]
 impl Tokens for Sqlite {

@@ -1,16 +1,22 @@
 //! What the job store keeps.
 
+mod queues;
+mod schedules;
+
 use std::fmt;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::catalog::{FunctionId, Missed, Overlap, ProjectId};
+pub use queues::*;
+pub use schedules::*;
+
+use super::EXPIRES_AFTER_MS;
+use crate::catalog::{FunctionId, ProjectId};
 
 /// Id of a job (UUIDv7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(pub Uuid);
 
 impl fmt::Display for JobId {
@@ -103,8 +109,30 @@ pub struct NewJob {
     pub dedupe_key: Option<String>,
     /// One in flight per lane and key, first in first out.
     pub order_key: Option<String>,
-    /// Dead if it has not ended that many milliseconds after it was due; never, if none.
+    /// Dead if it has not ended that many milliseconds after it was due. If none, a message has its queue's
+    /// retention, and anything else never expires.
     pub expires_after_ms: Option<u64>,
+}
+
+impl NewJob {
+    /// A job without payload and keys, due at once. A message expires with its queue's retention, anything else
+    /// after [`EXPIRES_AFTER_MS`].
+    pub fn new(lane: Lane, trigger: Trigger) -> Self {
+        let expires_after_ms = match &lane {
+            Lane::Async(_) | Lane::Cron(_) => Some(EXPIRES_AFTER_MS),
+            Lane::Queue(_) => None,
+        };
+        Self {
+            lane,
+            trigger,
+            payload: Bytes::new(),
+            content_type: String::new(),
+            delay_ms: 0,
+            dedupe_key: None,
+            order_key: None,
+            expires_after_ms,
+        }
+    }
 }
 
 /// What came of a job to be enqueued.
@@ -126,8 +154,7 @@ impl Enqueued {
 }
 
 /// How far a job has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum JobState {
     /// It waits: for its time, or for a place.
     Pending,
@@ -184,8 +211,17 @@ pub struct Job {
     pub result: Option<JobResult>,
 }
 
+/// How much of a job a list shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// All of it.
+    Whole,
+    /// Without payload (it is empty) and result (there is none): neither is read.
+    Heads,
+}
+
 /// What a call that nobody waited for gave.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobResult {
     /// The invocation that gave it.
     pub invocation: Uuid,
@@ -274,8 +310,8 @@ pub enum End {
         /// What it gave all the same.
         result: Option<JobResult>,
     },
-    /// A batch of several failed as a whole, and nobody knows by whom: not counted, tried again soon in a
-    /// batch of at most `split`.
+    /// A batch of several failed as a whole, and nobody knows by whom: not counted, tried again at once and
+    /// before those behind it, in a batch of at most `split`.
     Split {
         /// What went wrong.
         error: String,
@@ -328,6 +364,17 @@ pub struct Reaped {
     pub forgotten: u64,
 }
 
+impl Reaped {
+    /// Both together.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            crashed: self.crashed + other.crashed,
+            dead: self.dead + other.dead,
+            forgotten: self.forgotten + other.forgotten,
+        }
+    }
+}
+
 /// A lane with pending jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {
@@ -337,121 +384,4 @@ pub struct Due {
     pub lane: Lane,
     /// When its earliest job is due, milliseconds since 1970.
     pub at_ms: i64,
-}
-
-/// A queue as a deploy declares it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QueueSpec {
-    /// Name within the project.
-    pub name: String,
-    /// How long messages are kept, waiting or dead, milliseconds; none keeps what is set, at first 14 days.
-    pub retention_ms: Option<i64>,
-}
-
-/// A queue and what is in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QueueInfo {
-    /// Name within the project.
-    pub name: String,
-    /// How long messages are kept, milliseconds.
-    pub retention_ms: i64,
-    /// Pending messages, those that are not due yet included.
-    pub waiting: u64,
-    /// Leased messages.
-    pub running: u64,
-    /// Messages done and still remembered.
-    pub done: u64,
-    /// Dead messages.
-    pub dead: u64,
-    /// Enqueueing of the oldest pending message, milliseconds since 1970.
-    pub oldest_ms: Option<i64>,
-}
-
-/// What to delete from a lane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purge {
-    /// Pending jobs.
-    Waiting,
-    /// Dead jobs.
-    Dead,
-}
-
-/// Id of a schedule: stable for the same function and the same trigger.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ScheduleId(pub String);
-
-/// A schedule as a deploy declares it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScheduleSpec {
-    /// Its id.
-    pub id: ScheduleId,
-    /// What it starts.
-    pub function: FunctionId,
-    /// The expression, as written.
-    pub expression: String,
-    /// IANA name of the time zone.
-    pub timezone: String,
-    /// Path of the request.
-    pub path: String,
-    /// What becomes of missed slots.
-    pub missed: Missed,
-    /// What happens when slots overlap.
-    pub overlap: Overlap,
-    /// Its first slot if it is new, milliseconds since 1970.
-    pub first_ms: Option<i64>,
-}
-
-/// A schedule as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Schedule {
-    /// What was declared; `first_ms` is not kept.
-    pub spec: ScheduleSpec,
-    /// Its next slot, milliseconds since 1970; none when there is none.
-    pub next_ms: Option<i64>,
-    /// Its last slot that was enqueued, milliseconds since 1970.
-    pub last_ms: Option<i64>,
-    /// The job of that slot.
-    pub last_job: Option<JobId>,
-    /// Slots skipped because the job before still waited or ran.
-    pub skipped: u64,
-    /// Slots missed because no server ran.
-    pub missed: u64,
-    /// It is paused: slots pass without a job.
-    pub paused: bool,
-}
-
-/// A step of a schedule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Firing {
-    /// Which.
-    pub id: ScheduleId,
-    /// The slot that the caller saw as the next.
-    pub expected_ms: i64,
-    /// The slot after those that are now dealt with.
-    pub next_ms: Option<i64>,
-    /// Slots to enqueue, oldest first, each with the number of slots missed before it.
-    pub slots: Vec<(i64, u32)>,
-    /// Slots that are counted as missed.
-    pub missed: u64,
-}
-
-/// What came of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fired {
-    /// These jobs were enqueued.
-    Enqueued(Vec<JobId>),
-    /// The job before still waits or runs: skipped and counted.
-    Skipped,
-    /// Somebody else has moved the schedule on, or it is gone or paused.
-    Lost,
-}
-
-/// Whether a schedule's slots make jobs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pause {
-    /// They do not.
-    Pause,
-    /// They do again, from this slot on (milliseconds since 1970).
-    Resume(Option<i64>),
 }

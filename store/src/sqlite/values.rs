@@ -9,14 +9,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use super::Result;
 use crate::StoreError;
-use crate::catalog::{Digest, FunctionId, ProjectId, Result};
+use crate::catalog::{Digest, FunctionId, ProjectId};
+use crate::jobs::{JobId, LeaseToken};
 
 /// A value stored as JSON text.
-pub(super) struct Json<T>(pub(super) T);
+pub(crate) struct Json<T>(pub(crate) T);
 
 /// A new id for something made at that moment (UUIDv7: ids sort by age).
-pub(super) fn new_id(at_ms: i64) -> Result<Uuid> {
+pub(crate) fn new_id(at_ms: i64) -> Result<Uuid> {
     let random = crate::keys::random::<10>()?;
     Ok(uuid::Builder::from_unix_timestamp_millis(u64::try_from(at_ms).unwrap_or(0), &random).into_uuid())
 }
@@ -58,6 +60,30 @@ impl FromSql for FunctionId {
     }
 }
 
+impl ToSql for JobId {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.as_bytes().as_slice().into())
+    }
+}
+
+impl FromSql for JobId {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        uuid(value).map(Self)
+    }
+}
+
+impl ToSql for LeaseToken {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.as_bytes().as_slice().into())
+    }
+}
+
+impl FromSql for LeaseToken {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        uuid(value).map(Self)
+    }
+}
+
 impl ToSql for Digest {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.as_str().into())
@@ -81,7 +107,7 @@ impl From<Error> for StoreError {
         | Error::IntegralValueOutOfRange(..)
         | Error::InvalidColumnType(..) = error
         {
-            return Self::Damaged(format!("catalog: {error}"));
+            return Self::Damaged(error.to_string());
         }
         let Some(cause) = error.sqlite_error() else { return Self::driver(error) };
         match (cause.code, cause.extended_code) {
@@ -89,9 +115,7 @@ impl From<Error> for StoreError {
             (ErrorCode::DiskFull, _) | (_, SQLITE_IOERR_SHMSIZE | SQLITE_IOERR_SHMMAP) => {
                 Self::NoSpace(io::Error::new(io::ErrorKind::StorageFull, error))
             }
-            (ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt, _) => {
-                Self::Damaged(format!("catalog: {error}"))
-            }
+            (ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt, _) => Self::Damaged(error.to_string()),
             _ => Self::driver(error),
         }
     }
