@@ -2,7 +2,7 @@
 //! Many rounds: `cargo xtask soak kill`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -130,6 +130,44 @@ fn e3_machine_code_that_changes_under_a_running_server_is_noticed() {
         }
     }
     assert_eq!(server.get("swapped", "/").text(), "hello from ostro\n");
+}
+
+#[test]
+fn e5_what_an_upgrade_makes_useless_is_compiled_ahead() {
+    let mut server = Server::start();
+    server.deploy("one", &guest::component("hello"), &json!({}));
+    server.deploy("two", &guest::component("env"), &json!({}));
+    server.kill9();
+    for entry in std::fs::read_dir(server.data().join("cache")).unwrap() {
+        std::fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    server.restart();
+    let recompiled = || {
+        let metrics = server.control().get("/metrics").expect_status(200).text();
+        let line = metrics.lines().find(|line| line.starts_with("ostro_recompiled_artifacts")).unwrap();
+        line.rsplit(' ').next().unwrap().parse::<f64>().unwrap() as u64
+    };
+    let until = Instant::now() + Duration::from_secs(30);
+    while recompiled() < 2 {
+        assert!(Instant::now() < until, "nobody has asked, and {} of 2 were compiled", recompiled());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(server.get("one", "/").text(), "hello from ostro\n");
+    assert_eq!(recompiled(), 2, "the request found what was compiled ahead");
+}
+
+#[test]
+fn e6_code_that_cannot_be_written_runs_from_memory() {
+    let mut server = Server::start();
+    server.deploy("hello", &guest::component("hello"), &json!({}));
+    server.kill9();
+    server.restart();
+    // Nothing can be written to a folder that is gone, as nothing can to a full disk.
+    std::fs::remove_dir_all(server.data().join("cache")).unwrap();
+    assert_eq!(server.get("hello", "/").expect_status(200).text(), "hello from ostro\n");
+    assert!(server.words().contains("kept in memory only"), "{}", server.words());
+    server.control().try_deploy("other", &guest::component("env"), &json!({})).expect_error(500, "internal");
+    assert_eq!(server.get("hello", "/").expect_status(200).text(), "hello from ostro\n");
 }
 
 #[test]

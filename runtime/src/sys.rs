@@ -68,6 +68,23 @@ fn short_slices(slice: Duration) -> std::io::Result<()> {
     if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }
 
+/// A file that has these bytes and no name, in memory. Linux only; `Unsupported` elsewhere.
+pub(crate) fn file_in_memory(name: &str, bytes: &[u8]) -> std::io::Result<std::fs::File> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::io::Write as _;
+        let descriptor = rustix::fs::memfd_create(name, rustix::fs::MemfdFlags::CLOEXEC)?;
+        let mut file = std::fs::File::from(descriptor);
+        file.write_all(bytes)?;
+        Ok(file)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (name, bytes);
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+}
+
 /// Whether any swap is in use by the system. Where it can't be told, the answer is yes: the careful one.
 pub(crate) fn swap_active() -> bool {
     match std::fs::read_to_string("/proc/swaps") {

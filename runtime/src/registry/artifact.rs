@@ -22,8 +22,10 @@ use self::cache::Cache;
 pub use self::cache::Swept;
 use self::seal::{Name, Sealer};
 use super::compile::Compiler;
+use super::inspect::quote;
 use crate::instance::{Code, GuestEngine, LoadError};
 use crate::problem::Problem;
+use crate::sys;
 use crate::telemetry::Gauges;
 
 /// The cache of compiled code.
@@ -79,6 +81,20 @@ impl Artifacts {
         self.get(project, wasm, Some(bytes)).await
     }
 
+    /// Compiles what the cache has not, one after the other: after an upgrade of the engine nothing in it is of use, and
+    /// first requests would have to wait (threat E5). What fails is left to the request that needs it.
+    pub async fn prepare(&self, wanted: impl IntoIterator<Item = (ProjectId, Digest)>) {
+        for (project, wasm) in wanted {
+            let name = Name { project, wasm };
+            if self.cache.open(&name).is_some() {
+                continue;
+            }
+            if let Err(problem) = self.get(name.project, &name.wasm, None).await {
+                tracing::warn!(%name, %problem, "a component could not be compiled ahead");
+            }
+        }
+    }
+
     /// Removes the code of a component that no revision of the project refers to.
     pub fn discard(&self, project: ProjectId, wasm: &Digest) {
         let name = Name { project, wasm: wasm.clone() };
@@ -129,11 +145,49 @@ impl Artifacts {
             }
         };
         let (compiled, image) = self.compiler.compile(name.project, bytes).await?;
-        // Linked before it is published: what imports too much never gets a name.
-        let staged = self.cache.stage(name, compiled.kind, &image).map_err(|error| unwritten(&error))?;
-        let code = self.engine.load(&staged.file).map_err(|error| unloadable(&error))?;
-        staged.publish().map_err(|error| unwritten(&error))?;
-        Ok(Loaded { kind: compiled.kind, code: Arc::new(code) })
+        let kept = self.keep(name, compiled.kind, &image);
+        match (kept, upload) {
+            // A disk that is full must not stop a function that is deployed (threat E6).
+            (Err(Unkept::Unwritten(error)), None) => self.hold(name, compiled.kind, &image, &error),
+            (kept, _) => kept.map_err(Problem::from),
+        }
+    }
+
+    /// Writes code to the cache and loads it. Linked before it is published: what imports too much never gets a name.
+    fn keep(&self, name: &Name, kind: GuestKind, image: &[u8]) -> Result<Loaded, Unkept> {
+        let staged = self.cache.stage(name, kind, image).map_err(Unkept::Unwritten)?;
+        let code = self.engine.load(&staged.file).map_err(Unkept::Unloadable)?;
+        staged.publish().map_err(Unkept::Unwritten)?;
+        Ok(Loaded { kind, code: Arc::new(code) })
+    }
+
+    /// Loads code that could not be written: it is in memory only, and made again after the next start.
+    fn hold(
+        &self,
+        name: &Name,
+        kind: GuestKind,
+        image: &[u8],
+        unwritten: &std::io::Error,
+    ) -> Result<Loaded, Problem> {
+        tracing::warn!(%name, error = %unwritten, "compiled code can't be written and is kept in memory only");
+        let file = sys::file_in_memory("ostro-code", image).map_err(|error| Problem::internal(&error))?;
+        let code = self.engine.load(&file).map_err(|error| unloadable(&error))?;
+        Ok(Loaded { kind, code: Arc::new(code) })
+    }
+}
+
+/// Why compiled code is not in the cache.
+enum Unkept {
+    Unwritten(std::io::Error),
+    Unloadable(LoadError),
+}
+
+impl From<Unkept> for Problem {
+    fn from(unkept: Unkept) -> Self {
+        match unkept {
+            Unkept::Unwritten(error) => unwritten(&error),
+            Unkept::Unloadable(error) => unloadable(&error),
+        }
     }
 }
 
@@ -155,11 +209,11 @@ fn unloadable(error: &LoadError) -> Problem {
                 .hint("remove these imports, or update the server")
                 .detail(serde_json::json!({ "imports": names }))
         }
-        LoadError::Exports(_) => Problem::new(
-            422,
-            "unsupported_component",
-            "the component does not export wasi:http/incoming-handler 0.2",
-        ),
+        LoadError::Exports(reason) => {
+            let message = format!("the component has no export to start it by: {}", quote(reason));
+            Problem::new(422, "unsupported_component", message)
+                .hint("build it again with the WIT of wasi:http 0.2 or ostro:triggers 0.1")
+        }
         LoadError::Unusable(reason) => {
             tracing::error!(reason, "code that was just compiled can't be loaded");
             Problem::new(500, "internal", "the compiled code can't be used")
