@@ -1,6 +1,7 @@
 //! What can be typed: the command line, exactly as clap parses it. What it means is decided in `commands`.
 
 mod deploy;
+mod jobs;
 mod serve;
 mod values;
 
@@ -10,6 +11,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, builder::NonEmptyStringValuePars
 use runtime::{control::wire::Scope, registry::compile::COMMAND as COMPILE};
 
 pub(crate) use deploy::{DeployArgs, SettingsArgs};
+pub(crate) use jobs::{CronCommand, JobsCommand, QueueCommand, ScheduleArgs, SendArgs};
 pub(crate) use serve::{LogFormat, ServeArgs};
 pub(crate) use values::{Data, RouteFlag, Since};
 
@@ -95,6 +97,39 @@ Routes and grants stay as they are now.")]
     Logs(LogsArgs),
     /// List recent invocations with their outcome and bill
     Invocations(InvocationsArgs),
+    /// Manage schedules: what starts functions at fixed times
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  ostro cron list
+  ostro cron run nightly-report          now, whatever its schedule says
+  ostro cron pause nightly-report        until `ostro cron resume nightly-report`
+
+A schedule is made by a deploy: cron = [\"0 3 * * *\"] in ostro.toml, or `ostro deploy --cron`."
+    )]
+    Cron(CronCommand),
+    /// Manage queues: send messages, look at them, clean up
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  ostro queue send mail --data '{\"to\":\"ada@example.com\"}'
+  ostro queue list                       what waits, runs, is done or dead
+  ostro queue dead mail                  what failed for good, and why
+  ostro queue redrive mail               try that again
+
+A queue is made by a deploy: queues = [\"mail\"] of its consumer in ostro.toml, or `ostro deploy --queue`."
+    )]
+    Queue(QueueCommand),
+    /// Look at jobs: calls that nobody waits for, slots of schedules, messages
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  ostro jobs list report                 the asynchronous calls and the slots of a function
+  ostro jobs show ID                     state, attempts, last error, payload, result
+
+`ostro invoke --async`, `ostro cron run` and `ostro queue send` print the ids of jobs."
+    )]
+    Jobs(JobsCommand),
     /// Manage the secrets of the project
     #[command(subcommand)]
     Secret(SecretCommand),
@@ -138,8 +173,11 @@ pub(crate) struct RollbackArgs {
   ostro invoke hello --path '/greet?name=Ada'
   ostro invoke guestbook --data '{\"text\":\"hi\"}'
   ostro invoke thumbnail --data @photo.jpg > small.jpg
+  ostro invoke report --async --data '{\"year\":2026}'     prints the id of a job; `ostro jobs show ID`
 
-The body goes to standard output. Exit code 1 when the function answers 400 or more.")]
+The body goes to standard output. Exit code 1 when the function answers 400 or more.
+With --async the call is stored, made at least once under the function's limits for jobs, up to three
+attempts, and its answer is kept for a day.")]
 pub(crate) struct InvokeArgs {
     #[command(flatten)]
     pub(crate) function: FunctionArgs,
@@ -152,8 +190,8 @@ pub(crate) struct InvokeArgs {
     /// Request body: the text itself, @FILE for a file, `-` for standard input
     #[arg(long, short, value_name = "TEXT|@FILE|-", allow_hyphen_values = true, value_parser = values::data)]
     pub(crate) data: Option<Data>,
-    /// Queue the call as a job and do not wait (comes with jobs)
-    #[arg(long = "async", hide = true)]
+    /// Store the call as a job and do not wait for the answer; prints the job's id
+    #[arg(long = "async")]
     pub(crate) asynchronous: bool,
 }
 
@@ -318,43 +356,4 @@ pub(crate) struct AuditArgs {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    use super::*;
-
-    #[test]
-    fn the_definition_is_sound() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn every_visible_command_says_what_it_does() {
-        for command in Cli::command().get_subcommands() {
-            assert!(command.get_about().is_some(), "{} has no word about it", command.get_name());
-        }
-    }
-
-    #[test]
-    fn global_options_may_stand_after_the_command() {
-        let cli = Cli::try_parse_from(["ostro", "list", "--project", "shop", "--json"]).unwrap();
-        assert_eq!(cli.global.project.as_deref(), Some("shop"));
-        assert!(cli.global.json);
-    }
-
-    #[test]
-    fn wrong_use_exits_with_two() {
-        for line in [
-            &["ostro", "nonsense"][..],
-            &["ostro", "show"],
-            &["ostro", "show", ""],
-            &["ostro", "deploy", "--env", "NOVALUE"],
-            &["ostro", "deploy", "--route", "no-slash"],
-            &["ostro", "logs", "hello", "--since", "soon"],
-            &["ostro", "token", "create", "--label", "x", "--scope", "everything"],
-            &["ostro", "rollback", "hello", "--to", "0"],
-        ] {
-            assert_eq!(Cli::try_parse_from(line).unwrap_err().exit_code(), 2, "{line:?}");
-        }
-    }
-}
+mod tests;

@@ -64,7 +64,7 @@ impl Patience {
 /// A body that the server takes as it is.
 #[derive(Debug)]
 pub(crate) struct RawBody<'a> {
-    /// Its media type.
+    /// Its media type; empty to say nothing of it.
     pub(crate) content_type: &'a str,
     /// Its bytes.
     pub(crate) bytes: &'a [u8],
@@ -152,6 +152,18 @@ impl Client {
         })
     }
 
+    /// `POST` of any body, answered with JSON.
+    pub(crate) fn send<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        body: &RawBody<'_>,
+    ) -> Result<T, Failure> {
+        let request = self.with_query(self.agent.post(self.address(path)), query);
+        let request = typed(self.prepare(request, Patience::Short), body);
+        self.read(request.send(body.bytes))
+    }
+
     /// `POST` of any body, answered with any body, however the guest's status is.
     pub(crate) fn call(
         &self,
@@ -160,11 +172,7 @@ impl Client {
         body: &RawBody<'_>,
     ) -> Result<Response<Body>, Failure> {
         let request = self.with_query(self.agent.post(self.address(path)), query);
-        let request = self.prepare(request, Patience::Endless);
-        let request = match body.bytes {
-            [] => request,
-            bytes => ask_first(request.content_type(body.content_type), bytes.len() as u64),
-        };
+        let request = typed(self.prepare(request, Patience::Endless), body);
         self.accept(request.send(body.bytes))
     }
 
@@ -239,6 +247,14 @@ pub(crate) fn path(segments: &[&str]) -> String {
         }
     }
     path
+}
+
+fn typed(request: RequestBuilder<WithBody>, body: &RawBody<'_>) -> RequestBuilder<WithBody> {
+    let request = ask_first(request, body.bytes.len() as u64);
+    match body.content_type {
+        "" => request,
+        content_type => request.content_type(content_type),
+    }
 }
 
 fn ask_first(request: RequestBuilder<WithBody>, size_bytes: u64) -> RequestBuilder<WithBody> {

@@ -1,19 +1,27 @@
 //! The commands: what was typed becomes calls of the control API and output. One file a command, or a noun.
 
 mod audit;
+mod body;
+mod cron;
 mod deploy;
 mod functions;
 mod invocations;
 mod invoke;
+mod jobs;
 mod login;
 mod logs;
 mod project;
+mod queue;
 mod revisions;
 mod secret;
 mod serve;
 mod token;
 
-use std::{path::Path, process::ExitCode};
+use std::{
+    io::{self, BufRead as _, IsTerminal as _},
+    path::Path,
+    process::ExitCode,
+};
 
 use crate::{
     args::{Command, Global},
@@ -45,6 +53,9 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<ExitCode, Failu
         Command::Invoke(args) => invoke::run(context, &args),
         Command::Logs(args) => logs::run(context, &args),
         Command::Invocations(args) => invocations::run(context, &args),
+        Command::Cron(command) => cron::run(context, &command),
+        Command::Queue(command) => queue::run(context, &command),
+        Command::Jobs(command) => jobs::run(context, &command),
         Command::Secret(command) => secret::run(context, &command),
         Command::Project(command) => project::run(context, &command),
         Command::Token(command) => token::run(context, &command),
@@ -109,6 +120,23 @@ impl Context {
             .or_else(|| client.project().map(str::to_owned))
             .unwrap_or_else(|| "default".to_owned());
         Ok(Session { client, project })
+    }
+}
+
+impl Context {
+    /// Asks a person to type a name before something is lost; a script that calls this knows what it does.
+    fn confirm(&self, what: &str, name: &str) -> Result<(), Failure> {
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return Ok(());
+        }
+        self.out.warn(what);
+        self.out.word("type its name to go on:");
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer).map_err(|error| Failure::io("standard input", &error))?;
+        match answer.trim() == name {
+            true => Ok(()),
+            false => Err(Failure::local("that is not its name: nothing was deleted")),
+        }
     }
 }
 

@@ -14,6 +14,8 @@ use super::values::{self, RouteFlag};
   ostro deploy hello.wasm                          a component, named by its file
   ostro deploy new.wasm --name hello --route 'GET,POST /hello/{id}' --env GREETING=hi
   ostro deploy bff.wasm --grant http:https://api.example.com --memory 64MiB --cpu 2s
+  ostro deploy report.wasm --cron '0 3 * * *' --timezone Europe/Berlin --job-wall 1h
+  ostro deploy mailer.wasm --queue mail            it consumes the queue `mail`
 
 With a manifest, what it does not mention is removed. With flags, what they do not mention stays.
 The URLs go to standard output.")]
@@ -67,6 +69,21 @@ pub(crate) struct SettingsArgs {
     /// Invocations that an instance serves, one after the other; 1 is a fresh one each time
     #[arg(long, value_name = "N")]
     pub(crate) reuse: Option<u32>,
+    /// Schedule that starts it: five fields, or a nickname such as @daily; may be repeated
+    #[arg(long, value_name = "EXPRESSION", allow_hyphen_values = true)]
+    pub(crate) cron: Vec<String>,
+    /// Time zone of the schedules, such as Europe/Berlin [default: UTC]
+    #[arg(long, value_name = "ZONE", requires = "cron")]
+    pub(crate) timezone: Option<String>,
+    /// Queue that it consumes; may be repeated
+    #[arg(long = "queue", value_name = "NAME")]
+    pub(crate) queues: Vec<String>,
+    /// CPU of a run that a job started, such as 5m
+    #[arg(long, value_name = "TIME")]
+    pub(crate) job_cpu: Option<String>,
+    /// Time of a run that a job started, such as 15m
+    #[arg(long, value_name = "TIME")]
+    pub(crate) job_wall: Option<String>,
     /// Folder that the function reads at /assets
     #[arg(long, value_name = "DIR")]
     pub(crate) assets: Option<PathBuf>,
@@ -85,6 +102,11 @@ impl SettingsArgs {
             ("--wall", self.wall.is_some()),
             ("--concurrency", self.concurrency.is_some()),
             ("--reuse", self.reuse.is_some()),
+            ("--cron", !self.cron.is_empty()),
+            ("--timezone", self.timezone.is_some()),
+            ("--queue", !self.queues.is_empty()),
+            ("--job-cpu", self.job_cpu.is_some()),
+            ("--job-wall", self.job_wall.is_some()),
             ("--assets", self.assets.is_some()),
         ];
         given.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
@@ -94,10 +116,6 @@ impl SettingsArgs {
 /// Flags whose feature does not exist yet: known, so that the answer can say so.
 #[derive(Debug, Default, Args)]
 pub(crate) struct LaterArgs {
-    #[arg(long, hide = true, allow_hyphen_values = true)]
-    cron: Vec<String>,
-    #[arg(long, hide = true)]
-    queue: Vec<String>,
     #[arg(long, hide = true)]
     auth: Option<String>,
 }
@@ -105,14 +123,6 @@ pub(crate) struct LaterArgs {
 impl LaterArgs {
     /// The first of these flags that was given, and the feature it waits for.
     pub(crate) fn first_given(&self) -> Option<(&'static str, &'static str)> {
-        if !self.cron.is_empty() {
-            Some(("--cron", "schedules"))
-        } else if !self.queue.is_empty() {
-            Some(("--queue", "queues"))
-        } else if self.auth.is_some() {
-            Some(("--auth", "accounts"))
-        } else {
-            None
-        }
+        self.auth.is_some().then_some(("--auth", "accounts"))
     }
 }

@@ -13,7 +13,8 @@ use clap::{Args, ValueEnum};
   OSTRO_LOG=debug ostro serve
 
 The first start creates the data directory, `admin.token` in it, and a connection for your user, so
-that `ostro deploy` works from any directory. Ctrl-C stops the server after the running requests.")]
+that `ostro deploy` works from any directory. Ctrl-C stops the server after the running
+requests and jobs.")]
 pub(crate) struct ServeArgs {
     /// Directory for the state [default: ./.ostro]
     #[arg(long, env = "OSTRO_DATA", value_name = "DIR")]
@@ -24,6 +25,9 @@ pub(crate) struct ServeArgs {
     /// Address for the control API [default: 127.0.0.1:8701]
     #[arg(long, env = "OSTRO_ADMIN", value_name = "ADDRESS:PORT")]
     pub(crate) admin: Option<String>,
+    /// Name that clients may call the control API by, besides addresses and localhost; may be repeated
+    #[arg(long = "admin-host", env = "OSTRO_ADMIN_HOSTS", value_name = "NAME", value_delimiter = ',')]
+    pub(crate) admin_hosts: Vec<String>,
     /// Functions answer at NAME.DOMAIN [default: localhost]
     #[arg(long, env = "OSTRO_DOMAIN")]
     pub(crate) domain: Option<String>,
@@ -63,7 +67,7 @@ pub(crate) struct ServeArgs {
     /// Longest wait for the head of a request [default: 15s]
     #[arg(long, env = "OSTRO_HEADER_TIMEOUT", value_name = "TIME")]
     pub(crate) header_timeout: Option<String>,
-    /// Longest wait for running requests when the server stops [default: 30s]
+    /// Longest wait for running requests and jobs when the server stops [default: 30s]
     #[arg(long, env = "OSTRO_DRAIN_TIMEOUT", value_name = "TIME")]
     pub(crate) drain_timeout: Option<String>,
 }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use runtime::control::wire::Scope;
+use runtime::control::wire::{JobState, Scope};
 
 /// A route as given by `--route`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +93,29 @@ pub(super) fn data(text: &str) -> Result<Data, String> {
     }
 }
 
+/// `@FILE` or `-`.
+pub(super) fn lines(text: &str) -> Result<Data, String> {
+    match data(text)? {
+        Data::Text(_) => Err("lines come from @FILE, or from standard input with `-`".to_owned()),
+        from => Ok(from),
+    }
+}
+
+/// How far a job has come.
+pub(super) fn state(text: &str) -> Result<JobState, String> {
+    let state = JobState::ALL.into_iter().find(|state| state.name() == text);
+    state.ok_or_else(|| "a state is waiting, running, done or dead".to_owned())
+}
+
+/// The id of a job: 32 hexadecimal digits with hyphens.
+pub(super) fn job(text: &str) -> Result<String, String> {
+    let groups: Vec<usize> = text.split('-').map(str::len).collect();
+    match groups == [8, 4, 4, 4, 12] && text.chars().all(|c| c == '-' || c.is_ascii_hexdigit()) {
+        true => Ok(text.to_owned()),
+        false => Err("the id of a job is such as 019c2f6e-8a41-7c30-9d52-6f1f0e6a3b7d".to_owned()),
+    }
+}
+
 /// What a token may do.
 pub(super) fn scope(text: &str) -> Result<Scope, String> {
     match text {
@@ -169,6 +192,31 @@ mod tests {
         assert_eq!(data("").unwrap(), Data::Text(String::new()));
         assert_eq!(data("-x").unwrap(), Data::Text("-x".to_owned()));
         assert!(data("@").is_err());
+    }
+
+    #[test]
+    fn lines_come_from_files_and_streams() {
+        assert_eq!(lines("-").unwrap(), Data::Stdin);
+        assert_eq!(lines("@a b").unwrap(), Data::File(PathBuf::from("a b")));
+        for wrong in ["", "a.txt", "@"] {
+            assert!(lines(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn states_of_jobs() {
+        for known in JobState::ALL {
+            assert_eq!(state(known.name()).unwrap(), known);
+        }
+        assert!(state("pending").is_err());
+    }
+
+    #[test]
+    fn ids_of_jobs() {
+        assert!(job("019c2f6e-8a41-7C30-9d52-6f1f0e6a3b7d").is_ok());
+        for wrong in ["", "x", "019c2f6e8a417c309d526f1f0e6a3b7d", "019c2f6e-8a41-7c30-9d52-6f1f0e6a3b7g"] {
+            assert!(job(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

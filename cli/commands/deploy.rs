@@ -11,7 +11,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use runtime::control::wire::{DeployOutcome, DeployReport};
+use runtime::{
+    control::wire::{DeployOutcome, DeployReport},
+    registry::manifest::with_project,
+};
 use serde_json::{Value, json};
 use ureq::unversioned::multipart::{Form, Part};
 
@@ -91,12 +94,16 @@ fn upload(context: &Context, session: &Session, function: &FunctionPlan) -> Resu
         }
         None => None,
     };
-    let flags;
+    let settings;
     let form = match &function.settings {
-        Settings::Manifest(text) => Form::new().text("manifest", text),
+        Settings::Manifest(text) => {
+            // `--project` wins over the manifest, and the server wants them to agree.
+            settings = with_project(text, &session.project);
+            Form::new().text("manifest", &settings)
+        }
         Settings::Flags(typed) => {
-            flags = serde_json::to_string(typed).map_err(|error| Failure::local(error.to_string()))?;
-            Form::new().text("flags", &flags)
+            settings = serde_json::to_string(typed).map_err(|error| Failure::local(error.to_string()))?;
+            Form::new().text("flags", &settings)
         }
     };
     let form = form.part("component", Part::bytes(&component).file_name("component.wasm"));
@@ -147,7 +154,7 @@ fn sentence(report: &DeployReport) -> String {
         }
         DeployOutcome::Unchanged => format!("unchanged: {function} revision {revision}"),
         DeployOutcome::Rebound => {
-            format!("deployed {function}: revision {revision} stays, its routes or grants changed")
+            format!("deployed {function}: revision {revision} stays, its routes, grants or triggers changed")
         }
     }
 }
@@ -178,6 +185,8 @@ fn facts(function: &FunctionPlan) -> Vec<String> {
     facts.extend(function.build.iter().map(|build| format!("build: {}", build.command)));
     facts.extend(function.routes.iter().map(|route| format!("route: {}", route_text(route))));
     facts.extend(function.grants.iter().map(|grant| format!("grant: {grant}")));
+    facts.extend(function.cron.iter().map(|cron| format!("cron: {cron}")));
+    facts.extend(function.queues.iter().map(|queue| format!("queue: {queue}")));
     facts.extend(function.assets.iter().map(|folder| format!("assets: {}", folder.display())));
     facts
 }
@@ -211,7 +220,7 @@ mod tests {
             (
                 DeployOutcome::Rebound,
                 0,
-                "deployed hello-rust: revision 3 stays, its routes or grants changed",
+                "deployed hello-rust: revision 3 stays, its routes, grants or triggers changed",
             ),
         ] {
             assert_eq!(sentence(&report(outcome, compile_ms)), expected);

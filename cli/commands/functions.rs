@@ -2,7 +2,13 @@
 
 use std::fmt::Write as _;
 
-use runtime::control::wire::{FunctionDetail, FunctionList, Limits, OnDisconnect, Route};
+use runtime::{
+    control::wire::{
+        CronTrigger, FunctionDetail, FunctionList, JobLimits, Limits, Missed, OnDisconnect, Overlap,
+        QueueTrigger, Route,
+    },
+    registry::manifest::units::show_millis,
+};
 
 use super::Context;
 use crate::{
@@ -65,10 +71,14 @@ fn describe(detail: &FunctionDetail) -> String {
     ];
     facts.extend(function.urls.iter().map(|url| ("url", url.clone())));
     facts.extend(function.routes.iter().map(|route| ("route", route_text(route))));
+    facts.extend(detail.cron.iter().map(|trigger| ("cron", cron_text(trigger))));
+    facts.extend(detail.queues.iter().map(|trigger| ("queue", queue_text(trigger))));
     facts.extend(function.grants.iter().map(|grant| ("grant", grant.clone())));
     facts.extend(detail.env.iter().map(|(name, value)| ("env", format!("{name}={value}"))));
     facts.extend(detail.assets.iter().map(|digest| ("assets", format!("digest {digest}"))));
+    facts.push(("exports", detail.exports.join(", ")));
     facts.push(("limits", limits_text(&detail.limits)));
+    facts.push(("jobs", job_limits_text(&detail.jobs)));
     facts.push(("instances", reuse_text(detail.reuse)));
     if detail.on_disconnect == OnDisconnect::Cancel {
         facts.push(("client gone", "cancels the invocation".to_owned()));
@@ -86,6 +96,32 @@ pub(super) fn route_text(route: &Route) -> String {
         if route.methods.is_empty() { String::new() } else { format!("{} ", route.methods.join(",")) };
     let strip = route.strip.as_ref().map(|prefix| format!(" (strips {prefix})")).unwrap_or_default();
     format!("{methods}{}{strip}", route.path)
+}
+
+/// A schedule: what is not as usual is said.
+pub(super) fn cron_text(trigger: &CronTrigger) -> String {
+    let missed = match trigger.missed {
+        Missed::Once => "",
+        Missed::Skip => ", missed slots are skipped",
+        Missed::All => ", all missed slots run",
+    };
+    let overlap = match trigger.overlap {
+        Overlap::Forbid => "",
+        Overlap::Allow => ", may overlap",
+        Overlap::Replace => ", replaces the run before",
+    };
+    format!("{} {}, path {}{missed}{overlap}", trigger.schedule, trigger.timezone, trigger.path)
+}
+
+/// A queue that is consumed.
+pub(super) fn queue_text(trigger: &QueueTrigger) -> String {
+    let QueueTrigger { name, batch, concurrency, attempts, path } = trigger;
+    format!("{name}, batch {batch}, concurrency {concurrency}, attempts {attempts}, path {path}")
+}
+
+/// They are minutes and hours: in the unit in which they were typed.
+fn job_limits_text(limits: &JobLimits) -> String {
+    format!("cpu {}, wall {}", show_millis(limits.cpu_ms), show_millis(limits.wall_ms))
 }
 
 fn limits_text(limits: &Limits) -> String {

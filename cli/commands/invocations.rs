@@ -15,13 +15,15 @@ pub(super) fn run(context: &Context, args: &InvocationsArgs) -> Result<(), Failu
     let path = session.function(&args.function.name, &["invocations"]);
     let list: InvocationList = session.client.get(&path, &[("limit", args.limit.to_string())])?;
     context.out.show(&list, |list| {
-        let headings = ["TIME", "ID", "REVISION", "OUTCOME", "STATUS", "CPU", "WALL", "MEMORY", "REQUEST"];
-        let mut table = Table::new(&headings);
+        let mut table = Table::new(&[
+            "TIME", "ID", "REVISION", "TRIGGER", "OUTCOME", "STATUS", "CPU", "WALL", "MEMORY", "REQUEST",
+        ]);
         for run in &list.invocations {
             table.row([
                 units::time(run.started_ms),
                 run.id.to_string(),
                 run.revision.to_string(),
+                run.trigger.clone(),
                 outcome_text(run.outcome),
                 run.status.to_string(),
                 units::micros(run.bill.cpu_us),

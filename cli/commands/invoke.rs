@@ -2,48 +2,52 @@
 
 use std::io::{self, Read, Write as _};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use runtime::control::wire::{INVOCATION_HEADER, STATUS_HEADER};
+use runtime::control::wire::{Accepted, INVOCATION_HEADER, STATUS_HEADER, text_or_base64};
 use serde_json::{Value, json};
 use ureq::http::HeaderMap;
 
-use super::Context;
+use super::{Context, body};
 use crate::{
-    args::{Data, InvokeArgs},
+    args::InvokeArgs,
     client::RawBody,
     failure::Failure,
     output::{Form, Output, Reader, TerminalText},
 };
 
-/// Longest request body that is read from a file or standard input, and longest answer with `--json`, bytes.
-const MAX_BODY_BYTES: u64 = 256 << 20;
-
 /// `ostro invoke`.
 pub(super) fn run(context: &Context, args: &InvokeArgs) -> Result<(), Failure> {
-    if args.asynchronous {
-        return Err(Failure::usage("`--async` comes with jobs, in a later version of Ostro")
-            .hint("leave it out to call the function and wait for its answer"));
-    }
     let session = context.session()?;
-    let body = args.data.as_ref().map(load).transpose()?;
+    let body = args.data.as_ref().map(body::load).transpose()?;
     let method = match (&args.method, &body) {
         (Some(method), _) => method.clone(),
         (None, Some(_)) => "POST".to_owned(),
         (None, None) => "GET".to_owned(),
     };
     let body = body.unwrap_or_default();
-    let response = session.client.call(
-        &session.function(&args.function.name, &["invoke"]),
-        &[("method", method), ("path", args.path.clone())],
-        &RawBody { content_type: content_type(&body), bytes: &body },
-    )?;
+    let path = session.function(&args.function.name, &["invoke"]);
+    let mut query = vec![("method", method), ("path", args.path.clone())];
+    let body = RawBody { content_type: body::content_type(&body), bytes: &body };
+    if args.asynchronous {
+        query.push(("async", "true".to_owned()));
+        return accepted(context, &session.client.send(&path, &query, &body)?);
+    }
+    let response = session.client.call(&path, &query, &body)?;
     let answer = Answer::read(response.headers());
     let mut reader = response.into_body().into_reader();
     match context.out.form() {
-        Form::Json => context.out.json(&answer.to_json(&read_limited("the answer", &mut reader)?))?,
+        Form::Json => context.out.json(&answer.to_json(&body::read_limited("the answer", &mut reader)?))?,
         Form::Text => print(&context.out, &mut reader)?,
     }
     answer.judge(&context.out)
+}
+
+/// The id is data, so that it can be handed on.
+fn accepted(context: &Context, accepted: &Accepted) -> Result<(), Failure> {
+    context.out.show(accepted, |Accepted { job }| {
+        context.out.line(&job.to_string())?;
+        context.out.word(&format!("stored as a job: `ostro jobs show {job}` shows what becomes of it"));
+        Ok(())
+    })
 }
 
 /// The head of the guest's answer.
@@ -64,19 +68,16 @@ impl Answer {
         }
     }
 
+    /// Named as in the result of a job.
     fn to_json(&self, body: &[u8]) -> Value {
-        let mut answer = json!({
+        let (body, base64) = text_or_base64(body);
+        json!({
             "status": self.status,
             "invocation": self.invocation,
             "content_type": self.content_type,
-        });
-        if let Some(object) = answer.as_object_mut() {
-            match std::str::from_utf8(body) {
-                Ok(text) => object.insert("body".to_owned(), json!(text)),
-                Err(_) => object.insert("body_base64".to_owned(), json!(STANDARD.encode(body))),
-            };
-        }
-        answer
+            "body": body,
+            "base64": base64,
+        })
     }
 
     /// A status that is not a success is said; 400 and more is a failure.
@@ -128,52 +129,19 @@ fn copy<W: io::Write>(reader: &mut impl Read, mut writer: W) -> io::Result<W> {
     }
 }
 
-fn load(data: &Data) -> Result<Vec<u8>, Failure> {
-    match data {
-        Data::Text(text) => Ok(text.clone().into_bytes()),
-        Data::Stdin => read_limited("standard input", &mut io::stdin().lock()),
-        Data::File(path) => {
-            let what = path.display().to_string();
-            let mut file = std::fs::File::open(path).map_err(|error| Failure::io(&what, &error))?;
-            read_limited(&what, &mut file)
-        }
-    }
-}
-
-fn read_limited(what: &str, reader: &mut impl Read) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    reader.take(MAX_BODY_BYTES + 1).read_to_end(&mut bytes).map_err(|error| Failure::io(what, &error))?;
-    match bytes.len() as u64 {
-        ..=MAX_BODY_BYTES => Ok(bytes),
-        _ => Err(Failure::local(format!("{what} is larger than {} MiB", MAX_BODY_BYTES >> 20))),
-    }
-}
-
-/// The type that fits what the bytes look like.
-fn content_type(body: &[u8]) -> &'static str {
-    match std::str::from_utf8(body) {
-        Ok(text) if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() => "application/json",
-        Ok(_) => "text/plain; charset=utf-8",
-        Err(_) => "application/octet-stream",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn types_are_guessed() {
-        assert_eq!(content_type(b"{\"a\":1}"), "application/json");
-        assert_eq!(content_type("grüße".as_bytes()), "text/plain; charset=utf-8");
-        assert_eq!(content_type(b"\xff\xd8"), "application/octet-stream");
-    }
-
-    #[test]
     fn json_answers_keep_every_byte() {
         let answer = Answer { status: 201, invocation: "i".to_owned(), content_type: None };
-        assert_eq!(answer.to_json(b"a")["body"], "a");
-        assert_eq!(answer.to_json(b"\xff")["body_base64"], "/w==");
+        let shown = |body: &[u8]| {
+            let json = answer.to_json(body);
+            (json["body"].clone(), json["base64"].clone())
+        };
+        assert_eq!(shown(b"a"), (json!("a"), json!(false)));
+        assert_eq!(shown(b"\xff"), (json!("/w=="), json!(true)));
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! `ostro project`: create, list, delete.
 
-use std::io::{self, BufRead as _, IsTerminal as _};
-
 use runtime::control::wire::{NewProject, Project, ProjectList};
 
 use super::Context;
@@ -19,7 +17,8 @@ pub(super) fn run(context: &Context, command: &ProjectCommand) -> Result<(), Fai
         ProjectCommand::List => list(context),
         ProjectCommand::Delete { name, yes } => {
             if !*yes {
-                confirm(context, name)?;
+                let what = format!("this deletes project {name} with all its functions, secrets and tokens");
+                context.confirm(&what, name)?;
             }
             delete(context, name)
         }
@@ -57,19 +56,4 @@ fn delete(context: &Context, name: &str) -> Result<(), Failure> {
     context.client()?.delete(&path(&["projects", name]))?;
     context.out.word(&format!("deleted project {name} with its functions, secrets and tokens"));
     Ok(())
-}
-
-/// Asks a person; a script that calls this knows what it does.
-fn confirm(context: &Context, name: &str) -> Result<(), Failure> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Ok(());
-    }
-    context.out.warn(&format!("this deletes project {name} with all its functions, secrets and tokens"));
-    context.out.word("type its name to go on:");
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).map_err(|error| Failure::io("standard input", &error))?;
-    match answer.trim() == name {
-        true => Ok(()),
-        false => Err(Failure::local("that is not its name: nothing was deleted")),
-    }
 }

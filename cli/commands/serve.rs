@@ -21,8 +21,9 @@ use crate::{
 
 /// `ostro serve`. Returns when the server has drained.
 pub(super) fn run(context: &Context, args: ServeArgs) -> Result<(), Failure> {
-    log::start(args.log.as_deref(), args.log_format, context.out.word_paint())?;
+    let format = args.log_format;
     let config = Config::new(flags(args, master_key()?)).map_err(failure)?;
+    log::start(config.log.as_deref(), format, context.out.word_paint())?;
     app::run(config, |ready| announce(context, ready)).map_err(failure)
 }
 
@@ -45,6 +46,7 @@ fn flags(args: ServeArgs, master_key: Option<String>) -> Flags {
         master_key,
         executors: args.executors,
         trusted_proxies: args.trusted_proxies,
+        admin_hosts: args.admin_hosts,
         log: args.log,
         max_memory: args.max_memory,
         max_instances: args.max_instances,

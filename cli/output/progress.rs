@@ -19,7 +19,8 @@ pub(crate) struct Progress {
 
 #[derive(Debug)]
 struct Painter {
-    stop: Sender<()>,
+    /// New words; closed to stop.
+    words: Sender<String>,
     thread: JoinHandle<()>,
 }
 
@@ -36,36 +37,52 @@ impl Progress {
 
     /// Starts to show `what`, which is harmless text.
     pub(super) fn start(what: String) -> Self {
-        let (stop, stopped) = channel();
-        let thread = std::thread::spawn(move || paint(&what, &stopped));
-        Self { painter: Some(Painter { stop, thread }) }
+        let (words, said) = channel();
+        let thread = std::thread::spawn(move || paint(what, &said));
+        Self { painter: Some(Painter { words, thread }) }
+    }
+
+    /// Shows other words, which are harmless text, from now on.
+    pub(crate) fn say(&self, what: String) {
+        if let Some(painter) = &self.painter {
+            // A painter that is gone has nothing to show it on.
+            let _ = painter.words.send(what);
+        }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Some(Painter { stop, thread }) = self.painter.take() {
-            drop(stop);
+        if let Some(Painter { words, thread }) = self.painter.take() {
+            drop(words);
             let _ = thread.join();
         }
     }
 }
 
-fn paint(what: &str, stopped: &Receiver<()>) {
-    if stopped.recv_timeout(QUIET_START) != Err(RecvTimeoutError::Timeout) {
-        return;
-    }
+fn paint(mut what: String, said: &Receiver<String>) {
     let clock = Clock::system();
     let start = clock.instant();
-    for frame in FRAMES.iter().cycle() {
-        let elapsed = clock.instant().duration_since(start) + QUIET_START;
-        let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        draw(&format!("\r{frame} {what} ({})\u{1b}[K", units::millis(elapsed_ms)));
-        if stopped.recv_timeout(TICK) != Err(RecvTimeoutError::Timeout) {
-            break;
+    let mut frames = FRAMES.iter().cycle();
+    let mut pause = QUIET_START;
+    loop {
+        match said.recv_timeout(pause) {
+            Ok(words) => what = words,
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        let elapsed = clock.instant().duration_since(start);
+        pause = QUIET_START.saturating_sub(elapsed);
+        if pause.is_zero() {
+            pause = TICK;
+            let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+            let frame = frames.next().unwrap_or(&" ");
+            draw(&format!("\r{frame} {what} ({})\u{1b}[K", units::millis(elapsed_ms)));
         }
     }
-    draw("\r\u{1b}[K");
+    if clock.instant().duration_since(start) >= QUIET_START {
+        draw("\r\u{1b}[K");
+    }
 }
 
 /// A terminal that is gone is no reason to stop the work.

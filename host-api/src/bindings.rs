@@ -11,14 +11,19 @@
 )]
 
 wasmtime::component::bindgen!({
-    path: ["../wit/deps/config", "../wit/deps/logging", "../wit/secrets.wit"],
+    path: ["../wit/deps/config", "../wit/deps/logging", "../wit/secrets.wit", "../wit/triggers.wit"],
     inline: "
         package ostro:host;
         world host {
             import ostro:secrets/store@0.1.0;
             import wasi:config/store@0.2.0-rc.1;
             import wasi:logging/logging@0.1.0-draft;
+            export ostro:triggers/scheduled@0.1.0;
+            export ostro:triggers/queued@0.1.0;
         }
     ",
     world: "ostro:host/host",
+    exports: { default: async },
+    // Messages are handed over as they lie in memory.
+    ownership: Borrowing { duplicate_if_necessary: false },
 });

@@ -2,7 +2,8 @@
 //!
 //! The runtime keeps one [`HostCtx`] in the state of each instance, implements [`HostView`] for that state
 //! and links everything with [`add_to_linker`]. `wasi:http` is wired by handing [`HostCtx::http`] to
-//! `wasmtime-wasi-http` as its hooks, standard output by handing it [`stdio::LogStream`]s.
+//! `wasmtime-wasi-http` as its hooks, standard output by handing it [`stdio::LogStream`]s. What a component exports to be
+//! started by schedules and queues is in [`triggers`].
 
 mod bindings;
 mod config;
@@ -15,6 +16,7 @@ mod meter;
 pub mod outbound_http;
 mod secrets;
 pub mod stdio;
+pub mod triggers;
 
 pub use ctx::{HostCtx, HostCtxView, HostLimits, HostParts, HostView, add_to_linker};
 pub use error::{GrantError, Refusal};

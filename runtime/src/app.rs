@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use host_api::outbound_http::TlsClient;
-use store::Store;
+use store::{KeySource, Store};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -26,6 +26,7 @@ use crate::registry::settings::Ceilings;
 use crate::registry::{Registry, RegistryParts};
 use crate::sys;
 use crate::telemetry::{Gauges, Telemetry, TelemetryGuard, TelemetryOptions};
+use crate::triggers::{GIVE_BACK, TriggerParts, Triggers};
 
 /// Largest memory that a function may ask for, bytes: what each slot of the allocator is sized for.
 const MAX_MEMORY_BYTES: usize = 1 << 30;
@@ -33,6 +34,10 @@ const MAX_MEMORY_BYTES: usize = 1 << 30;
 const MAX_LOADED: usize = 256;
 /// Descriptors kept free of connections: files, pipes of compilers, outbound calls.
 const RESERVED_FILES: u64 = 512;
+/// After the drain, what was cut has this long to end.
+const AFTER_DRAIN: Duration = Duration::from_secs(2);
+/// The triggers say themselves what they leave behind: they have a little longer than their own patience.
+const AFTER_GIVE_BACK: Duration = Duration::from_secs(1);
 /// How often gauges that nobody pushes are read.
 const GAUGE_PERIOD: Duration = Duration::from_secs(1);
 
@@ -53,7 +58,7 @@ pub struct Ready {
     pub first_start: bool,
 }
 
-/// Runs the server until SIGTERM or SIGINT, then lets requests in flight end. Blocks. `ready` is called once
+/// Runs the server until SIGTERM or SIGINT, then lets requests and jobs in flight end. Blocks. `ready` is called once
 /// both planes listen.
 pub fn run(config: Config, ready: impl FnOnce(&Ready)) -> Result<(), Problem> {
     sys::no_core_dumps();
@@ -75,6 +80,7 @@ pub fn run(config: Config, ready: impl FnOnce(&Ready)) -> Result<(), Problem> {
 struct App {
     control: ControlState,
     executors: Vec<JoinHandle<()>>,
+    triggers: Triggers,
     telemetry: TelemetryGuard,
     admin: TcpListener,
     shutdown: watch::Sender<bool>,
@@ -89,28 +95,12 @@ impl App {
         let listen = bind("listen", config.listen)?;
         let admin = bind("admin", config.admin)?;
         let (listen_address, admin_address) = (address(&listen)?, address(&admin)?);
-        let store = Arc::new(
-            store::open(store::Config { data: config.data, key: config.key })
-                .map_err(|error| unusable(&error))?,
-        );
-        let clock = Clock::system();
-        let token = store.data.admin_token()?;
-        let logs = store.data.logs().try_clone().map_err(|error| Problem::internal(&error))?;
-        let options = TelemetryOptions::new(logs, store.totals.clone(), clock.clone());
-        let (telemetry, guard) = Telemetry::start(options).map_err(|error| Problem::internal(&error))?;
-        let engine = GuestEngine::new(&EngineOptions {
-            instances: config.max_instances,
-            max_memory_bytes: MAX_MEMORY_BYTES,
-        })?;
-        let budgets = Budgets::new(config.max_memory_bytes);
-        // A quarter of the allocator's slots is for instances that are kept while they serve nobody.
-        let kept = engine.instances() / 4;
-        let instances = engine.instances().saturating_sub(kept).max(1);
-        let compiler = Compiler::of_this_program()?;
-        let artifacts = Artifacts::new(store.clone(), engine.clone(), compiler, telemetry.gauges().clone())?;
-        let artifacts = Arc::new(artifacts);
-        let loaded = Arc::new(LoadedCode::new(artifacts.clone(), MAX_LOADED, Handle::current()));
-        let parts = RegistryParts {
+        let clock = open_clock(config.test_clock)?;
+        let store = open_store(config.data, config.key, clock.clone())?;
+        let (telemetry, guard) = start_telemetry(&store, clock.clone())?;
+        let Guests { engine, budgets, kept, instances, artifacts, loaded } =
+            Guests::new(config.max_instances, config.max_memory_bytes, &store, &telemetry)?;
+        let registry = Registry::open(RegistryParts {
             store: store.clone(),
             engine,
             artifacts,
@@ -120,8 +110,8 @@ impl App {
             loaded: loaded.clone(),
             telemetry: telemetry.clone(),
             ceilings: ceilings(),
-        };
-        let registry = Registry::open(parts).await?;
+        })
+        .await?;
         let (shutdown, stopping) = watch::channel(false);
         let shared = executor::Shared {
             routes: registry.routes(),
@@ -137,8 +127,10 @@ impl App {
             head_time: config.head_time,
             drain_time: config.drain_time,
         };
-        let most = usize::try_from(files.saturating_sub(RESERVED_FILES).max(64)).unwrap_or(usize::MAX);
-        let executors = executor::start(config.executors, &listen, most, &shared, &stopping)?;
+        let (executors, door) =
+            executor::start(config.executors, &listen, most_connections(files), &shared, &stopping)?;
+        let parts = trigger_parts(&store, &registry, door, clock.clone(), instances, config.drain_time);
+        let triggers = Triggers::start(parts, &stopping);
         let gauges = tokio::spawn(read_gauges(telemetry.gauges().clone(), budgets, loaded));
         let ready = Ready {
             listen: listen_address,
@@ -146,11 +138,21 @@ impl App {
             token_file: store.data.path().join("admin.token"),
             domain: config.domain,
             first_start,
-            token: token.clone(),
+            token: store.data.admin_token()?,
         };
-        let control = control(&store, registry, telemetry, clock, &ready)?;
+        let control = control(&store, registry, telemetry, clock, &ready, config.admin_hosts)?;
         let drain_time = config.drain_time;
-        Ok(Self { control, executors, telemetry: guard, admin, shutdown, drain_time, gauges, ready })
+        Ok(Self {
+            control,
+            executors,
+            triggers,
+            telemetry: guard,
+            admin,
+            shutdown,
+            drain_time,
+            gauges,
+            ready,
+        })
     }
 
     async fn run(self, ready: impl FnOnce(&Ready)) -> Result<(), Problem> {
@@ -169,23 +171,91 @@ impl App {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping: requests in flight may end");
+        tracing::info!("stopping: requests and jobs in flight may end");
         self.shutdown.send_replace(true);
         self.gauges.abort();
-        let executors = self.executors;
-        let ended =
+        let (executors, mut triggers) = (self.executors, self.triggers);
+        let threads =
             tokio::task::spawn_blocking(move || executors.into_iter().for_each(|thread| drop(thread.join())));
+        let ended = async {
+            triggers.ended().await;
+            drop(threads.await);
+        };
         tokio::select! {
-            _ = ended => {}
-            () = tokio::time::sleep(self.drain_time + Duration::from_secs(2)) => {}
+            () = ended => {}
+            () = tokio::time::sleep(self.drain_time + AFTER_DRAIN) => {}
             // Asked a second time: whoever waits knows what is lost.
             _ = interrupt.recv() => tracing::warn!("requests in flight were cut"),
             _ = terminate.recv() => tracing::warn!("requests in flight were cut"),
         }
+        // Jobs are not lost: they are given back.
+        triggers.cut();
+        drop(tokio::time::timeout(GIVE_BACK + AFTER_GIVE_BACK, triggers.ended()).await);
         drop(tokio::time::timeout(Duration::from_secs(2), control).await);
         self.telemetry.shutdown().await;
         Ok(())
     }
+}
+
+/// How many connections that many open files leave room for.
+fn most_connections(files: u64) -> usize {
+    usize::try_from(files.saturating_sub(RESERVED_FILES).max(64)).unwrap_or(usize::MAX)
+}
+
+/// What guests run on.
+struct Guests {
+    engine: Arc<GuestEngine>,
+    budgets: Arc<Budgets>,
+    /// Slots for instances that are kept while they serve nobody: a quarter.
+    kept: u32,
+    /// The other slots: for instances that serve.
+    instances: u32,
+    artifacts: Arc<Artifacts>,
+    loaded: Arc<LoadedCode>,
+}
+
+impl Guests {
+    fn new(
+        instances: u32,
+        memory_bytes: u64,
+        store: &Arc<Store>,
+        telemetry: &Telemetry,
+    ) -> Result<Self, Problem> {
+        let engine = GuestEngine::new(&EngineOptions { instances, max_memory_bytes: MAX_MEMORY_BYTES })?;
+        let kept = engine.instances() / 4;
+        let compiler = Compiler::of_this_program()?;
+        let artifacts = Artifacts::new(store.clone(), engine.clone(), compiler, telemetry.gauges().clone())?;
+        let artifacts = Arc::new(artifacts);
+        Ok(Self {
+            budgets: Budgets::new(memory_bytes),
+            kept,
+            instances: engine.instances().saturating_sub(kept).max(1),
+            loaded: Arc::new(LoadedCode::new(artifacts.clone(), MAX_LOADED, Handle::current())),
+            artifacts,
+            engine,
+        })
+    }
+}
+
+fn open_clock(test_clock: Option<PathBuf>) -> Result<Clock, Problem> {
+    match test_clock {
+        Some(file) => {
+            tracing::warn!(file = %file.display(), "the clock is turned by OSTRO_TEST_CLOCK: this is for tests only");
+            Clock::of_file(file).map_err(|error| Problem::internal(&error))
+        }
+        None => Ok(Clock::system()),
+    }
+}
+
+fn start_telemetry(store: &Store, clock: Clock) -> Result<(Arc<Telemetry>, TelemetryGuard), Problem> {
+    let logs = store.data.logs().try_clone().map_err(|error| Problem::internal(&error))?;
+    let options = TelemetryOptions::new(logs, store.totals.clone(), clock);
+    Telemetry::start(options).map_err(|error| Problem::internal(&error))
+}
+
+fn open_store(data: PathBuf, key: KeySource, clock: Clock) -> Result<Arc<Store>, Problem> {
+    let config = store::Config { data, key, clock: Arc::new(move || clock.now_ms()) };
+    store::open(config).map(Arc::new).map_err(|error| unusable(&error))
 }
 
 fn control(
@@ -194,6 +264,7 @@ fn control(
     telemetry: Arc<Telemetry>,
     clock: Clock,
     ready: &Ready,
+    admin_hosts: Vec<String>,
 ) -> Result<ControlState, Problem> {
     Ok(ControlState::new(ControlParts {
         projects: store.projects.clone(),
@@ -207,8 +278,32 @@ fn control(
         admin: AdminToken::new(&ready.token)?,
         data_plane: ready.listen,
         domain: ready.domain.clone(),
-        admin_hosts: Vec::new(),
+        admin_hosts,
+        jobs: store.jobs.clone(),
+        queues: store.queues.clone(),
+        schedules: store.schedules.clone(),
     }))
+}
+
+fn trigger_parts(
+    store: &Store,
+    registry: &Arc<Registry>,
+    door: executor::Door,
+    clock: Clock,
+    instances: u32,
+    drain_time: Duration,
+) -> TriggerParts {
+    TriggerParts {
+        jobs: store.jobs.clone(),
+        schedules: store.schedules.clone(),
+        consumers: registry.consumers(),
+        door: Arc::new(door),
+        heal: registry.clone(),
+        clock,
+        // The other half is for requests.
+        deliveries: instances / 2,
+        drain_time,
+    }
 }
 
 /// The most that a function may ask for: memory is what the allocator's slots are sized for.

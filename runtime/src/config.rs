@@ -37,7 +37,7 @@ pub struct Flags {
     pub executors: Option<usize>,
     /// Addresses of proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<String>,
-    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`. Read by the command line.
+    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or levels of parts.
     pub log: Option<String>,
     /// Memory of all instances together, such as `4GiB`; default: half of the machine's.
     pub max_memory: Option<String>,
@@ -45,6 +45,8 @@ pub struct Flags {
     pub max_instances: Option<u32>,
     /// Requests a second of one project; default: no limit.
     pub project_rate: Option<u32>,
+    /// Names, besides addresses and `localhost`, by which clients may reach the control plane.
+    pub admin_hosts: Vec<String>,
     /// Longest wait for a request's head, such as `15s`.
     pub header_timeout: Option<String>,
     /// Longest wait for requests in flight at the end, such as `30s`.
@@ -68,16 +70,22 @@ pub struct Config {
     pub executors: usize,
     /// Addresses of proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// What is logged, as it was typed: whoever starts the log reads it, before anything else is started.
+    pub log: Option<String>,
     /// Memory of all instances together, bytes.
     pub max_memory_bytes: u64,
     /// Instances at once in the whole process.
     pub max_instances: u32,
     /// Requests a second of one project.
     pub project_rate: Option<NonZeroU32>,
+    /// Names, besides addresses and `localhost`, by which clients may reach the control plane.
+    pub admin_hosts: Vec<String>,
     /// Longest wait for a request's head.
     pub head_time: Duration,
-    /// Longest wait for requests in flight at the end.
+    /// Longest wait for requests and jobs in flight at the end.
     pub drain_time: Duration,
+    /// File that turns the wall clock: for tests, and only from the environment.
+    pub test_clock: Option<PathBuf>,
 }
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8700";
@@ -85,6 +93,8 @@ const DEFAULT_ADMIN: &str = "127.0.0.1:8701";
 const DEFAULT_INSTANCES: u32 = 1_000;
 const DEFAULT_HEAD_TIME: Duration = Duration::from_secs(15);
 const DEFAULT_DRAIN_TIME: Duration = Duration::from_secs(30);
+/// Names the file that [`crate::clock::Clock::of_file`] reads.
+const TEST_CLOCK: &str = "OSTRO_TEST_CLOCK";
 
 impl Config {
     /// Reads the file, if one is named, and says what is wrong with what was typed.
@@ -122,6 +132,7 @@ impl Config {
                     text.parse().map_err(|_| wrong(format!("`trusted-proxies`: {text} is not an IP address")))
                 })
                 .collect::<Result<_, _>>()?,
+            log: flags.log,
             max_memory_bytes: match &flags.max_memory {
                 Some(text) => {
                     units::bytes(text).map_err(|reason| wrong(format!("`max-memory`: {reason}")))?
@@ -132,6 +143,8 @@ impl Config {
             project_rate: flags.project_rate.and_then(NonZeroU32::new),
             head_time: duration("header-timeout", flags.header_timeout.as_deref(), DEFAULT_HEAD_TIME)?,
             drain_time: duration("drain-timeout", flags.drain_timeout.as_deref(), DEFAULT_DRAIN_TIME)?,
+            admin_hosts: flags.admin_hosts,
+            test_clock: variable(TEST_CLOCK).map(PathBuf::from),
         })
     }
 }
@@ -148,32 +161,34 @@ impl Flags {
             key_file: self.key_file.or(file.key_file),
             master_key: self.master_key,
             executors: self.executors.or(file.executors),
-            trusted_proxies: if self.trusted_proxies.is_empty() {
-                file.trusted_proxies
-            } else {
-                self.trusted_proxies
-            },
+            trusted_proxies: some_or(self.trusted_proxies, file.trusted_proxies),
             log: self.log.or(file.log),
             max_memory: self.max_memory.or(file.max_memory),
             max_instances: self.max_instances.or(file.max_instances),
             project_rate: self.project_rate.or(file.project_rate),
+            admin_hosts: some_or(self.admin_hosts, file.admin_hosts),
             header_timeout: self.header_timeout.or(file.header_timeout),
             drain_timeout: self.drain_timeout.or(file.drain_timeout),
         }
     }
 }
 
+/// The list if it has anything, else the other one.
+fn some_or(list: Vec<String>, other: Vec<String>) -> Vec<String> {
+    if list.is_empty() { other } else { list }
+}
+
+/// An environment variable that is set to something.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// `$XDG_CONFIG_HOME/ostro/master.key`, or under `~/.config`: outside the data directory, so that a copy of the
 /// data alone opens no secret.
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn default_key_file() -> Result<PathBuf, Problem> {
-    let configured = std::env::var("XDG_CONFIG_HOME").ok().filter(|path| !path.is_empty()).map(PathBuf::from);
-    let home = || {
-        std::env::var("HOME")
-            .ok()
-            .filter(|path| !path.is_empty())
-            .map(|home| PathBuf::from(home).join(".config"))
-    };
+    let configured = variable("XDG_CONFIG_HOME").map(PathBuf::from);
+    let home = || variable("HOME").map(|home| PathBuf::from(home).join(".config"));
     let folder = configured.or_else(home).ok_or_else(|| {
         wrong("there is no home folder to keep the master key in".to_owned())
             .hint("set OSTRO_MASTER_KEY, or name a file outside the data directory with --key-file")
@@ -222,15 +237,18 @@ mod tests {
     fn flags_win_over_the_file_and_the_file_over_defaults() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ostro.toml");
-        std::fs::write(&file, "listen = \"127.0.0.1:1\"\nadmin = \"127.0.0.1:2\"\nheader-timeout = \"3s\"\n")
-            .unwrap();
+        let text = "listen = '127.0.0.1:1'\nadmin = '127.0.0.1:2'\nheader-timeout = '3s'\nlog = 'warn'\n";
+        std::fs::write(&file, text).unwrap();
         let flags = Flags {
             config: Some(file),
             listen: Some("127.0.0.1:9".into()),
             key_file: Some("key".into()),
             ..Flags::default()
         };
+        let louder = Flags { log: Some("debug".into()), ..flags.clone() };
+        assert_eq!(Config::new(louder).unwrap().log.as_deref(), Some("debug"));
         let config = Config::new(flags).unwrap();
+        assert_eq!(config.log.as_deref(), Some("warn"));
         assert_eq!(config.listen.port(), 9);
         assert_eq!(config.admin.port(), 2);
         assert_eq!(config.head_time, Duration::from_secs(3));

@@ -15,3 +15,6 @@ pub mod registry;
 pub mod router;
 mod sys;
 pub mod telemetry;
+#[cfg(test)]
+mod test_store;
+pub mod triggers;

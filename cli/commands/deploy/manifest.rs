@@ -32,17 +32,27 @@ fn refuse(file: &Path, text: &str, error: ManifestError) -> Failure {
     hint.into_iter().fold(failure, Failure::hint)
 }
 
-/// Shows the place in the manifest that the server refuses, when it names one.
+/// Shows the place in the manifest, or in a schedule that was typed, that the server refuses, when it names one.
 pub(super) fn locate(failure: Failure, function: &FunctionPlan) -> Failure {
-    let Settings::Manifest(text) = &function.settings else { return failure };
-    let number = |name| {
-        let detail = failure.word()?.detail.as_ref()?;
-        detail.get(name).and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok())
-    };
-    match (number("line"), number("column")) {
-        (Some(line), Some(column)) => failure.excerpt(excerpt(text, line, column)),
-        _ => failure,
+    let detail = failure.word().and_then(|word| word.detail.as_ref());
+    let shown = detail.and_then(|detail| match &function.settings {
+        Settings::Manifest(text) => Some(excerpt(text, number(detail, "line")?, number(detail, "column")?)),
+        Settings::Flags(_) => Some(pointed_at(detail.get("schedule")?.as_str()?, number(detail, "offset")?)),
+    });
+    match shown {
+        Some(shown) => failure.excerpt(shown),
+        None => failure,
     }
+}
+
+fn number(detail: &Value, name: &str) -> Option<usize> {
+    detail.get(name).and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok())
+}
+
+/// A schedule with a caret below the byte at fault.
+fn pointed_at(schedule: &str, offset: usize) -> String {
+    let before = schedule.get(..schedule.floor_char_boundary(offset)).unwrap_or_default();
+    format!("  {schedule}\n  {}^\n", " ".repeat(before.chars().count()))
 }
 
 /// The line with a caret below the column; both count from 1, columns in characters.
@@ -73,6 +83,13 @@ mod tests {
         let [line, caret] = shown.lines().collect::<Vec<_>>()[..] else { panic!("two lines") };
         assert_eq!(line.chars().count(), 6 + WIDTH);
         assert_eq!(caret.chars().count(), 6 + WIDTH / 2 + 1);
+    }
+
+    #[test]
+    fn the_fault_of_a_schedule_is_pointed_at() {
+        assert_eq!(pointed_at("0 25 * * *", 2), "  0 25 * * *\n    ^\n");
+        assert_eq!(pointed_at("ü x", 3), "  ü x\n    ^\n");
+        assert_eq!(pointed_at("@dayly", 99), "  @dayly\n        ^\n");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use runtime::control::wire::{DeployFlags, LimitFlags, Quantity, Route};
+use runtime::control::wire::{CronFlag, DeployFlags, JobLimitFlags, LimitFlags, Quantity, QueueFlag, Route};
 use serde_json::{Value, json};
 
 use super::manifest;
@@ -35,6 +35,10 @@ pub(super) struct FunctionPlan {
     pub(super) routes: Vec<Route>,
     /// What the settings say, to show it.
     pub(super) grants: Vec<String>,
+    /// What the settings say, to show it: expression and time zone.
+    pub(super) cron: Vec<String>,
+    /// What the settings say, to show it.
+    pub(super) queues: Vec<String>,
 }
 
 /// Where the function's settings come from.
@@ -144,6 +148,12 @@ impl Plan {
                         })
                         .collect(),
                     grants: function.grants.clone(),
+                    cron: function
+                        .cron
+                        .iter()
+                        .map(|trigger| format!("{} {}", trigger.schedule, trigger.timezone))
+                        .collect(),
+                    queues: function.queues.iter().map(|queue| queue.name.clone()).collect(),
                 })
             })
             .collect::<Result<_, Failure>>()?;
@@ -170,6 +180,13 @@ impl Plan {
             assets: args.settings.assets.clone(),
             routes: flags.routes.clone().unwrap_or_default(),
             grants: flags.grants.clone().unwrap_or_default(),
+            cron: args
+                .settings
+                .cron
+                .iter()
+                .map(|schedule| format!("{schedule} {}", args.settings.timezone.as_deref().unwrap_or("UTC")))
+                .collect(),
+            queues: args.settings.queues.clone(),
             settings: Settings::Flags(Box::new(flags)),
         };
         Ok(Self { project: None, functions: vec![function] })
@@ -186,6 +203,8 @@ impl FunctionPlan {
             "assets": self.assets,
             "routes": self.routes,
             "grants": self.grants,
+            "cron": self.cron,
+            "queues": self.queues,
             "settings": match self.settings {
                 Settings::Manifest(_) => "manifest",
                 Settings::Flags(_) => "flags",
@@ -205,10 +224,11 @@ fn flags(args: &SettingsArgs) -> DeployFlags {
         ..LimitFlags::default()
     };
     let given = |is_empty: bool| (!is_empty).then_some(());
+    let jobs = JobLimitFlags { cpu: quantity(&args.job_cpu), wall: quantity(&args.job_wall) };
     DeployFlags {
-        cron: None,
-        queues: None,
-        jobs: None,
+        cron: given(args.cron.is_empty()).map(|()| args.cron.iter().map(|text| cron(text, args)).collect()),
+        queues: given(args.queues.is_empty()).map(|()| args.queues.iter().map(|name| queue(name)).collect()),
+        jobs: (jobs != JobLimitFlags::default()).then_some(jobs),
         routes: given(args.routes.is_empty()).map(|()| args.routes.iter().map(wire_route).collect()),
         grants: given(args.grants.is_empty()).map(|()| args.grants.clone()),
         env: given(args.env.is_empty()).map(|()| args.env.iter().cloned().collect()),
@@ -216,6 +236,20 @@ fn flags(args: &SettingsArgs) -> DeployFlags {
         reuse: args.reuse,
         on_disconnect: None,
     }
+}
+
+fn cron(schedule: &str, args: &SettingsArgs) -> CronFlag {
+    CronFlag {
+        schedule: schedule.to_owned(),
+        timezone: args.timezone.clone(),
+        path: None,
+        missed: None,
+        overlap: None,
+    }
+}
+
+fn queue(name: &str) -> QueueFlag {
+    QueueFlag { name: name.to_owned(), batch: None, concurrency: None, attempts: None, path: None }
 }
 
 fn wire_route(route: &RouteFlag) -> Route {

@@ -1,4 +1,4 @@
-//! Request bodies and queries: paced, limited, parsed, with JSON errors.
+//! Request bodies and queries: paced, limited, parsed, with JSON errors. And answers that are large.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -8,12 +8,17 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::stream;
 use http_body::{Frame, SizeHint};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Sleep, sleep};
 
+use super::places::Place;
 use crate::problem::Problem;
+use crate::registry::manifest::units;
 
 /// Largest JSON body, bytes.
 pub(super) const JSON_BYTES: usize = 256 << 10;
@@ -21,6 +26,9 @@ pub(super) const JSON_BYTES: usize = 256 << 10;
 const PACE_WINDOW: Duration = Duration::from_secs(30);
 /// 273 bytes a second: slower than any line in use, faster than an attack that wants to last.
 const PACE_BYTES: usize = 8 << 10;
+
+/// A large answer goes out in parts, so that it is known how far it has come.
+const ANSWER_PART_BYTES: usize = 64 << 10;
 
 /// A body that fails with [`Stalled`] when the client sends too slowly. Time in which nobody reads does
 /// not count.
@@ -116,11 +124,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
-            return Err(Problem::new(415, "content_type", "the body must be JSON")
-                .hint("send it with Content-Type: application/json"));
-        }
-        let bytes = read(request).await?;
+        let bytes = read_json(request, JSON_BYTES).await?;
         parse(&bytes).map(Self)
     }
 }
@@ -132,7 +136,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let bytes = read(request).await?;
+        let bytes = read(request, JSON_BYTES).await?;
         match bytes.is_empty() {
             true => Ok(Self(T::default())),
             false => parse(&bytes).map(Self),
@@ -168,6 +172,16 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
+/// A JSON answer that keeps its place until the client has read nearly all of it.
+pub(super) fn held_json(answer: &impl Serialize, place: Place) -> Result<Response, Problem> {
+    let json = serde_json::to_vec(answer).map_err(|error| Problem::internal(&error))?;
+    let parts = stream::unfold((Bytes::from(json), place), |(mut rest, place)| async move {
+        let part = rest.split_to(rest.len().min(ANSWER_PART_BYTES));
+        (!part.is_empty()).then_some((Ok::<_, std::convert::Infallible>(part), (rest, place)))
+    });
+    Ok(([(header::CONTENT_TYPE, "application/json")], Body::from_stream(parts)).into_response())
+}
+
 /// JSON text into its type; the message names line and column.
 pub(super) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(text).map_err(|error| {
@@ -175,8 +189,23 @@ pub(super) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     })
 }
 
-async fn read(request: Request) -> Result<Bytes, Problem> {
-    axum::body::to_bytes(request.into_body(), JSON_BYTES).await.map_err(|error| problem_of(&error))
+/// The text of a body that says that it is JSON, of so many bytes at most.
+pub(super) async fn read_json(request: Request, most: usize) -> Result<Bytes, Problem> {
+    if !is_json(request.headers()) {
+        return Err(Problem::new(415, "content_type", "the body must be JSON")
+            .hint("send it with Content-Type: application/json"));
+    }
+    read(request, most).await
+}
+
+async fn read(request: Request, most: usize) -> Result<Bytes, Problem> {
+    let body = axum::body::to_bytes(request.into_body(), most).await;
+    body.map_err(|error| match problem_of(&error) {
+        problem if problem.status == StatusCode::PAYLOAD_TOO_LARGE => {
+            problem.hint(format!("at most {} are taken here", units::show_bytes(most as u64)))
+        }
+        problem => problem,
+    })
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

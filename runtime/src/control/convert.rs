@@ -1,8 +1,11 @@
 //! From the catalog's records to the wire and back.
 
-use store::catalog;
+use store::{catalog, jobs};
 
-use super::wire::{AuditRow, Limits, OnDisconnect, Project, Route, Scope, SecretView};
+use super::wire::{
+    AuditRow, CronTrigger, JobLimits, JobState, Limits, Missed, OnDisconnect, Overlap, Project, Purge,
+    QueueTrigger, Route, Scope, SecretView, Sent,
+};
 
 impl From<catalog::Project> for Project {
     fn from(project: catalog::Project) -> Self {
@@ -94,5 +97,92 @@ impl From<catalog::AuditRow> for AuditRow {
             action: row.action,
             subject: row.subject,
         }
+    }
+}
+
+impl From<catalog::Missed> for Missed {
+    fn from(missed: catalog::Missed) -> Self {
+        match missed {
+            catalog::Missed::Once => Self::Once,
+            catalog::Missed::Skip => Self::Skip,
+            catalog::Missed::All => Self::All,
+        }
+    }
+}
+
+impl From<catalog::Overlap> for Overlap {
+    fn from(overlap: catalog::Overlap) -> Self {
+        match overlap {
+            catalog::Overlap::Forbid => Self::Forbid,
+            catalog::Overlap::Allow => Self::Allow,
+            catalog::Overlap::Replace => Self::Replace,
+        }
+    }
+}
+
+impl From<catalog::CronTrigger> for CronTrigger {
+    fn from(trigger: catalog::CronTrigger) -> Self {
+        Self {
+            schedule: trigger.schedule,
+            timezone: trigger.timezone,
+            path: trigger.path,
+            missed: trigger.missed.into(),
+            overlap: trigger.overlap.into(),
+        }
+    }
+}
+
+impl From<catalog::QueueTrigger> for QueueTrigger {
+    fn from(trigger: catalog::QueueTrigger) -> Self {
+        Self {
+            name: trigger.name,
+            batch: trigger.batch,
+            concurrency: trigger.concurrency,
+            attempts: trigger.attempts,
+            path: trigger.path,
+        }
+    }
+}
+
+impl From<catalog::JobLimits> for JobLimits {
+    fn from(limits: catalog::JobLimits) -> Self {
+        Self { cpu_ms: limits.cpu_ms, wall_ms: limits.wall_ms }
+    }
+}
+
+impl From<jobs::JobState> for JobState {
+    fn from(state: jobs::JobState) -> Self {
+        match state {
+            jobs::JobState::Pending => Self::Waiting,
+            jobs::JobState::Running => Self::Running,
+            jobs::JobState::Done => Self::Done,
+            jobs::JobState::Dead => Self::Dead,
+        }
+    }
+}
+
+impl From<JobState> for jobs::JobState {
+    fn from(state: JobState) -> Self {
+        match state {
+            JobState::Waiting => Self::Pending,
+            JobState::Running => Self::Running,
+            JobState::Done => Self::Done,
+            JobState::Dead => Self::Dead,
+        }
+    }
+}
+
+impl From<Purge> for jobs::Purge {
+    fn from(which: Purge) -> Self {
+        match which {
+            Purge::Waiting => Self::Waiting,
+            Purge::Dead => Self::Dead,
+        }
+    }
+}
+
+impl From<jobs::Enqueued> for Sent {
+    fn from(enqueued: jobs::Enqueued) -> Self {
+        Self { job: enqueued.id().0, duplicate: matches!(enqueued, jobs::Enqueued::Duplicate(_)) }
     }
 }

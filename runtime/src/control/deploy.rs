@@ -1,8 +1,7 @@
 //! Receiving an upload: multipart, in order, within limits, so many at once.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Json;
 use axum::body::Body;
@@ -10,12 +9,13 @@ use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::extract::{FromRequest, Request, State};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
-use store::catalog::{ProjectId, Scope};
+use store::catalog::Scope;
 use utoipa::ToSchema;
 
 use super::auth::Caller;
 use super::body::{self, Path};
 use super::error::{BodyErrors, Errors};
+use super::places::NoPlace;
 use super::wire::{DeployFlags, DeployReport};
 use super::{ControlState, SharedChanges};
 use crate::problem::Problem;
@@ -32,9 +32,9 @@ const HEAD_BYTES: usize = 1 << 20;
 /// All parts with their headers and boundaries, bytes.
 pub(super) const UPLOAD_BYTES: usize = COMPONENT_BYTES + ASSETS_BYTES + SETTINGS_BYTES + (16 << 10);
 /// Uploads of one project at once; each holds its parts in memory.
-const UPLOADS_PER_PROJECT: u32 = 4;
+pub(super) const UPLOADS_PER_PROJECT: u32 = 4;
 /// Uploads of all projects at once.
-const UPLOADS: u32 = 8;
+pub(super) const UPLOADS: u32 = 8;
 
 /// The parts of an upload, in this order. Exactly one of `manifest` and `flags`.
 #[derive(ToSchema)]
@@ -69,7 +69,7 @@ pub(super) async fn deploy(
     request: Request,
 ) -> Result<Json<DeployReport>, Problem> {
     let project = caller.project(&state, &project, Scope::Deploy).await?;
-    let _slot = state.uploads.begin(project.id)?;
+    let _place = state.uploads.begin(project.id).map_err(|NoPlace| too_many())?;
     let started = state.parts.clock.instant();
     let heads = Heads::default();
     let multipart = Multipart::from_request(heads.watch(request), &()).await;
@@ -186,67 +186,13 @@ fn failed(error: &MultipartError) -> Problem {
     }
 }
 
+fn too_many() -> Problem {
+    Problem::new(429, "too_many_uploads", "too many deploys are being uploaded at once")
+        .hint("try again when one of them is done")
+}
+
 fn out_of_order(expected: &str) -> Problem {
     Problem::new(400, "bad_upload", format!("the next part should be {expected}")).hint(
         "the parts are, in this order: `manifest` or `flags`, `component`, and `assets` if there are any",
     )
-}
-
-/// Uploads that are being received or published.
-#[derive(Clone, Default)]
-pub(super) struct Uploads {
-    running: Arc<Mutex<HashMap<ProjectId, u32>>>,
-}
-
-impl Uploads {
-    /// Room for one more, until the slot is dropped.
-    fn begin(&self, project: ProjectId) -> Result<Slot, Problem> {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = running.get(&project).copied().unwrap_or(0);
-        if own >= UPLOADS_PER_PROJECT || running.values().sum::<u32>() >= UPLOADS {
-            return Err(Problem::new(429, "too_many_uploads", "too many deploys are being uploaded at once")
-                .hint("try again when one of them is done"));
-        }
-        running.insert(project, own + 1);
-        Ok(Slot { running: Arc::clone(&self.running), project })
-    }
-}
-
-/// One running upload.
-#[derive(Debug)]
-struct Slot {
-    running: Arc<Mutex<HashMap<ProjectId, u32>>>,
-    project: ProjectId,
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        match running.get_mut(&self.project) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => {
-                running.remove(&self.project);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-
-    #[test]
-    fn a10_uploads_at_once_are_bounded_per_project_and_in_all() {
-        let uploads = Uploads::default();
-        let begin = |project| uploads.begin(ProjectId(Uuid::from_u128(project)));
-        let mut slots: Vec<_> = (0..4).map(|_| begin(1).unwrap()).collect();
-        assert_eq!(begin(1).unwrap_err().status, 429);
-        slots.extend((8..12).map(|index| begin(index / 2).unwrap()));
-        assert_eq!(begin(9).unwrap_err().code, "too_many_uploads", "8 in all");
-        drop(slots);
-        assert!(uploads.running.lock().unwrap().is_empty());
-        assert!(begin(1).is_ok());
-    }
 }

@@ -49,6 +49,15 @@ pub(super) enum Errors {
     Internal(ErrorBody),
 }
 
+/// The further answers of a list that is held in memory.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(super) enum ListErrors {
+    /// Too many lists are being read at once.
+    #[response(status = 429)]
+    TooMany(ErrorBody),
+}
+
 /// The further answers of a resource that takes a body.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only its description is used")]

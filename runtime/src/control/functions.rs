@@ -3,13 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use store::catalog::{Function, Project, Scope};
+use store::catalog::{Export, Function, Project, Scope};
 
 use super::ControlState;
 use super::auth::Caller;
 use super::body::Path;
 use super::error::Errors;
-use super::wire::{FunctionDetail, FunctionList, FunctionView, Route};
+use super::wire::{CronTrigger, FunctionDetail, FunctionList, FunctionView, QueueTrigger, Route};
 use crate::problem::Problem;
 use crate::router;
 
@@ -52,9 +52,14 @@ pub(super) async fn show(
     let active = revisions.into_iter().find(|revision| revision.number == function.active);
     // Deleted between the two look-ups.
     let spec = active.ok_or_else(|| Problem::not_found("function"))?.spec;
+    let (cron, queues) = (function.bindings.cron.clone(), function.bindings.queues.clone());
     Ok(Json(FunctionDetail {
         function: view(&state, &project, function),
         limits: spec.limits.into(),
+        jobs: spec.jobs.into(),
+        cron: cron.into_iter().map(CronTrigger::from).collect(),
+        queues: queues.into_iter().map(QueueTrigger::from).collect(),
+        exports: spec.exports.into_iter().map(export_name).map(str::to_owned).collect(),
         env: spec.env,
         reuse: spec.reuse,
         on_disconnect: spec.on_disconnect.into(),
@@ -87,6 +92,14 @@ pub(super) async fn delete(
         .await?;
     state.parts.telemetry.forget(function.id);
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn export_name(export: Export) -> &'static str {
+    match export {
+        Export::Http => "http",
+        Export::Scheduled => "scheduled",
+        Export::Queued => "queued",
+    }
 }
 
 fn view(state: &ControlState, project: &Project, function: Function) -> FunctionView {

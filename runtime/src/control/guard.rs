@@ -48,7 +48,7 @@ fn check_host(host: Option<&str>, admin_hosts: &[String]) -> Result<(), Problem>
     match known {
         true => Ok(()),
         false => Err(Problem::new(421, "host", "this server does not go by that host name")
-            .hint("call it by its IP address or as localhost, or add the name to the server's admin hosts")),
+            .hint("call it by its IP address or as localhost, or start the server with `--admin-host NAME`")),
     }
 }
 

@@ -3,21 +3,26 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use store::catalog::Scope;
+use store::catalog::{Export, Function, Project, Scope};
+use store::jobs::{Lane, NewJob, Trigger};
 use tokio::net::TcpStream;
 
 use super::ControlState;
 use super::auth::Caller;
 use super::body::{Path, Query};
 use super::error::{BodyErrors, Errors};
-use super::wire::{INVOCATION_HEADER, InvokeQuery, STATUS_HEADER};
+use super::message;
+use super::queues::read_payload;
+use super::wire::{Accepted, INVOCATION_HEADER, InvokeQuery, STATUS_HEADER};
 use crate::problem::Problem;
+use crate::router::{MAX_TARGET_BYTES, NormalPath};
 
 const CONNECT: Duration = Duration::from_secs(5);
 /// Headers of the request that the guest sees.
@@ -28,6 +33,9 @@ const RESPONSE_HEADERS: [HeaderName; 3] =
 
 /// Calls a function by name, whatever its routes are. The body is the function's; its status is in
 /// `ostro-status`.
+///
+/// With `async=true` the answer is 202 at once, with the id of a job that makes the call: at least once, up to three
+/// attempts, its answer kept for a day. The body is 128 KiB at most then, and only `content-type` goes with it.
 #[utoipa::path(
     post, path = "/v1/projects/{project}/functions/{function}/invoke", tag = "functions", operation_id = "invoke",
     params(
@@ -40,6 +48,9 @@ const RESPONSE_HEADERS: [HeaderName; 3] =
         (status = 200, description = "The function's answer, whatever its status", content_type = "*/*", headers(
             ("ostro-status" = u16, description = "The function's own status"),
             ("ostro-invocation" = String, description = "The invocation's id"),
+        )),
+        (status = 202, body = Accepted, description = "With `async=true`: the job is stored", headers(
+            ("location" = String, description = "Path of the job"),
         )),
         (status = 502, body = super::wire::ErrorBody, description = "The data plane can't be reached"),
         Errors, BodyErrors,
@@ -54,6 +65,9 @@ pub(super) async fn invoke(
 ) -> Result<Response, Problem> {
     let project = caller.project(&state, &project, Scope::Invoke).await?;
     let function = state.function(&project, &name).await?;
+    if query.asynchronous {
+        return enqueue(&state, &project, &function, &query, request).await;
+    }
     let address = state.parts.data_plane;
     let host = host(state.parts.domain.as_deref(), address.port(), &project.name, &function.name);
     let outgoing = outgoing(&query, &host, request)?;
@@ -75,18 +89,41 @@ pub(super) async fn invoke(
     Ok(response)
 }
 
+/// Stores the call as a job.
+async fn enqueue(
+    state: &ControlState,
+    project: &Project,
+    function: &Function,
+    query: &InvokeQuery,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (method, uri) = target(query)?;
+    check_target(&uri)?;
+    let revisions = state.parts.functions.revisions(function.id).await?;
+    let active = revisions.iter().find(|revision| revision.number == function.active);
+    if active.is_some_and(|revision| !revision.spec.exports.contains(&Export::Http)) {
+        return Err(Problem::new(
+            422,
+            "no_http",
+            format!("function `{}` has no HTTP handler", function.name),
+        )
+        .hint("only a component that exports wasi:http/incoming-handler can be called"));
+    }
+    let content_type = message::content_type(request.headers())?;
+    let trigger = Trigger::Async { method: method.to_string(), path: uri.to_string() };
+    let job = NewJob {
+        payload: read_payload(request).await?,
+        content_type,
+        ..NewJob::new(Lane::Async(function.id), trigger)
+    };
+    let job = state.enqueue(project.id, job).await?.id();
+    let location = format!("/v1/projects/{}/jobs/{job}", project.name);
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(Accepted { job: job.0 })).into_response())
+}
+
 /// The request as the data plane gets it.
 fn outgoing(query: &InvokeQuery, host: &str, request: Request) -> Result<Request<Body>, Problem> {
-    let method = query.method.as_deref().unwrap_or("POST");
-    let method = match Method::from_bytes(method.as_bytes()) {
-        Ok(method) if method != Method::CONNECT => method,
-        _ => return Err(Problem::new(400, "bad_method", "`method` is not an HTTP method that can be sent")),
-    };
-    let path = query.path.as_deref().unwrap_or("/");
-    let uri = match path.parse::<Uri>() {
-        Ok(uri) if path.starts_with('/') && uri.authority().is_none() => uri,
-        _ => return Err(Problem::new(400, "bad_path", "`path` must begin with / and be percent-encoded")),
-    };
+    let (method, uri) = target(query)?;
     let host = HeaderValue::from_str(host).map_err(|error| Problem::internal(&error))?;
     let (parts, body) = request.into_parts();
     let mut outgoing = Request::new(body);
@@ -95,6 +132,34 @@ fn outgoing(query: &InvokeQuery, host: &str, request: Request) -> Result<Request
     copy(&REQUEST_HEADERS, &parts.headers, outgoing.headers_mut());
     outgoing.headers_mut().insert(header::HOST, host);
     Ok(outgoing)
+}
+
+/// Method, path and query that the function sees.
+fn target(query: &InvokeQuery) -> Result<(Method, Uri), Problem> {
+    let method = query.method.as_deref().unwrap_or("POST");
+    let method = match Method::from_bytes(method.as_bytes()) {
+        Ok(method) if method != Method::CONNECT => method,
+        _ => return Err(Problem::new(400, "bad_method", "`method` is not an HTTP method that can be sent")),
+    };
+    let path = query.path.as_deref().unwrap_or("/");
+    match path.parse::<Uri>() {
+        Ok(uri) if path.starts_with('/') && uri.authority().is_none() => Ok((method, uri)),
+        _ => Err(Problem::new(400, "bad_path", "`path` must begin with / and be percent-encoded")),
+    }
+}
+
+/// A job does not pass the front door, so what that would refuse is refused here: a client must not be able to
+/// pretend to be a schedule or a queue.
+fn check_target(uri: &Uri) -> Result<(), Problem> {
+    let refused = |why: String| Err(Problem::new(400, "bad_path", format!("`path`: {why}")));
+    if uri.to_string().len() > MAX_TARGET_BYTES {
+        return refused(format!("path and query are longer than {} KiB", MAX_TARGET_BYTES >> 10));
+    }
+    match NormalPath::parse(uri.path()) {
+        Ok(path) if path.is_reserved() => refused("what is under `/_ostro/` is the platform's".to_owned()),
+        Ok(_) => Ok(()),
+        Err(error) => refused(error.to_string()),
+    }
 }
 
 fn copy(names: &[HeaderName], from: &HeaderMap, to: &mut HeaderMap) {
@@ -137,7 +202,7 @@ mod tests {
     use super::*;
 
     fn query(method: Option<&str>, path: Option<&str>) -> InvokeQuery {
-        InvokeQuery { method: method.map(str::to_owned), path: path.map(str::to_owned) }
+        InvokeQuery { method: method.map(str::to_owned), path: path.map(str::to_owned), asynchronous: false }
     }
 
     #[test]
@@ -169,6 +234,20 @@ mod tests {
         }
         for path in ["", "a", "http://evil/", "*", "/a b", "/\r\nx: y"] {
             assert_eq!(build(&query(None, Some(path))).unwrap_err().code, "bad_path", "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_job_reaches_no_place_that_a_client_does_not() {
+        let check = |path: &str| target(&query(None, Some(path))).and_then(|(_, uri)| check_target(&uri));
+        for path in ["/", "/a/b?c=%20d", "/a/_ostro/cron", "/_ostros"] {
+            assert_eq!(check(path), Ok(()), "{path}");
+        }
+        let long = format!("/{}", "a".repeat(MAX_TARGET_BYTES));
+        for path in
+            ["/_ostro/cron", "//_ostro/queue", "/%5fOSTRO/event", "/a/../b", "/%2e%2e/b", "/%00", &long]
+        {
+            assert_eq!(check(path).unwrap_err().code, "bad_path", "{path}");
         }
     }
 }

@@ -9,14 +9,19 @@ mod auth;
 mod body;
 mod changes;
 mod convert;
+mod cron;
 mod deploy;
 mod error;
 mod functions;
 mod guard;
 mod invocations;
 mod invoke;
+mod jobs;
 mod logs;
+mod message;
+mod places;
 mod projects;
+mod queues;
 mod revisions;
 mod secrets;
 mod serve;
@@ -24,13 +29,17 @@ mod server;
 mod tokens;
 pub mod wire;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use bytes::Bytes;
-use store::catalog::{Audit, Function, Functions, Project, Projects, Revision, Secrets, Stamp, Tokens};
+use store::catalog::{
+    Audit, Function, FunctionId, Functions, Project, ProjectId, Projects, Revision, Secrets, Stamp, Tokens,
+};
+use store::jobs::{Enqueued, Jobs, NewJob, Queues, Schedules};
 use tokio::sync::watch;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -43,6 +52,8 @@ pub use serve::serve;
 use crate::clock::Clock;
 use crate::problem::Problem;
 use crate::telemetry::Telemetry;
+use auth::Caller;
+use places::Places;
 
 /// What the control API works on.
 pub struct ControlParts {
@@ -54,6 +65,12 @@ pub struct ControlParts {
     pub functions: Arc<dyn Functions>,
     /// Names of secrets, to read.
     pub secrets: Arc<dyn Secrets>,
+    /// Where messages, calls and slots are enqueued.
+    pub jobs: Arc<dyn Jobs>,
+    /// Queues and jobs, to look at and clean up.
+    pub queues: Arc<dyn Queues>,
+    /// Schedules, to look at, pause and resume.
+    pub schedules: Arc<dyn Schedules>,
     /// The audit trail.
     pub audit: Arc<dyn Audit>,
     /// The registry: whatever changes what is served.
@@ -78,7 +95,9 @@ type SharedChanges = Arc<dyn Changes>;
 #[derive(Clone)]
 pub struct ControlState {
     parts: Arc<ControlParts>,
-    uploads: deploy::Uploads,
+    uploads: Places,
+    batches: Places,
+    lists: Places,
     /// True once the server stops: endless answers end then.
     stopping: watch::Sender<bool>,
 }
@@ -88,7 +107,9 @@ impl ControlState {
     pub fn new(parts: ControlParts) -> Self {
         Self {
             parts: Arc::new(parts),
-            uploads: deploy::Uploads::default(),
+            uploads: Places::new(deploy::UPLOADS_PER_PROJECT, deploy::UPLOADS),
+            batches: Places::new(queues::BATCHES_PER_PROJECT, queues::BATCHES),
+            lists: Places::new(jobs::LISTS_PER_PROJECT, jobs::LISTS),
             stopping: watch::Sender::new(false),
         }
     }
@@ -108,6 +129,42 @@ impl ControlState {
         let mut functions = self.parts.functions.active().await?;
         functions.retain(|(function, _)| function.project == project.id);
         Ok(functions)
+    }
+
+    /// The names of a project's functions.
+    async fn names(&self, project: &Project) -> Result<HashMap<FunctionId, String>, Problem> {
+        let functions = self.functions_of(project).await?;
+        Ok(functions.into_iter().map(|(function, _)| (function.id, function.name)).collect())
+    }
+
+    /// Stores one job.
+    async fn enqueue(&self, project: ProjectId, job: NewJob) -> Result<Enqueued, Problem> {
+        let enqueued = self.parts.jobs.enqueue(project, vec![job]).await?;
+        enqueued.into_iter().next().ok_or_else(|| {
+            Problem::internal(&std::io::Error::other("the store does not say what it did with a job"))
+        })
+    }
+
+    /// Does something that the catalog knows nothing of, and records it: what was done and on what comes from
+    /// `work`. Runs to its end even when the client goes away meanwhile.
+    async fn recorded<T, F>(
+        &self,
+        caller: &Caller,
+        project: &Project,
+        action: &'static str,
+        work: F,
+    ) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<(T, String), Problem>> + Send + 'static,
+    {
+        let (parts, project, stamp) = (Arc::clone(&self.parts), project.id, self.stamp(&caller.actor));
+        let work = async move {
+            let (done, subject) = work.await?;
+            parts.audit.record(&stamp, project, action, &subject).await?;
+            Ok(done)
+        };
+        tokio::spawn(work).await.unwrap_or_else(|error| Err(Problem::internal(&error)))
     }
 
     /// Runs a change to its end, even when the client goes away meanwhile: what is committed must also be
@@ -165,6 +222,18 @@ fn resources() -> OpenApiRouter<ControlState> {
         .routes(routes!(invoke::invoke))
         .routes(routes!(invocations::list))
         .routes(routes!(logs::read))
+        .routes(routes!(cron::list))
+        .routes(routes!(cron::pause))
+        .routes(routes!(cron::resume))
+        .routes(routes!(cron::run))
+        .routes(routes!(queues::list))
+        .routes(routes!(queues::peek, queues::send))
+        .routes(routes!(queues::batch))
+        .routes(routes!(queues::redrive))
+        .routes(routes!(queues::purge))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::show))
+        .routes(routes!(jobs::redrive))
         .routes(routes!(secrets::list))
         .routes(routes!(secrets::set, secrets::delete))
         .routes(routes!(audit::list_server))

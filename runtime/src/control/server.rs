@@ -79,8 +79,10 @@ pub(super) async fn openapi(json: Bytes) -> Response {
 pub(super) fn describe(api: &mut OpenApi) {
     api.info.title = "Ostro control API".to_owned();
     api.info.version = VERSION.to_owned();
-    api.info.description =
-        Some("Projects, tokens, functions, revisions, secrets and logs of one Ostro server.".to_owned());
+    api.info.description = Some(
+        "Projects, tokens, functions, schedules, queues, jobs, secrets and logs of one Ostro server."
+            .to_owned(),
+    );
     let mut bearer = Http::new(HttpAuthScheme::Bearer);
     bearer.bearer_format = Some("ostro_PREFIX_SECRET".to_owned());
     let components = api.components.get_or_insert_default();

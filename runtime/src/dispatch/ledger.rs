@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use host_api::{LogSink, LogSource};
 use uuid::Uuid;
 
+use super::event::EventTrigger;
 use crate::clock::Clock;
 use crate::instance::{Control, Failure};
 use crate::registry::live::Live;
@@ -21,6 +22,25 @@ const MAX_REQUEST_BYTES: usize = 512;
 /// What is kept of a failure's text, bytes: it has names from the guest's binary, which may be of any length.
 const MAX_DETAIL_BYTES: usize = 4 << 10;
 
+/// Whose invocation it is, and so which limits of its time hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Terms {
+    /// A client's, that waits for the answer: time to the head, then the limits of streams.
+    Request,
+    /// A job's: one limit from the start to the end.
+    Job(EventTrigger),
+}
+
+impl Terms {
+    /// What started it, as records name it.
+    fn trigger(self) -> &'static str {
+        match self {
+            Self::Request => "http",
+            Self::Job(trigger) => trigger.name(),
+        }
+    }
+}
+
 /// One invocation's account.
 pub struct Ledger {
     /// UUIDv7.
@@ -31,6 +51,7 @@ pub struct Ledger {
     pub control: Arc<Control>,
     telemetry: Arc<Telemetry>,
     clock: Clock,
+    terms: Terms,
     request: String,
     started_ms: i64,
     status: AtomicU16,
@@ -52,12 +73,13 @@ struct Usage {
 }
 
 impl Ledger {
-    /// Opens the account of a request that has just arrived.
+    /// Opens the account of a request or an event that has just arrived.
     pub fn open(
         live: Arc<Live>,
         control: Arc<Control>,
         telemetry: Arc<Telemetry>,
         clock: Clock,
+        terms: Terms,
         request: String,
     ) -> Self {
         Self {
@@ -67,6 +89,7 @@ impl Ledger {
             telemetry,
             started_ms: clock.now_ms(),
             clock,
+            terms,
             request: cut(request, MAX_REQUEST_BYTES),
             status: AtomicU16::new(0),
             failure: OnceLock::new(),
@@ -148,12 +171,15 @@ impl Ledger {
         let limits = &self.live.spec.limits;
         let at =
             |ms: u32, plus: Duration| self.control.origin() + Duration::from_millis(u64::from(ms)) + plus;
+        let whole = |wall_ms: u64| {
+            at(0, Duration::from_millis(wall_ms) + Duration::from_micros(self.wait_us.load(Relaxed)))
+        };
+        if let Terms::Job(_) = self.terms {
+            return whole(self.live.spec.jobs.wall_ms);
+        }
         let head = self.head_at_ms.load(Relaxed);
         if head == 0 {
-            return at(
-                0,
-                Duration::from_millis(limits.wall_ms) + Duration::from_micros(self.wait_us.load(Relaxed)),
-            );
+            return whole(limits.wall_ms);
         }
         match self.answered_at_ms.load(Relaxed) {
             0 => {
@@ -185,10 +211,14 @@ impl Ledger {
         self.line(LogSource::Platform, "error", format!("{}: {}", failure.code.name(), failure.detail));
     }
 
-    /// The failure, with the values of secrets replaced: a guest may have put one into the text of a trap.
+    /// A guest's text as others may see it: a guest may have put a secret into the text of a trap or of an error.
+    pub fn shown(&self, text: &str) -> String {
+        cut(self.live.secrets.redact(text).into_owned(), MAX_DETAIL_BYTES)
+    }
+
     fn take_failure(&mut self) -> Option<Failure> {
         let mut failure = self.failure.take()?;
-        failure.detail = cut(self.live.secrets.redact(&failure.detail).into_owned(), MAX_DETAIL_BYTES);
+        failure.detail = self.shown(&failure.detail);
         Some(failure)
     }
 }
@@ -240,7 +270,7 @@ impl Drop for Ledger {
             id: self.id,
             function: self.live.function,
             revision: self.live.revision,
-            trigger: "http".to_owned(),
+            trigger: self.terms.trigger().to_owned(),
             started_ms: self.started_ms,
             request: std::mem::take(&mut self.request),
             outcome,

@@ -8,13 +8,14 @@
 mod admission;
 mod body;
 mod event;
+mod events;
 mod ledger;
 mod run;
 
 pub use admission::{Admission, Refused};
 pub use body::{AnswerBody, RequestBody, Unfinished};
 pub use event::{Completed, Event, EventCall, EventTrigger, FailedMessage, Message, Reply, Slot};
-pub use ledger::Ledger;
+pub use ledger::{Ledger, Terms};
 
 pub use crate::instance::Failure;
 
@@ -25,6 +26,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use store::catalog::OnDisconnect;
@@ -32,7 +34,7 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::executor::background::Background;
-use crate::instance::{Assignment, Control, ErrorCode, GuestResponse, Kill, killed};
+use crate::instance::{Assignment, BodyError, Control, ErrorCode, GuestResponse, Instance, Kill, killed};
 use crate::pool::{Health, Pool, Spare};
 use crate::registry::live::Live;
 use crate::telemetry::OutcomeCode;
@@ -44,7 +46,8 @@ const DEMOTE_AFTER: Duration = Duration::from_millis(3);
 /// CPU that making a spare instance may take.
 const SPARE_CPU: Duration = Duration::from_secs(1);
 
-/// The door of one executor.
+/// The door of one executor. Clones are the same door.
+#[derive(Clone)]
 pub struct Dispatch {
     /// Capacity, counted over all executors.
     pub admission: Arc<Admission>,
@@ -73,8 +76,8 @@ impl Dispatch {
         let control =
             Arc::new(Control::new(self.clock.clone(), Duration::from_millis(limits.cpu_ms), DEMOTE_AFTER));
         let line = format!("{} {}", request.method(), request.uri().path());
-        let ledger =
-            Arc::new(Ledger::open(live.clone(), control, self.telemetry.clone(), self.clock.clone(), line));
+        let (telemetry, clock) = (self.telemetry.clone(), self.clock.clone());
+        let ledger = Arc::new(Ledger::open(live.clone(), control, telemetry, clock, Terms::Request, line));
         let permit = match self.admission.enter(live.project.id, live.function, limits.concurrency).await {
             Ok(permit) => permit,
             Err(refused) => return Outcome { result: Err(refuse(&ledger, refused)), ledger },
@@ -113,32 +116,42 @@ impl Drop for Running {
     }
 }
 
-/// One invocation on one instance.
-async fn serve(
+/// One request on one instance.
+async fn serve<B>(
     pool: &Arc<Pool>,
     ledger: &Arc<Ledger>,
-    request: Request<RequestBody>,
+    request: Request<B>,
     responder: oneshot::Sender<Result<GuestResponse, ErrorCode>>,
-) {
-    let live = &ledger.live;
-    let assignment =
-        Assignment { control: ledger.control.clone(), log: ledger.clone(), secrets: live.secrets.clone() };
-    let mut instance = match pool.acquire(live, &assignment).await {
-        Ok(instance) => instance,
-        Err(failure) => return ledger.failed(failure),
-    };
+) where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BodyError>,
+{
+    let Some(mut instance) = acquire(pool, ledger).await else { return };
     let result = instance.handle(request, responder).await;
+    let _ = settle(pool, ledger, instance, result);
+}
+
+/// An instance that has been told of the invocation. None when there is none: the account has the reason.
+async fn acquire(pool: &Arc<Pool>, ledger: &Arc<Ledger>) -> Option<Instance> {
+    let (control, secrets) = (ledger.control.clone(), ledger.live.secrets.clone());
+    let assignment = Assignment { control, log: ledger.clone(), secrets };
+    pool.acquire(&ledger.live, &assignment).await.map_err(|failure| ledger.failed(failure)).ok()
+}
+
+/// Takes the guest's run into the account and its instance back. None when it has failed.
+fn settle<T>(
+    pool: &Arc<Pool>,
+    ledger: &Arc<Ledger>,
+    instance: Instance,
+    result: Result<T, Failure>,
+) -> Option<T> {
     ledger.used(instance.peak_memory_bytes(), instance.host_calls());
-    let health = match result {
-        Ok(()) => Health::Sound,
-        Err(failure) => {
-            ledger.failed(failure);
-            Health::Broken
-        }
-    };
-    if pool.give_back(live, instance, health) == Spare::Wanted {
-        spawn_spare(pool.clone(), live.clone());
+    let health = if result.is_ok() { Health::Sound } else { Health::Broken };
+    let returned = result.map_err(|failure| ledger.failed(failure)).ok();
+    if pool.give_back(&ledger.live, instance, health) == Spare::Wanted {
+        spawn_spare(pool.clone(), ledger.live.clone());
     }
+    returned
 }
 
 /// Makes a spare instance beside the traffic.
@@ -283,3 +296,8 @@ async fn foreground(run: Run, ledger: Arc<Ledger>, background: Background) {
     })
     .await;
 }
+
+#[cfg(test)]
+pub(crate) mod bench;
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,10 @@
 //! Executors share four things and nothing else: the route table, compiled code, counters, telemetry.
 
 pub mod background;
+mod door;
 mod turns;
+
+pub use door::{Door, Gone};
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,6 +30,7 @@ use crate::router::Table;
 use crate::sys;
 use crate::telemetry::Telemetry;
 use background::Background;
+use door::Intake;
 
 /// Tasks polled before the executor looks at its sockets and timers. tokio's 61 would let guests that use up
 /// their ticks keep I/O waiting for a good part of a tenth of a second.
@@ -65,23 +69,25 @@ pub struct Shared {
     pub most_kept: usize,
 }
 
-/// Starts the executors over one listening socket. They end when `shutdown` turns true and requests in flight
-/// have ended.
+/// Starts the executors over one listening socket, and opens the door for events. They end when `shutdown` turns
+/// true and what is in flight has ended.
 pub fn start(
     count: usize,
     listener: &std::net::TcpListener,
     most_connections: usize,
     shared: &Shared,
     shutdown: &watch::Receiver<bool>,
-) -> Result<Vec<JoinHandle<()>>, Problem> {
+) -> Result<(Vec<JoinHandle<()>>, Door), Problem> {
     let (balance, receivers) = Balance::new(count, most_connections, shared.telemetry.gauges().clone());
+    let (door, intakes) = Door::new(count, shutdown.clone());
     let mut threads = Vec::with_capacity(count);
-    for (index, handed) in receivers.into_iter().enumerate() {
+    for (index, (handed, intake)) in receivers.into_iter().zip(intakes).enumerate() {
         let listener = listener.try_clone().map_err(|error| Problem::internal(&error))?;
         let executor = Executor {
             index,
             listener,
             handed,
+            intake,
             balance: balance.clone(),
             shared: shared.clone(),
             background: Background::start(index)?,
@@ -98,16 +104,26 @@ pub fn start(
             .map_err(|error| Problem::internal(&error))?;
         threads.push(thread);
     }
-    Ok(threads)
+    Ok((threads, door))
 }
 
 struct Executor {
     index: usize,
     listener: std::net::TcpListener,
     handed: mpsc::UnboundedReceiver<(std::net::TcpStream, std::net::SocketAddr)>,
+    intake: Intake,
     balance: Arc<Balance>,
     shared: Shared,
     background: Background,
+}
+
+/// An executor whose parts are there, on its own thread.
+struct Opened {
+    door: FrontDoor,
+    intake: Intake,
+    dispatch: Dispatch,
+    pool: Arc<Pool>,
+    drain_time: Duration,
 }
 
 impl Executor {
@@ -117,11 +133,13 @@ impl Executor {
         let gauges = self.shared.telemetry.gauges().clone();
         runtime.block_on(async move {
             match self.open(runtime) {
-                Ok((door, pool, drain_time)) => {
+                Ok(Opened { door, intake, dispatch, pool, drain_time }) => {
                     let sweeping = tokio::spawn(sweep(pool));
+                    let events = tokio::spawn(intake.run(dispatch, shutdown.clone()));
                     door.run(shutdown, drain_time).await;
-                    // Guests whose clients have gone are owed their end as well.
+                    // Events, and guests whose clients have gone, are owed their end as well.
                     let ended = async {
+                        let _ = events.await;
                         while gauges.running.load(Relaxed) > 0 {
                             tokio::time::sleep(DRAIN_LOOK).await;
                         }
@@ -135,14 +153,15 @@ impl Executor {
         background.close();
     }
 
-    fn open(self, runtime: &tokio::runtime::Runtime) -> std::io::Result<(FrontDoor, Arc<Pool>, Duration)> {
+    fn open(self, runtime: &tokio::runtime::Runtime) -> std::io::Result<Opened> {
         let Shared { routes, loaded, budgets, admission, telemetry, clock, tls, most_kept, .. } = self.shared;
         let mut egress = EgressOptions::new(tls, runtime.handle().clone());
         egress.forbidden_ports = self.shared.forbidden_ports;
         let pool = Arc::new(Pool::new(loaded, budgets, clock.clone(), egress, most_kept));
         let dispatch =
             Dispatch { admission, pool: pool.clone(), background: self.background, telemetry, clock };
-        let service = Service { routes, dispatch, trusted_proxies: self.shared.trusted_proxies };
+        let service =
+            Service { routes, dispatch: dispatch.clone(), trusted_proxies: self.shared.trusted_proxies };
         let door = FrontDoor {
             listener: tokio::net::TcpListener::from_std(self.listener)?,
             service: Arc::new(service),
@@ -151,7 +170,8 @@ impl Executor {
             handed: self.handed,
             head_time: self.shared.head_time,
         };
-        Ok((door, pool, self.shared.drain_time))
+        let (intake, drain_time) = (self.intake, self.shared.drain_time);
+        Ok(Opened { door, intake, dispatch, pool, drain_time })
     }
 }
 

@@ -17,9 +17,10 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::Service;
-use super::hygiene::{MAX_HEADER_BYTES, MAX_HEADERS, MAX_TARGET_BYTES};
+use super::hygiene::{MAX_HEADER_BYTES, MAX_HEADERS};
 use super::respond::Answer;
 use super::transport::{Protocol, Transport};
+use crate::router::MAX_TARGET_BYTES;
 
 /// A connection is asked to end after this long, so that none lives for ever (threat D2).
 const MAX_AGE: Duration = Duration::from_secs(3600);

@@ -11,14 +11,12 @@ use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, Uri, Version};
 use hyper::body::{Body, Incoming};
 
-use crate::router::{Match, NormalPath};
+use crate::router::{MAX_TARGET_BYTES, Match, NormalPath, is_reserved};
 
 /// Headers of a request.
 pub(super) const MAX_HEADERS: usize = 100;
 /// All headers of a request, names and values, bytes.
 pub(super) const MAX_HEADER_BYTES: usize = 16 << 10;
-/// Path and query, bytes.
-pub(super) const MAX_TARGET_BYTES: usize = 16 << 10;
 /// The longest method name that is passed on, bytes.
 const MAX_METHOD_BYTES: usize = 32;
 
@@ -98,6 +96,10 @@ pub(super) fn for_guest<B, F>(
     let (mut parts, body) = request.into_parts();
     let original_host = parts.headers.get(header::HOST).cloned().or_else(|| authority_value(&parts.uri));
     if let Some((_, path)) = &matched.stripped {
+        // What the guest is told on its own paths comes from the platform only, behind a prefix too.
+        if is_reserved(path) {
+            return Err(Refusal::BadRequest("what is under `/_ostro/` is the platform's"));
+        }
         parts.uri = with_path(&parts.uri, path)?;
     }
     strip_platform_headers(&mut parts.headers, from_trusted_proxy);
@@ -324,6 +326,24 @@ mod tests {
     }
 
     #[test]
+    fn no_prefix_leads_around_the_platforms_paths() {
+        let client = IpAddr::from([192, 0, 2, 1]);
+        for (path, refused) in [
+            ("/_ostro/queue", true),
+            ("//_OSTRO/cron", true),
+            ("/%2F_ostro/queue", true),
+            ("/_ostros", false),
+            ("/a/_ostro", false),
+        ] {
+            let stripped = Some(("/hello".into(), path.into()));
+            let matched = Match { target: (), stripped, params: Vec::new() };
+            let target = format!("/hello{path}");
+            let seen = for_guest(request(&target, &[("host", "a")]), &matched, client, false);
+            assert_eq!(seen.is_err(), refused, "{path}");
+        }
+    }
+
+    #[test]
     fn d10_only_the_platform_sets_its_headers() {
         let matched = Match {
             target: (),
@@ -335,6 +355,8 @@ mod tests {
             ("ostro-user", "admin"),
             ("proxy", "6.6.6.6"),
             ("ce-id", "1"),
+            ("ce-type", "dev.ostro.queue.message"),
+            ("ostro-trigger", "queue"),
             ("x-forwarded-for", "6.6.6.6"),
             ("x-real-ip", "6.6.6.6"),
             ("forwarded", "for=6.6.6.6"),
@@ -348,6 +370,7 @@ mod tests {
         for (name, expected) in [
             ("ostro-user", None),
             ("ce-id", None),
+            ("ce-type", None),
             ("proxy", None),
             ("x-real-ip", None),
             ("x-forwarded-for", Some("192.0.2.1")),

@@ -155,7 +155,8 @@ fn strip(headers: &mut HeaderMap) {
 
 fn failure(code: OutcomeCode, version: Version) -> Response<Answer> {
     let (status, message) = match code {
-        OutcomeCode::Ok | OutcomeCode::Internal => (500, "the server failed"),
+        // Only jobs fail by the guest's own word, and nobody waits for their answer here.
+        OutcomeCode::Ok | OutcomeCode::Failed | OutcomeCode::Internal => (500, "the server failed"),
         OutcomeCode::Busy => (503, "the function has no free capacity"),
         OutcomeCode::Rate => (429, "too many requests"),
         OutcomeCode::CpuLimit => (504, "the function used up its CPU time"),

@@ -4,17 +4,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use host_api::triggers::NotExported;
 use host_api::{HostCtx, HostParts, LogSink, SecretValues};
 use http_body::Body;
 use wasmtime::{PoolConcurrencyLimitError, Store, UpdateDeadline};
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi_http::WasiHttpView;
-use wasmtime_wasi_http::p2::bindings::Proxy;
 pub use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use super::control::{Control, Kill, Tick};
+use super::exports::Bound;
 use super::limits::{Limiter, MemoryBudget, Refusal};
 use super::load::Code;
 use super::state::State;
@@ -66,8 +67,8 @@ pub(super) type Responder = tokio::sync::oneshot::Sender<Result<GuestResponse, E
 
 /// A guest in its sandbox.
 pub struct Instance {
-    store: Store<State>,
-    proxy: Proxy,
+    pub(super) store: Store<State>,
+    pub(super) exports: Bound,
     code: Arc<Code>,
     served: u32,
 }
@@ -89,10 +90,11 @@ impl Instance {
             Tick::Yield => Ok(UpdateDeadline::Yield(1)),
             Tick::Stop => Ok(UpdateDeadline::Interrupt),
         });
-        match code.pre.instantiate_async(&mut store).await {
-            Ok(proxy) => {
+        let started = code.pre.instantiate_async(&mut store).await;
+        match started.and_then(|instance| code.exports.bind(&mut store, &instance)) {
+            Ok(exports) => {
                 code.measured(context.clock.instant().saturating_duration_since(began));
-                Ok(Self { store, proxy, code: code.clone(), served: 1 })
+                Ok(Self { store, exports, code: code.clone(), served: 1 })
             }
             Err(error) => {
                 store.data_mut().host.end();
@@ -162,17 +164,19 @@ impl Instance {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<wasmtime_wasi_http::Error>,
     {
+        let guest = self.exports.http.as_ref().ok_or(NotExported("wasi:http/incoming-handler"))?;
         let mut http = self.store.data_mut().http();
         let request = http.new_incoming_request(Scheme::Http, request)?;
         let out = http.new_response_outparam(responder)?;
-        self.proxy.wasi_http_incoming_handler().call_handle(&mut self.store, request, out).await
+        guest.call_handle(&mut self.store, request, out).await
     }
 }
 
 /// Names what happened. The reins and the limiter know better than the trap itself.
-fn failure(error: &wasmtime::Error, state: &State) -> Failure {
+pub(super) fn failure(error: &wasmtime::Error, state: &State) -> Failure {
     let (code, detail) = match state.control.killed() {
         Some(kill) => return killed(kill),
+        None if error.is::<NotExported>() => (OutcomeCode::NoResponse, format!("{error:#}")),
         None if error.is::<PoolConcurrencyLimitError>() => (OutcomeCode::Busy, format!("{error:#}")),
         None if state.limiter.refused() == Some(Refusal::Instance) => (
             OutcomeCode::MemoryLimit,

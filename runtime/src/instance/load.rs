@@ -5,15 +5,17 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use wasmtime::component::Component;
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use store::catalog::Export;
+use wasmtime::component::{Component, InstancePre};
 
 use super::engine::GuestEngine;
+use super::exports::Exports;
 use super::state::State;
 
 /// A compiled revision, mapped and linked: what instances are made of.
 pub struct Code {
-    pub(super) pre: ProxyPre<State>,
+    pub(super) pre: InstancePre<State>,
+    pub(super) exports: Exports,
     instantiate_ns: AtomicU64,
 }
 
@@ -24,6 +26,11 @@ impl std::fmt::Debug for Code {
 }
 
 impl Code {
+    /// What can start it, sorted; never empty.
+    pub fn exports(&self) -> Vec<Export> {
+        self.exports.names()
+    }
+
     /// What an instantiation takes, a moving average; zero before the first.
     pub fn instantiation(&self) -> Duration {
         Duration::from_nanos(self.instantiate_ns.load(Relaxed))
@@ -43,8 +50,8 @@ pub enum LoadError {
     /// Imports that the platform does not offer, each with its name and what is wrong.
     #[error("imports are missing: {}", .0.join(", "))]
     Imports(Vec<String>),
-    /// The component does not export what the platform calls.
-    #[error("the component does not export wasi:http/incoming-handler: {0}")]
+    /// The component exports nothing that the platform calls, or an interface of another shape.
+    #[error("the component has no export to start it by: {0}")]
     Exports(String),
     /// The file is not code for this engine: compile again.
     #[error("the compiled code can't be used: {0}")]
@@ -64,8 +71,11 @@ impl GuestEngine {
             .linker()
             .instantiate_pre(&component)
             .map_err(|error| LoadError::Imports(vec![format!("{error:#}")]))?;
-        let pre = ProxyPre::new(pre).map_err(|error| LoadError::Exports(format!("{error:#}")))?;
-        Ok(Code { pre, instantiate_ns: AtomicU64::new(0) })
+        let exports = Exports::find(&pre).map_err(|error| LoadError::Exports(format!("{error:#}")))?;
+        if exports.names().is_empty() {
+            return Err(LoadError::Exports("none is there".to_owned()));
+        }
+        Ok(Code { pre, exports, instantiate_ns: AtomicU64::new(0) })
     }
 
     #[expect(unsafe_code, reason = "machine code is trusted here, after its seal has been verified")]

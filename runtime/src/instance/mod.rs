@@ -5,11 +5,13 @@
 
 pub mod control;
 mod engine;
+mod exports;
 mod guest;
 mod limits;
 mod load;
 mod smoke;
 mod state;
+mod triggers;
 
 pub use control::{Control, Kill};
 pub use engine::{EngineOptions, GuestEngine, compile_config};

@@ -54,6 +54,13 @@ impl LoadedCode {
         Ok(code)
     }
 
+    /// Holds code that no artifact was made of.
+    #[cfg(test)]
+    pub(crate) fn hold(&self, key: (ProjectId, Digest), code: Arc<Code>) {
+        let slot = Slot { code: OnceCell::from(code), used: AtomicU64::new(0) };
+        self.slots.insert(key, Arc::new(slot));
+    }
+
     /// Revisions mapped now.
     pub fn count(&self) -> usize {
         self.slots.len()

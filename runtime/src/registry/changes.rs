@@ -1,9 +1,9 @@
 //! What the control API asks of the registry, each change with the table that follows from it.
 
 use async_trait::async_trait;
-use store::catalog::Project;
+use store::catalog::{Function, Project};
 
-use super::{Registry, Upload, settings};
+use super::{Registry, Upload, settings, triggers};
 use crate::control::Changes;
 use crate::control::wire::{DeployReport, RollbackReport};
 use crate::problem::Problem;
@@ -31,8 +31,7 @@ impl Changes for Registry {
         actor: &str,
     ) -> Result<RollbackReport, Problem> {
         let began = self.clock.instant();
-        let function = self.store.functions.by_name(project.id, name).await?;
-        let function = function.ok_or_else(|| Problem::not_found(&format!("function `{name}`")))?;
+        let function = self.function(project, name).await?;
         let revisions = self.store.functions.revisions(function.id).await?;
         let number = match to {
             Some(number) => number,
@@ -48,8 +47,17 @@ impl Changes for Registry {
         })?;
         // The code is made ready first, so that the switch itself costs nobody anything.
         self.loaded.get(&(project.id, target.spec.wasm)).await?;
+        let _commit = self.commits.begin(project.id).await;
+        // Triggers belong to the function, not to its revisions: they stay, and have to be taken.
+        let function = match self.function(project, name).await? {
+            same if same.id == function.id => same,
+            _ => return Err(Problem::not_found(&format!("function `{name}`"))),
+        };
+        let what = format!("revision {number}");
+        triggers::check_exports(&what, &target.spec.exports, &function.bindings)?;
         self.store.functions.activate(function.id, number, &self.stamp(actor)).await?;
         self.refresh().await?;
+        self.reconciler.reconcile(project.id).await?;
         Ok(RollbackReport {
             function: function.name,
             revision: number,
@@ -59,10 +67,11 @@ impl Changes for Registry {
     }
 
     async fn delete_function(&self, project: &Project, name: &str, actor: &str) -> Result<(), Problem> {
-        let function = self.store.functions.by_name(project.id, name).await?;
-        let function = function.ok_or_else(|| Problem::not_found(&format!("function `{name}`")))?;
+        let _commit = self.commits.begin(project.id).await;
+        let function = self.function(project, name).await?;
         self.store.functions.delete(function.id, &self.stamp(actor)).await?;
         self.refresh().await?;
+        self.reconciler.orphan(project.id, function.id).await?;
         self.telemetry.forget(function.id);
         Ok(())
     }
@@ -80,9 +89,11 @@ impl Changes for Registry {
             return Err(Problem::new(409, "default_project", "the default project can't be deleted")
                 .hint("delete its functions instead"));
         }
+        let _commit = self.commits.begin(project.id).await;
         let functions = self.store.functions.active().await?;
         self.store.projects.delete(project.id, &self.stamp(actor)).await?;
         self.refresh().await?;
+        self.store.cleanup.forget(project.id).await?;
         let own = functions.into_iter().filter(|(function, _)| function.project == project.id);
         own.for_each(|(function, _)| self.telemetry.forget(function.id));
         Ok(())
@@ -113,5 +124,12 @@ impl Changes for Registry {
     async fn delete_secret(&self, project: &Project, name: &str, actor: &str) -> Result<(), Problem> {
         self.store.secrets.delete(project.id, name, &self.stamp(actor)).await?;
         self.refresh().await
+    }
+}
+
+impl Registry {
+    async fn function(&self, project: &Project, name: &str) -> Result<Function, Problem> {
+        let function = self.store.functions.by_name(project.id, name).await?;
+        function.ok_or_else(|| Problem::not_found(&format!("function `{name}`")))
     }
 }

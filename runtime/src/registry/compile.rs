@@ -20,6 +20,8 @@ use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 
 pub use child::child_main;
+#[cfg(test)]
+pub(crate) use child::compile as compile_here;
 
 use super::inspect::{self, Form, Reason, Rejected};
 use crate::problem::Problem;

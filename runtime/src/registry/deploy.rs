@@ -7,14 +7,14 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use store::StoreError;
 use store::catalog::{
-    Digest, Export, Function, GuestKind, JobLimits, NewRevision, Project, ProjectId, Published, Revision,
-    RevisionSpec, Stamp,
+    Digest, Export, Function, GuestKind, NewRevision, Project, ProjectId, Published, Revision, RevisionSpec,
+    Stamp,
 };
 use store::objects::Area;
 
 use super::bundle::Bundle;
-use super::merge::{self, Settled};
-use super::{Registry, Settings, Upload, inspect};
+use super::merge::{self, Desired, Settled};
+use super::{Registry, Settings, Upload, inspect, triggers};
 use crate::control::wire::{DeployOutcome, DeployReport, DeployTiming};
 use crate::problem::Problem;
 use crate::registry::settings;
@@ -28,6 +28,7 @@ struct Parts {
     wasm: Digest,
     component: Bytes,
     kind: GuestKind,
+    exports: Vec<Export>,
     /// New assets.
     tar: Option<Bytes>,
     /// Assets that stay when there are no new ones.
@@ -57,15 +58,28 @@ impl Registry {
         self.check_project(project).await?;
         let before = self.before(project.id, name).await?;
         let declarative = matches!(upload.settings, Settings::Manifest(_));
-        let after = self.settle(&before, upload.settings, name)?;
-        let removed = if declarative { merge::removed(&before.settled, &after) } else { Vec::new() };
+        let Desired { settled: after, queues } = self.settle(&before, upload.settings, project, name)?;
+        let functions = self.store.functions.active().await?;
+        let functions = functions.iter().map(|(function, _)| function);
+        triggers::check_schedules(functions, project.id, name, &after.bindings)?;
+        let consumed = after.bindings.queues.iter().map(|queue| queue.name.as_str());
+        let wanted = consumed.chain(queues.iter().map(|queue| queue.name.as_str()));
+        triggers::check_queues(&*self.store.queues, project.id, wanted).await?;
+        let mut removed = if declarative { merge::removed(&before.settled, &after) } else { Vec::new() };
+        if declarative && before.assets.is_some() && upload.assets.is_none() {
+            removed.push("the assets".to_owned());
+        }
 
         let began = self.clock.instant();
         let wasm = Digest::of(&upload.component);
         let compiled = self.artifacts.make(project.id, &wasm, &upload.component).await?;
         let compile_ms = self.since(began);
         let began = self.clock.instant();
-        let smoked = self.engine.smoke(&compiled.code, &after.limits, &after.env, &self.clock).await;
+        let exports = compiled.code.exports();
+        let tried = match triggers::check_exports("the component", &exports, &after.bindings) {
+            Ok(()) => self.engine.smoke(&compiled.code, &after.limits, &after.env, &self.clock).await,
+            Err(problem) => Err(problem),
+        };
         let smoke_ms = self.since(began);
 
         let began = self.clock.instant();
@@ -74,10 +88,12 @@ impl Registry {
             wasm: wasm.clone(),
             component: upload.component,
             kind: compiled.kind,
+            exports,
             tar: upload.assets,
             kept: if declarative { None } else { before.assets },
         };
-        let published = match smoked {
+        let _commit = self.commits.begin(project.id).await;
+        let published = match tried {
             Ok(()) => self.commit(project.id, name, parts, after, actor).await,
             Err(problem) => Err(problem),
         };
@@ -89,6 +105,8 @@ impl Registry {
             }
         };
         self.refresh().await?;
+        self.reconciler.declare(project.id, &queues).await?;
+        self.reconciler.reconcile(project.id).await?;
         let timing = DeployTiming {
             receive_ms: upload.receive_ms,
             compile_ms,
@@ -108,17 +126,17 @@ impl Registry {
 
     async fn before(&self, project: ProjectId, name: &str) -> Result<Before, Problem> {
         let Some(function) = self.store.functions.by_name(project, name).await? else {
-            return Ok(Before { settled: Settled::default(), assets: None });
+            return Ok(Before { settled: Settled::new(&self.ceilings), assets: None });
         };
         let Some(active) = self.active(&function).await? else {
             return Ok(Before {
-                settled: Settled { bindings: function.bindings, ..Settled::default() },
+                settled: Settled { bindings: function.bindings, ..Settled::new(&self.ceilings) },
                 assets: None,
             });
         };
-        let RevisionSpec { env, limits, reuse, on_disconnect, assets, .. } = active.spec;
+        let RevisionSpec { env, limits, jobs, reuse, on_disconnect, assets, .. } = active.spec;
         Ok(Before {
-            settled: Settled { bindings: function.bindings, env, limits, reuse, on_disconnect },
+            settled: Settled { bindings: function.bindings, env, limits, jobs, reuse, on_disconnect },
             assets,
         })
     }
@@ -128,10 +146,19 @@ impl Registry {
         Ok(revisions.into_iter().find(|revision| revision.number == function.active))
     }
 
-    fn settle(&self, before: &Before, settings: Settings, name: &str) -> Result<Settled, Problem> {
+    fn settle(
+        &self,
+        before: &Before,
+        settings: Settings,
+        project: &Project,
+        name: &str,
+    ) -> Result<Desired, Problem> {
         match settings {
-            Settings::Manifest(text) => merge::from_manifest(&text, name, &self.ceilings),
-            Settings::Flags(flags) => merge::with_flags(before.settled.clone(), flags, &self.ceilings),
+            Settings::Manifest(text) => merge::from_manifest(&text, &project.name, name, &self.ceilings),
+            Settings::Flags(flags) => {
+                let settled = merge::with_flags(before.settled.clone(), flags, &self.ceilings)?;
+                Ok(Desired { settled, queues: Vec::new() })
+            }
         }
     }
 
@@ -145,14 +172,14 @@ impl Registry {
         actor: &str,
     ) -> Result<Published, Problem> {
         let _referred_to = self.parts.read().await;
-        let Parts { wasm, component, kind, tar, kept } = parts;
+        let Parts { wasm, component, kind, exports, tar, kept } = parts;
         let wasm_bytes = component.len();
         self.store.blobs.put(Area::Wasm, &wasm, component).await?;
         let assets = match tar {
             Some(tar) => Some(self.store_assets(tar).await?),
             None => kept,
         };
-        let spec = spec(wasm, wasm_bytes, assets, kind, &settled);
+        let spec = spec(wasm, wasm_bytes, assets, (kind, exports), &settled);
         let new = NewRevision {
             project,
             name: name.to_owned(),
@@ -219,9 +246,15 @@ impl Registry {
         };
         let active = self.active(&function).await?.ok_or_else(|| Problem::not_found("revision"))?;
         let routes = &function.bindings.routes;
+        let urls = match active.spec.exports.contains(&Export::Http) {
+            true => {
+                router::urls(self.domain.as_deref(), self.data_port, &project.name, &function.name, routes)
+            }
+            false => Vec::new(),
+        };
         Ok(DeployReport {
             project: project.name.clone(),
-            urls: router::urls(self.domain.as_deref(), self.data_port, &project.name, &function.name, routes),
+            urls,
             function: function.name,
             revision: active.number,
             outcome,
@@ -247,7 +280,7 @@ fn spec(
     wasm: Digest,
     wasm_bytes: usize,
     assets: Option<Digest>,
-    kind: GuestKind,
+    (kind, exports): (GuestKind, Vec<Export>),
     settled: &Settled,
 ) -> RevisionSpec {
     let mut spec = RevisionSpec {
@@ -256,10 +289,10 @@ fn spec(
         wasm_bytes: wasm_bytes as u64,
         assets,
         kind,
-        exports: vec![Export::Http],
+        exports,
         env: settled.env.clone(),
         limits: settled.limits.clone(),
-        jobs: JobLimits::default(),
+        jobs: settled.jobs.clone(),
         reuse: settled.reuse,
         on_disconnect: settled.on_disconnect,
     };

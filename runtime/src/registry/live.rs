@@ -1,12 +1,16 @@
-//! One active function with everything that a request needs, read from the catalog once per change.
+//! One active function with everything that a request needs, read from the catalog once per change; and who
+//! takes what comes by schedules and queues.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use host_api::SecretValues;
 use host_api::grants::Grants;
-use store::catalog::{Digest, FunctionId, ProjectId, RevisionSpec, Route};
+use store::catalog::{CronTrigger, Digest, Export, FunctionId, ProjectId, QueueTrigger, RevisionSpec, Route};
+use store::jobs::ScheduleId;
+
+use crate::triggers::schedule::Schedule;
 
 /// An active function. Never changed: a deploy, a rollback or a new secret makes another one.
 #[derive(Clone)]
@@ -37,6 +41,28 @@ pub struct Live {
     pub grants: Arc<Grants>,
     /// Values of the secrets that it may see.
     pub secrets: Arc<SecretValues>,
+    /// Schedules that start it.
+    pub cron: Vec<Arc<LiveSchedule>>,
+    /// Queues that it consumes.
+    pub queues: Vec<Arc<QueueTrigger>>,
+}
+
+impl Live {
+    /// Whether its active component exports that interface.
+    pub fn exports(&self, export: Export) -> bool {
+        self.spec.exports.contains(&export)
+    }
+}
+
+/// A schedule, ready to be reckoned with.
+#[derive(Clone, Debug)]
+pub struct LiveSchedule {
+    /// Its id: stable for the same function and the same trigger.
+    pub id: ScheduleId,
+    /// What was declared.
+    pub trigger: CronTrigger,
+    /// The parsed expression in its time zone.
+    pub schedule: Schedule,
 }
 
 /// What the functions of a project share.
@@ -55,5 +81,82 @@ impl std::fmt::Debug for Live {
             .field("name", &self.name)
             .field("revision", &self.revision)
             .finish_non_exhaustive()
+    }
+}
+
+/// Who takes what: all active functions, the consumers of queues, and the schedules. Never changed: a new one
+/// takes its place together with every new route table.
+#[derive(Debug, Default)]
+pub struct Consumers {
+    functions: HashMap<FunctionId, Arc<Live>>,
+    queues: HashMap<ProjectId, BTreeMap<String, QueueConsumer>>,
+    schedules: HashMap<ScheduleId, ScheduleConsumer>,
+}
+
+/// A function that consumes a queue.
+#[derive(Clone, Debug)]
+pub struct QueueConsumer {
+    /// The function.
+    pub live: Arc<Live>,
+    /// How it wants the messages.
+    pub trigger: Arc<QueueTrigger>,
+}
+
+/// A function that a schedule starts.
+#[derive(Clone, Debug)]
+pub struct ScheduleConsumer {
+    /// The function.
+    pub live: Arc<Live>,
+    /// The schedule.
+    pub schedule: Arc<LiveSchedule>,
+}
+
+impl Consumers {
+    /// Sorts active functions by what starts them.
+    pub fn new(functions: impl IntoIterator<Item = Arc<Live>>) -> Self {
+        let mut consumers = Self::default();
+        for live in functions {
+            let queues = consumers.queues.entry(live.project.id).or_default();
+            for trigger in &live.queues {
+                let consumer = QueueConsumer { live: live.clone(), trigger: trigger.clone() };
+                queues.insert(trigger.name.clone(), consumer);
+            }
+            for schedule in &live.cron {
+                let consumer = ScheduleConsumer { live: live.clone(), schedule: schedule.clone() };
+                consumers.schedules.insert(schedule.id.clone(), consumer);
+            }
+            consumers.functions.insert(live.function, live);
+        }
+        consumers
+    }
+
+    /// The active function of that id.
+    pub fn function(&self, id: FunctionId) -> Option<&Arc<Live>> {
+        self.functions.get(&id)
+    }
+
+    /// All active functions, in no order.
+    pub fn functions(&self) -> impl Iterator<Item = &Arc<Live>> {
+        self.functions.values()
+    }
+
+    /// The consumer of a project's queue.
+    pub fn queue(&self, project: ProjectId, name: &str) -> Option<&QueueConsumer> {
+        self.queues.get(&project)?.get(name)
+    }
+
+    /// The consumers of a project's queues, by name.
+    pub fn queues(&self, project: ProjectId) -> impl Iterator<Item = &QueueConsumer> {
+        self.queues.get(&project).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// The schedule of that id.
+    pub fn schedule(&self, id: &ScheduleId) -> Option<&ScheduleConsumer> {
+        self.schedules.get(id)
+    }
+
+    /// All schedules, in no order.
+    pub fn schedules(&self) -> impl Iterator<Item = &ScheduleConsumer> {
+        self.schedules.values()
     }
 }

@@ -2,63 +2,93 @@
 
 use std::collections::BTreeMap;
 
-use store::catalog::{Bindings, Limits, OnDisconnect};
+use store::catalog::{Bindings, CronTrigger, JobLimits, Limits, OnDisconnect};
+use store::jobs::QueueSpec;
 
 use super::manifest;
-use super::settings::{self, Ceilings, LimitKey, Unit};
-use crate::control::wire::{DeployFlags, LimitFlags, Quantity};
+use super::settings::{self, Ceilings, JobKey, LimitKey, Unfit, Unit};
+use crate::control::wire::{DeployFlags, JobLimitFlags, LimitFlags, Quantity};
 use crate::problem::Problem;
 use crate::registry::manifest::units;
 
 /// Everything about a function but its component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Settled {
-    /// Routes and grants.
+    /// Routes, grants, schedules and queues.
     pub bindings: Bindings,
     /// Environment variables.
     pub env: BTreeMap<String, String>,
     /// Limits.
     pub limits: Limits,
+    /// Limits when a job runs it.
+    pub jobs: JobLimits,
     /// Invocations that one instance serves.
     pub reuse: u32,
     /// What the client going away means.
     pub on_disconnect: OnDisconnect,
 }
 
-impl Default for Settled {
-    fn default() -> Self {
+impl Settled {
+    /// The settings of a function of which nothing is said.
+    pub(super) fn new(ceilings: &Ceilings) -> Self {
         Self {
             bindings: Bindings::default(),
             env: BTreeMap::new(),
-            limits: Limits::default(),
+            limits: ceilings.default_limits(),
+            jobs: ceilings.default_job_limits(),
             reuse: 1,
             on_disconnect: OnDisconnect::default(),
         }
     }
 }
 
-/// The settings that the manifest gives the function of that name.
-pub(super) fn from_manifest(text: &str, function: &str, ceilings: &Ceilings) -> Result<Settled, Problem> {
+/// What a deploy wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Desired {
+    /// The function's settings.
+    pub settled: Settled,
+    /// Queues of the project that are to exist.
+    pub queues: Vec<QueueSpec>,
+}
+
+/// What the manifest says of the function of that name and of the project's queues.
+pub(super) fn from_manifest(
+    text: &str,
+    project: &str,
+    function: &str,
+    ceilings: &Ceilings,
+) -> Result<Desired, Problem> {
     let manifest = manifest::parse(text, ceilings).map_err(|error| {
         let detail = serde_json::json!({ "line": error.line, "column": error.column });
         let problem = Problem::new(422, "manifest", format!("ostro.toml, {error}")).detail(detail);
         error.hint.into_iter().fold(problem, Problem::hint)
     })?;
+    if let Some(other) = manifest.project.as_ref().filter(|named| *named != project) {
+        let message = format!("ostro.toml is of the project `{other}`, and this deploy goes to `{project}`");
+        return Err(Problem::new(422, "manifest", message)
+            .hint(format!("deploy to `{other}`, or change or remove `name` in its [project]")));
+    }
     let settings = manifest.functions.get(function).ok_or_else(|| {
         Problem::new(422, "manifest", format!("ostro.toml has no [function.{function}]"))
             .hint("deploy under a name that the manifest has")
     })?;
-    Ok(Settled {
+    let settled = Settled {
         bindings: Bindings {
             routes: settings.routes.clone(),
             grants: settings.grants.clone(),
-            ..Bindings::default()
+            cron: settings.cron.clone(),
+            queues: settings.queues.clone(),
         },
         env: settings.env.clone(),
         limits: settings.limits.clone(),
+        jobs: settings.jobs.clone(),
         reuse: settings.reuse,
         on_disconnect: settings.on_disconnect,
-    })
+    };
+    let queues = manifest.queues.into_iter();
+    let queues =
+        queues.map(|(name, queue)| QueueSpec { name, retention_ms: Some(queue.retention_ms) }).collect();
+    Ok(Desired { settled, queues })
 }
 
 /// The current settings with what the flags name.
@@ -87,11 +117,23 @@ pub(super) fn with_flags(
     if let Some(on_disconnect) = flags.on_disconnect {
         current.on_disconnect = on_disconnect.into();
     }
+    if let Some(cron) = flags.cron {
+        current.bindings.cron = settings::cron_triggers(cron).map_err(unfit)?;
+    }
+    if let Some(queues) = flags.queues {
+        current.bindings.queues = settings::queue_triggers(queues).map_err(unfit)?;
+    }
     if let Some(limits) = flags.limits {
         for (key, quantity) in named(limits) {
-            let value =
-                value(key, quantity).map_err(|reason| refused(&format!("`{}`: {reason}", key.name())))?;
+            let value = value(key.name(), key.unit(), quantity)?;
             key.set(&mut current.limits, value, ceilings).map_err(|reason| refused(&reason))?;
+        }
+    }
+    if let Some(JobLimitFlags { cpu, wall }) = flags.jobs {
+        for (key, quantity) in [(JobKey::Cpu, cpu), (JobKey::Wall, wall)] {
+            let Some(quantity) = quantity else { continue };
+            let value = value(key.name(), Unit::Millis, quantity)?;
+            key.set(&mut current.jobs, value, ceilings).map_err(|reason| refused(&reason))?;
         }
     }
     Ok(current)
@@ -102,10 +144,18 @@ pub(super) fn removed(before: &Settled, after: &Settled) -> Vec<String> {
     let routes = before.bindings.routes.iter().filter(|route| !after.bindings.routes.contains(route));
     let grants = before.bindings.grants.iter().filter(|grant| !after.bindings.grants.contains(grant));
     let env = before.env.keys().filter(|name| !after.env.contains_key(*name));
+    let runs = |all: &[CronTrigger], one: &CronTrigger| {
+        all.iter().any(|other| other.schedule == one.schedule && other.timezone == one.timezone)
+    };
+    let cron = before.bindings.cron.iter().filter(|cron| !runs(&after.bindings.cron, cron));
+    let consumes = |name: &str| after.bindings.queues.iter().any(|queue| queue.name == name);
+    let queues = before.bindings.queues.iter().filter(|queue| !consumes(&queue.name));
     routes
         .map(|route| format!("the route {}", route.path))
         .chain(grants.map(|grant| format!("the grant {grant}")))
         .chain(env.map(|name| format!("the variable {name}")))
+        .chain(cron.map(|cron| format!("the schedule {} ({})", cron.schedule, cron.timezone)))
+        .chain(queues.map(|queue| format!("the queue {}, which keeps its messages", queue.name)))
         .collect()
 }
 
@@ -136,12 +186,23 @@ fn named(limits: LimitFlags) -> impl Iterator<Item = (LimitKey, Quantity)> {
     .filter_map(|(key, quantity)| quantity.map(|quantity| (key, quantity)))
 }
 
-fn value(key: LimitKey, quantity: Quantity) -> Result<u64, String> {
-    match (quantity, key.unit()) {
+fn value(name: &str, unit: Unit, quantity: Quantity) -> Result<u64, Problem> {
+    let value = match (quantity, unit) {
         (Quantity::Number(number), _) => Ok(number),
         (Quantity::Text(text), Unit::Bytes) => units::bytes(&text),
         (Quantity::Text(text), Unit::Millis) => units::millis(&text),
         (Quantity::Text(text), Unit::Count) => text.parse().map_err(|_| format!("{text:?} is not a number")),
+    };
+    value.map_err(|reason| refused(&format!("`{name}`: {reason}")))
+}
+
+fn unfit(unfit: Unfit) -> Problem {
+    let problem = unfit.hint.into_iter().fold(refused(&unfit.message), Problem::hint);
+    match (unfit.offset, unfit.schedule) {
+        (Some(offset), Some(schedule)) => {
+            problem.detail(serde_json::json!({ "schedule": schedule, "offset": offset }))
+        }
+        _ => problem,
     }
 }
 
@@ -152,36 +213,121 @@ fn refused(reason: &str) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::wire::{CronFlag, QueueFlag};
+
+    fn fresh() -> Settled {
+        Settled::new(&Ceilings::default())
+    }
+
+    fn cron(schedule: &str) -> CronFlag {
+        CronFlag { schedule: schedule.to_owned(), timezone: None, path: None, missed: None, overlap: None }
+    }
+
+    fn queue(name: &str) -> QueueFlag {
+        QueueFlag { name: name.to_owned(), batch: None, concurrency: None, attempts: None, path: None }
+    }
+
+    /// A function with one of everything.
+    fn full() -> Settled {
+        Settled {
+            env: BTreeMap::from([("A".to_owned(), "1".to_owned())]),
+            reuse: 7,
+            bindings: Bindings {
+                grants: vec!["secret:KEY".to_owned()],
+                cron: settings::cron_triggers(vec![cron("@daily")]).unwrap(),
+                queues: settings::queue_triggers(vec![queue("mail")]).unwrap(),
+                ..Bindings::default()
+            },
+            jobs: JobLimits { cpu_ms: 5, wall_ms: 6 },
+            ..fresh()
+        }
+    }
+
+    fn manifest(text: &str) -> Result<Desired, Problem> {
+        from_manifest(&format!("manifest = 1\n{text}"), "shop", "f", &Ceilings::default())
+    }
 
     #[test]
     fn flags_keep_what_they_do_not_mention() {
-        let current = Settled {
-            env: BTreeMap::from([("A".to_owned(), "1".to_owned())]),
-            reuse: 7,
-            bindings: Bindings { grants: vec!["secret:KEY".to_owned()], ..Bindings::default() },
-            ..Settled::default()
-        };
+        let current = full();
         let flags = DeployFlags {
             limits: Some(LimitFlags {
                 memory: Some(Quantity::Text("64MiB".to_owned())),
                 ..LimitFlags::default()
             }),
+            jobs: Some(JobLimitFlags { cpu: Some(Quantity::Text("2m".to_owned())), wall: None }),
             ..DeployFlags::default()
         };
         let settled = with_flags(current.clone(), flags, &Ceilings::default()).unwrap();
         assert_eq!(settled.limits.memory_bytes, 64 << 20);
-        assert_eq!(Settled { limits: current.limits.clone(), ..settled }, current);
+        assert_eq!(settled.jobs, JobLimits { cpu_ms: 120_000, wall_ms: 6 });
+        assert_eq!(
+            Settled { limits: current.limits.clone(), jobs: current.jobs.clone(), ..settled },
+            current
+        );
+    }
+
+    #[test]
+    fn flags_replace_the_triggers_that_they_mention() {
+        let flags = DeployFlags {
+            cron: Some(vec![cron("@hourly")]),
+            queues: Some(Vec::new()),
+            ..DeployFlags::default()
+        };
+        let settled = with_flags(full(), flags, &Ceilings::default()).unwrap();
+        let schedules: Vec<&str> = settled.bindings.cron.iter().map(|cron| cron.schedule.as_str()).collect();
+        assert_eq!((schedules, settled.bindings.queues.len()), (vec!["@hourly"], 0));
+        assert_eq!(settled.bindings.grants, full().bindings.grants);
+    }
+
+    #[test]
+    fn g1_flags_obey_the_rules_of_the_manifest() {
+        let with = |flags| with_flags(fresh(), flags, &Ceilings::default()).expect_err("refused");
+        let problem = with(DeployFlags {
+            cron: Some(vec![cron("@daily"), cron("0 0 30 2 *")]),
+            ..DeployFlags::default()
+        });
+        assert_eq!((problem.status.as_u16(), problem.code), (422, "settings"));
+        assert_eq!(problem.detail, Some(serde_json::json!({ "schedule": "0 0 30 2 *", "offset": 4 })));
+        let zone = CronFlag { timezone: Some("Mars".to_owned()), ..cron("@daily") };
+        assert_eq!(with(DeployFlags { cron: Some(vec![zone]), ..DeployFlags::default() }).detail, None);
+        with(DeployFlags { queues: Some(vec![queue("a"), queue("a")]), ..DeployFlags::default() });
+        let long = Some(Quantity::Number(24 * 3_600_000 + 1));
+        with(DeployFlags { jobs: Some(JobLimitFlags { cpu: None, wall: long }), ..DeployFlags::default() });
     }
 
     #[test]
     fn a_manifest_says_what_it_removes() {
-        let before = Settled {
-            env: BTreeMap::from([("A".to_owned(), "1".to_owned())]),
-            bindings: Bindings { grants: vec!["secret:KEY".to_owned()], ..Bindings::default() },
-            ..Settled::default()
-        };
-        let after = from_manifest("manifest = 1\n[function.f]\n", "f", &Ceilings::default()).unwrap();
-        assert_eq!(removed(&before, &after), ["the grant secret:KEY", "the variable A"]);
-        assert!(from_manifest("manifest = 1\n[function.f]\n", "g", &Ceilings::default()).is_err());
+        let after = manifest("[function.f]\n").unwrap().settled;
+        let gone = [
+            "the grant secret:KEY",
+            "the variable A",
+            "the schedule @daily (UTC)",
+            "the queue mail, which keeps its messages",
+        ];
+        assert_eq!(removed(&full(), &after), gone);
+        let kept =
+            manifest("[function.f]\ncron = ['@daily']\nqueues = [{ name = 'mail', batch = 1 }]").unwrap();
+        assert_eq!(removed(&full(), &kept.settled), gone[..2]);
+        assert_eq!(removed(&after, &full()), [""; 0]);
+    }
+
+    #[test]
+    fn a_manifest_is_for_its_project_and_its_functions() {
+        assert!(manifest("[function.g]\n").is_err());
+        assert!(manifest("[project]\nname = 'shop'\n[function.f]\n").is_ok());
+        let other = manifest("[project]\nname = 'cart'\n[function.f]\n").unwrap_err();
+        assert_eq!((other.status.as_u16(), other.code), (422, "manifest"));
+        assert!(other.message.contains("`cart`") && other.message.contains("`shop`"), "{other}");
+    }
+
+    #[test]
+    fn a_manifest_declares_queues() {
+        let desired =
+            manifest("[function.f]\nqueues = ['in']\n[queue.out]\nretention = '1d'\n[queue.plain]").unwrap();
+        let spec =
+            |name: &str, retention_ms| QueueSpec { name: name.to_owned(), retention_ms: Some(retention_ms) };
+        assert_eq!(desired.queues, [spec("out", 86_400_000), spec("plain", 14 * 86_400_000)]);
+        assert_eq!(desired.settled.bindings.queues[0].name, "in");
     }
 }

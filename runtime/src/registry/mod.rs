@@ -11,12 +11,14 @@ pub mod manifest;
 mod merge;
 mod refresh;
 pub mod settings;
+mod triggers;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use async_trait::async_trait;
 use bytes::Bytes;
 use cap_std::fs::Dir;
 use store::Store;
@@ -31,10 +33,12 @@ use crate::pool::LoadedCode;
 use crate::problem::Problem;
 use crate::router::Table;
 use crate::telemetry::Telemetry;
+use crate::triggers::Heal;
 use artifact::Artifacts;
-use live::Live;
+use live::{Consumers, Live};
 use refresh::{Refresher, UNPACKED};
 use settings::Ceilings;
+pub(crate) use triggers::next_slot;
 
 const DEFAULT_PROJECT: &str = "default";
 /// Pauses between attempts to build the route table.
@@ -76,6 +80,8 @@ pub struct Registry {
     ceilings: Ceilings,
     refresher: Refresher,
     turns: deploy::Turns,
+    commits: triggers::Commits,
+    reconciler: triggers::Reconciler,
     /// Held shared from the storing of parts to the commit that refers to them, alone while unreferenced parts
     /// are removed: projects share what has the same digest.
     parts: RwLock<()>,
@@ -106,11 +112,12 @@ pub enum Settings {
 
 impl Registry {
     /// Opens the registry: makes the default project, verifies compiled code, removes what a crash has left
-    /// behind, and builds the first table.
+    /// behind, builds the first table, and completes what schedules and queues miss.
     pub async fn open(parts: RegistryParts) -> Result<Arc<Self>, Problem> {
         let RegistryParts { store, engine, artifacts, loaded, telemetry, clock, domain, data_port, ceilings } =
             parts;
         let refresher = Refresher::new(store.clone(), domain.as_deref());
+        let reconciler = triggers::Reconciler { store: store.clone(), clock: clock.clone() };
         let registry = Self {
             store,
             engine,
@@ -123,17 +130,34 @@ impl Registry {
             ceilings,
             refresher,
             turns: deploy::Turns::default(),
+            commits: triggers::Commits::default(),
+            reconciler,
             parts: RwLock::default(),
         };
         registry.make_default_project().await?;
         registry.collect_orphans().await?;
         registry.refresh().await?;
+        registry.reconciler.heal().await?;
+        registry.prepare_code();
         Ok(Arc::new(registry))
+    }
+
+    /// Compiles ahead, beside the traffic, what active revisions need and the cache has not.
+    fn prepare_code(&self) {
+        let consumers = self.refresher.consumers().load_full();
+        let wanted: Vec<_> = consumers.functions().map(|live| live.code.clone()).collect();
+        let artifacts = self.artifacts.clone();
+        drop(tokio::spawn(async move { artifacts.prepare(wanted).await }));
     }
 
     /// The route table; read it anew for every request.
     pub fn routes(&self) -> Arc<ArcSwap<Table<Arc<Live>>>> {
         self.refresher.routes()
+    }
+
+    /// Who takes what comes by schedules and queues; swapped together with the route table.
+    pub fn consumers(&self) -> Arc<ArcSwap<Consumers>> {
+        self.refresher.consumers()
     }
 
     /// Serves what the catalog says now. A change that is committed must also be served, so a store that fails
@@ -216,5 +240,14 @@ impl Registry {
         let data = self.store.data.dir();
         let opened = data.create_dir_all(UNPACKED).and_then(|()| data.open_dir(UNPACKED));
         opened.map_err(|error| Problem::internal(&error))
+    }
+}
+
+#[async_trait]
+impl Heal for Registry {
+    async fn heal_schedules(&self) {
+        if let Err(problem) = self.reconciler.heal_schedules().await {
+            tracing::error!(%problem, "schedules may wait for a wrong time");
+        }
     }
 }

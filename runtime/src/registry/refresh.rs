@@ -8,12 +8,13 @@ use arc_swap::ArcSwap;
 use host_api::SecretValues;
 use host_api::grants::Grants;
 use store::Store;
-use store::catalog::{Digest, Function, FunctionId, Project, ProjectId, Revision};
+use store::catalog::{CronTrigger, Digest, Export, Function, FunctionId, Project, ProjectId, Revision};
 use tokio::sync::Mutex;
 
-use super::live::{Live, LiveProject};
+use super::live::{Consumers, Live, LiveProject, LiveSchedule};
 use crate::problem::Problem;
 use crate::router::{Entry, Hosts, Table};
+use crate::triggers::schedule::{Schedule, schedule_id};
 
 /// Folder of the data directory where asset bundles are unpacked.
 pub(super) const UNPACKED: &str = "unpacked";
@@ -23,6 +24,7 @@ pub(super) struct Refresher {
     store: Arc<Store>,
     hosts: Hosts,
     routes: Arc<ArcSwap<Table<Arc<Live>>>>,
+    consumers: Arc<ArcSwap<Consumers>>,
     state: Mutex<State>,
 }
 
@@ -52,14 +54,24 @@ impl Refresher {
     pub(super) fn new(store: Arc<Store>, domain: Option<&str>) -> Self {
         let hosts = Hosts::new(domain);
         let (empty, _) = Table::build(hosts.clone(), Vec::new());
-        Self { store, hosts, routes: Arc::new(ArcSwap::from_pointee(empty)), state: Mutex::default() }
+        Self {
+            store,
+            hosts,
+            routes: Arc::new(ArcSwap::from_pointee(empty)),
+            consumers: Arc::default(),
+            state: Mutex::default(),
+        }
     }
 
     pub(super) fn routes(&self) -> Arc<ArcSwap<Table<Arc<Live>>>> {
         self.routes.clone()
     }
 
-    /// Reads the catalog and swaps the table. What it shows when it returns is at least as new as the
+    pub(super) fn consumers(&self) -> Arc<ArcSwap<Consumers>> {
+        self.consumers.clone()
+    }
+
+    /// Reads the catalog and swaps the table and the consumers. What it shows when it returns is at least as new as the
     /// catalog was when it was called.
     pub(super) async fn refresh(&self) -> Result<(), Problem> {
         let mut state = self.state.lock().await;
@@ -82,12 +94,14 @@ impl Refresher {
                     }
                 }
             };
-            entries.push(Entry {
-                project: shared.project.name.clone(),
-                function: function.name.clone(),
-                routes: function.bindings.routes.clone(),
-                target: live.clone(),
-            });
+            if live.exports(Export::Http) {
+                entries.push(Entry {
+                    project: shared.project.name.clone(),
+                    function: function.name.clone(),
+                    routes: function.bindings.routes.clone(),
+                    target: live.clone(),
+                });
+            }
             known.insert(function.id, Known { function, sealed: shared.sealed.clone(), live });
         }
         let (table, refused) = Table::build(self.hosts.clone(), entries);
@@ -95,6 +109,7 @@ impl Refresher {
             tracing::error!(reason, "a route of the catalog is not served");
         }
         self.routes.store(Arc::new(table));
+        self.consumers.store(Arc::new(Consumers::new(known.values().map(|known| known.live.clone()))));
         state.known = known;
         Ok(())
     }
@@ -148,9 +163,27 @@ impl Refresher {
             routes: function.bindings.routes.clone(),
             grants: Arc::new(grants),
             secrets: Arc::new(secrets),
+            cron: schedules(function),
+            queues: function.bindings.queues.iter().cloned().map(Arc::new).collect(),
             spec,
         })
     }
+}
+
+/// The function's schedules. One that this server can't read (its zone data may be older than those of the server
+/// that took the deploy) must not keep the function from being served.
+fn schedules(function: &Function) -> Vec<Arc<LiveSchedule>> {
+    let read = |trigger: &CronTrigger| match Schedule::parse(&trigger.schedule, &trigger.timezone) {
+        Ok(schedule) => {
+            let id = schedule_id(function.id, trigger);
+            Some(Arc::new(LiveSchedule { id, trigger: trigger.clone(), schedule }))
+        }
+        Err(error) => {
+            tracing::error!(function = %function.name, schedule = %trigger.schedule, %error, "a schedule can't be read");
+            None
+        }
+    };
+    function.bindings.cron.iter().filter_map(read).collect()
 }
 
 fn assets_path(store: &Store, digest: &Digest) -> PathBuf {

@@ -1,9 +1,18 @@
 //! What a function's settings may be, wherever they come from: manifest and flags obey the same rules. Pure.
 
+mod limits;
+mod triggers;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use host_api::grants::Grants;
-use store::catalog::{Limits, Route};
+use store::catalog::Route;
+
+pub use limits::{Ceilings, JobKey, LimitKey, Unit};
+pub use triggers::{
+    CRON_PATH, MAX_QUEUES, MAX_SCHEDULES, QUEUE_PATH, Unfit, check_retention, cron_trigger, cron_triggers,
+    queue_trigger, queue_triggers, same_queue, same_schedule,
+};
 
 use super::manifest::units;
 use crate::router::{NormalPath, Pattern};
@@ -18,177 +27,6 @@ pub const MAX_ENV_BYTES: usize = 64 << 10;
 const MAX_ENV_VARIABLES: usize = 500;
 /// Longest name of an environment variable, bytes.
 const MAX_ENV_NAME_BYTES: usize = 256;
-
-/// The most that a function may ask for on this server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ceilings {
-    /// The highest value of each limit.
-    pub limits: Limits,
-    /// The highest `reuse`.
-    pub reuse: u32,
-}
-
-impl Default for Ceilings {
-    fn default() -> Self {
-        Self {
-            limits: Limits {
-                memory_bytes: 1 << 30,
-                cpu_ms: 3_600_000,
-                wall_ms: 3_600_000,
-                concurrency: 100_000,
-                request_body_bytes: 16 << 30,
-                stream_idle_ms: 24 * 3_600_000,
-                stream_total_ms: 24 * 3_600_000,
-                outbound_calls: 100_000,
-                log_bytes: 64 << 20,
-            },
-            reuse: 1_000_000,
-        }
-    }
-}
-
-/// What a limit counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// Bytes.
-    Bytes,
-    /// Milliseconds.
-    Millis,
-    /// Things.
-    Count,
-}
-
-/// One limit, as the manifest and the flags name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LimitKey {
-    /// Linear memory of one instance.
-    Memory,
-    /// CPU of one invocation.
-    Cpu,
-    /// Time to the response head.
-    Wall,
-    /// Invocations at once.
-    Concurrency,
-    /// Request body.
-    RequestBody,
-    /// Longest time without a byte after the head.
-    StreamIdle,
-    /// Longest time in all after the head.
-    StreamTotal,
-    /// Outbound calls per invocation.
-    OutboundCalls,
-    /// Log per invocation.
-    Log,
-}
-
-impl LimitKey {
-    /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 9] = [
-        Self::Memory,
-        Self::Cpu,
-        Self::Wall,
-        Self::Concurrency,
-        Self::RequestBody,
-        Self::StreamIdle,
-        Self::StreamTotal,
-        Self::OutboundCalls,
-        Self::Log,
-    ];
-
-    /// The key in the manifest.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Memory => "memory",
-            Self::Cpu => "cpu",
-            Self::Wall => "wall",
-            Self::Concurrency => "concurrency",
-            Self::RequestBody => "request_body",
-            Self::StreamIdle => "stream_idle",
-            Self::StreamTotal => "stream_total",
-            Self::OutboundCalls => "outbound_calls",
-            Self::Log => "log",
-        }
-    }
-
-    /// What it counts.
-    pub fn unit(self) -> Unit {
-        match self {
-            Self::Memory | Self::RequestBody | Self::Log => Unit::Bytes,
-            Self::Cpu | Self::Wall | Self::StreamIdle | Self::StreamTotal => Unit::Millis,
-            Self::Concurrency | Self::OutboundCalls => Unit::Count,
-        }
-    }
-
-    /// The value in its base unit.
-    pub fn get(self, limits: &Limits) -> u64 {
-        match self {
-            Self::Memory => limits.memory_bytes,
-            Self::Cpu => limits.cpu_ms,
-            Self::Wall => limits.wall_ms,
-            Self::Concurrency => u64::from(limits.concurrency),
-            Self::RequestBody => limits.request_body_bytes,
-            Self::StreamIdle => limits.stream_idle_ms,
-            Self::StreamTotal => limits.stream_total_ms,
-            Self::OutboundCalls => u64::from(limits.outbound_calls),
-            Self::Log => limits.log_bytes,
-        }
-    }
-
-    /// Sets the value, or says why it can't be: too low to be of any use, or over the server's ceiling.
-    pub fn set(self, limits: &mut Limits, value: u64, ceilings: &Ceilings) -> Result<(), String> {
-        let (least, most) = (self.least(), self.get(&ceilings.limits));
-        if value < least {
-            return Err(format!("`{}` has to be at least {}", self.name(), self.show(least)));
-        }
-        if value > most {
-            return Err(format!(
-                "`{}` is {}; this server allows {}",
-                self.name(),
-                self.show(value),
-                self.show(most)
-            ));
-        }
-        let count = u32::try_from(value).unwrap_or(u32::MAX);
-        match self {
-            Self::Memory => limits.memory_bytes = value,
-            Self::Cpu => limits.cpu_ms = value,
-            Self::Wall => limits.wall_ms = value,
-            Self::Concurrency => limits.concurrency = count,
-            Self::RequestBody => limits.request_body_bytes = value,
-            Self::StreamIdle => limits.stream_idle_ms = value,
-            Self::StreamTotal => limits.stream_total_ms = value,
-            Self::OutboundCalls => limits.outbound_calls = count,
-            Self::Log => limits.log_bytes = value,
-        }
-        Ok(())
-    }
-
-    /// A value as a person would write it.
-    pub fn show(self, value: u64) -> String {
-        match self.unit() {
-            Unit::Bytes => units::show_bytes(value),
-            Unit::Millis => units::show_millis(value),
-            Unit::Count => value.to_string(),
-        }
-    }
-
-    fn least(self) -> u64 {
-        match self {
-            Self::Memory => 64 << 10,
-            Self::RequestBody | Self::OutboundCalls | Self::Log => 0,
-            Self::Cpu | Self::Wall | Self::Concurrency | Self::StreamIdle | Self::StreamTotal => 1,
-        }
-    }
-}
-
-/// Checks the limits that nobody set against the server's ceilings: a low ceiling lowers the default.
-pub fn clamp(limits: &mut Limits, ceilings: &Ceilings) {
-    for key in LimitKey::ALL {
-        let value = key.get(limits).min(key.get(&ceilings.limits)).max(key.least());
-        // In range by construction, or the ceiling is below the least: the ceiling's fault, and it stays.
-        let _ = key.set(limits, value, ceilings);
-    }
-}
 
 /// Names of functions and projects: `[a-z0-9-]{1,40}`, no `--`, no `-` at either end.
 pub fn check_name(name: &str) -> Result<(), &'static str> {
@@ -369,23 +207,6 @@ mod tests {
         assert!(normalise_routes(twice).is_err());
         let apart = vec![route("/a/{x}", &["GET"], None), route("/a/{y}", &["POST"], None)];
         assert_eq!(normalise_routes(apart).map(|routes| routes.len()), Ok(2));
-    }
-
-    #[test]
-    fn limits_at_their_edges() {
-        let ceilings = Ceilings::default();
-        for key in LimitKey::ALL {
-            let mut limits = Limits::default();
-            let most = key.get(&ceilings.limits);
-            for (value, accepted) in [(most - 1, true), (most, true), (most + 1, false), (key.least(), true)]
-            {
-                assert_eq!(key.set(&mut limits, value, &ceilings).is_ok(), accepted, "{key:?} {value}");
-                assert!(!accepted || key.get(&limits) == value);
-            }
-            if let Some(below) = key.least().checked_sub(1) {
-                assert!(key.set(&mut limits, below, &ceilings).is_err(), "{key:?}");
-            }
-        }
     }
 
     #[test]

@@ -4,6 +4,9 @@
 //! `%2F` never becomes a separator. What could mean another path to somebody behind us is refused instead
 //! of being repaired: dot segments in any spelling, NUL, backslashes, bytes that are no UTF-8.
 
+/// Path and query of a request, bytes.
+pub const MAX_TARGET_BYTES: usize = 16 << 10;
+
 /// A path in its one form: begins with `/`, no dot segments, escapes only where they are needed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NormalPath(String);
@@ -75,14 +78,19 @@ impl NormalPath {
     /// Whether this is the platform's own part of the path space, `/_ostro/`, however many slashes are
     /// before it: a guest that folds them must not be reached there.
     pub fn is_reserved(&self) -> bool {
-        let first = self.0.split('/').find(|segment| !segment.is_empty());
-        first.is_some_and(|segment| {
-            segment
-                .split("%2F")
-                .find(|part| !part.is_empty())
-                .is_some_and(|part| part.eq_ignore_ascii_case("_ostro"))
-        })
+        is_reserved(&self.0)
     }
+}
+
+/// [`NormalPath::is_reserved`] of what is left of a path in its normal form when a prefix was taken off.
+pub fn is_reserved(normal: &str) -> bool {
+    let first = normal.split('/').find(|segment| !segment.is_empty());
+    first.is_some_and(|segment| {
+        segment
+            .split("%2F")
+            .find(|part| !part.is_empty())
+            .is_some_and(|part| part.eq_ignore_ascii_case("_ostro"))
+    })
 }
 
 fn escape(high: Option<u8>, low: Option<u8>) -> Result<u8, PathError> {

@@ -56,6 +56,8 @@ pub enum OutcomeCode {
     NoResponse,
     /// The guest's answer was malformed.
     BadResponse,
+    /// The guest ended well and said that its job, or a message of it, failed.
+    Failed,
     /// The request body was larger than allowed.
     TooLarge,
     /// The client went away and the function asked for cancellation.
@@ -77,6 +79,7 @@ impl OutcomeCode {
             Self::Trap => "trap",
             Self::NoResponse => "no_response",
             Self::BadResponse => "bad_response",
+            Self::Failed => "failed",
             Self::TooLarge => "too_large",
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",
@@ -94,15 +97,15 @@ pub struct InvocationRecord {
     pub function: FunctionId,
     /// The revision that ran.
     pub revision: u32,
-    /// What started it: `http`.
+    /// What started it: `http`, `async`, `cron` or `queue`.
     pub trigger: String,
     /// Start, milliseconds since 1970.
     pub started_ms: i64,
-    /// HTTP method and path without the query.
+    /// HTTP method and path without the query, or a line that names the event.
     pub request: String,
     /// How it ended.
     pub outcome: OutcomeCode,
-    /// HTTP status sent to the client.
+    /// HTTP status of the answer, 0 where there is none.
     pub status: u16,
     /// What went wrong, for the function's owner; never sent to the client.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -16,7 +16,7 @@ pub(super) const LATENCY_BOUNDS_US: [u64; 16] = [
 ];
 
 /// Every outcome, in the order of its counter.
-pub(super) const OUTCOMES: [OutcomeCode; 12] = [
+pub(super) const OUTCOMES: [OutcomeCode; 13] = [
     OutcomeCode::Ok,
     OutcomeCode::Busy,
     OutcomeCode::Rate,
@@ -26,6 +26,7 @@ pub(super) const OUTCOMES: [OutcomeCode; 12] = [
     OutcomeCode::Trap,
     OutcomeCode::NoResponse,
     OutcomeCode::BadResponse,
+    OutcomeCode::Failed,
     OutcomeCode::TooLarge,
     OutcomeCode::Cancelled,
     OutcomeCode::Internal,
@@ -65,6 +66,7 @@ pub(super) fn verdict(outcome: OutcomeCode) -> Verdict {
         | OutcomeCode::Trap
         | OutcomeCode::NoResponse
         | OutcomeCode::BadResponse
+        | OutcomeCode::Failed
         | OutcomeCode::Internal => Verdict::Failed,
     }
 }

@@ -70,6 +70,38 @@ fn a_component_with_flags() {
 }
 
 #[test]
+fn a_component_with_triggers() {
+    let plan = Plan::make(&args(&[
+        "new.wasm",
+        "--cron",
+        "0 3 * * *",
+        "--cron",
+        "@daily",
+        "--timezone",
+        "Europe/Berlin",
+        "--queue",
+        "mail",
+        "--job-wall",
+        "1h",
+    ]))
+    .unwrap();
+    let [function] = plan.functions.as_slice() else { panic!("one function") };
+    assert_eq!(function.cron, ["0 3 * * * Europe/Berlin", "@daily Europe/Berlin"]);
+    let Settings::Flags(flags) = &function.settings else { panic!("not flags") };
+    assert_eq!(
+        serde_json::to_value(flags).unwrap(),
+        json!({
+            "cron": [
+                { "schedule": "0 3 * * *", "timezone": "Europe/Berlin" },
+                { "schedule": "@daily", "timezone": "Europe/Berlin" },
+            ],
+            "queues": [{ "name": "mail" }],
+            "jobs": { "wall": "1h" },
+        })
+    );
+}
+
+#[test]
 fn what_is_not_typed_is_not_sent() {
     let plan = Plan::make(&args(&["a.wasm"])).unwrap();
     let Settings::Flags(flags) = &plan.functions[0].settings else { panic!("not flags") };
@@ -98,14 +130,15 @@ fn a_manifest_with_two_functions() {
     assert_eq!(one.functions[0].build, None);
 
     assert!(refusal(&[target, "--function", "nope"]).contains("defines no function `nope`"));
-    assert!(refusal(&[target, "--env", "A=1"]).contains("`--env` is for a .wasm file"));
+    for flag in [["--env", "A=1"], ["--cron", "@daily"], ["--queue", "mail"], ["--job-cpu", "1m"]] {
+        let expected = format!("`{}` is for a .wasm file", flag[0]);
+        assert!(refusal(&[target, flag[0], flag[1]]).contains(&expected), "{flag:?}");
+    }
 }
 
 #[test]
 fn what_comes_later_is_said() {
     assert!(refusal(&["app.js"]).contains("JavaScript comes in a later version"));
-    assert!(refusal(&["a.wasm", "--cron", "* * * * *"]).contains("schedules"));
-    assert!(refusal(&["a.wasm", "--queue", "mail"]).contains("queues"));
     assert!(refusal(&["a.wasm", "--auth", "required"]).contains("accounts"));
     assert!(refusal(&["a.wasm", "--function", "x"]).contains("manifest"));
     assert!(refusal(&["___.wasm"]).contains("no name"));

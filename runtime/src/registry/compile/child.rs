@@ -47,7 +47,7 @@ fn talk(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
 }
 
 /// Checks and compiles an upload.
-pub(super) fn compile(wasm: Vec<u8>) -> Result<(Compiled, Vec<u8>), Rejected> {
+pub(crate) fn compile(wasm: Vec<u8>) -> Result<(Compiled, Vec<u8>), Rejected> {
     let form = recognise(&wasm)?;
     inspect::check(&wasm)?;
     let (component, componentized) = match form {

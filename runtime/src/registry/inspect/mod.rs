@@ -72,6 +72,13 @@ pub struct Rejected {
     pub names: Vec<String>,
 }
 
+/// What a component can be started by: interface, and the versions that the server calls.
+const STARTS: [(&str, &str); 3] = [
+    ("wasi:http/incoming-handler", "0.2"),
+    ("ostro:triggers/scheduled", "0.1"),
+    ("ostro:triggers/queued", "0.1"),
+];
+
 /// Longest guest text in a message, characters.
 const MAX_QUOTE_CHARS: usize = 200;
 /// Most names in a message's details.
@@ -277,12 +284,14 @@ pub fn decide_module(facts: &ModuleFacts) -> Result<(), Rejected> {
     }
 }
 
-/// Decides what kind of guest a component is.
+/// Decides what kind of guest a component is: it can be started by at least one of [`STARTS`].
 pub fn decide_kind(surface: &Surface) -> Result<GuestKind, Rejected> {
-    let exports = |prefix: &str| surface.exports.iter().find(|name| name.starts_with(prefix));
-    if exports("wasi:http/incoming-handler@0.2.").is_some() {
+    let starts = STARTS.map(|(interface, version)| format!("{interface}@{version}."));
+    if surface.exports.iter().any(|name| starts.iter().any(|start| name.starts_with(start))) {
         return Ok(GuestKind::Http02);
     }
+    let exports =
+        |interface: &str| surface.exports.iter().find(|name| name.split('@').next() == Some(interface));
     let unsupported =
         |message: String| Err(Rejected::new(Reason::Unsupported, message).names(&surface.exports));
     const NOW: &str = "export wasi:http/incoming-handler@0.2.x for now";
@@ -293,9 +302,11 @@ pub fn decide_kind(surface: &Surface) -> Result<GuestKind, Rejected> {
         ))
         .map_err(|r: Rejected| r.hint(NOW));
     }
-    if let Some(name) = exports("wasi:http/incoming-handler") {
-        return unsupported(format!("this component exports {}, which is another version", quote(name)))
-            .map_err(|r: Rejected| r.hint("export wasi:http/incoming-handler@0.2.x"));
+    for (interface, version) in STARTS {
+        if let Some(name) = exports(interface) {
+            return unsupported(format!("this component exports {}, which is another version", quote(name)))
+                .map_err(|r: Rejected| r.hint(format!("export {interface}@{version}.x")));
+        }
     }
     if exports("wasi:cli/run").is_some() {
         return unsupported(
@@ -308,8 +319,11 @@ pub fn decide_kind(surface: &Surface) -> Result<GuestKind, Rejected> {
         [] => "nothing".to_owned(),
         names => names.iter().take(10).map(|name| quote(name)).collect::<Vec<_>>().join(", "),
     };
-    unsupported(format!("this component does not export wasi:http/incoming-handler; it exports {found}"))
-        .map_err(|r: Rejected| r.hint("export wasi:http/incoming-handler@0.2.x"))
+    unsupported(format!("this component does not export wasi:http/incoming-handler; it exports {found}")).map_err(
+        |r: Rejected| {
+            r.hint("export wasi:http/incoming-handler@0.2.x, ostro:triggers/scheduled@0.1.x or ostro:triggers/queued@0.1.x")
+        },
+    )
 }
 
 #[cfg(test)]

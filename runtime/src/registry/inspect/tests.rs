@@ -180,13 +180,20 @@ fn exports_decide_the_kind() {
         imports: Vec::new(),
         exports: exports.iter().map(|name| (*name).to_owned()).collect(),
     };
-    for exports in [&["wasi:http/incoming-handler@0.2.0"][..], &["x", "wasi:http/incoming-handler@0.2.10"]] {
+    for exports in [
+        &["wasi:http/incoming-handler@0.2.0"][..],
+        &["x", "wasi:http/incoming-handler@0.2.10"],
+        &["ostro:triggers/scheduled@0.1.0"],
+        &["ostro:triggers/queued@0.1.2", "wasi:http/handler@0.3.0"],
+    ] {
         assert_eq!(decide_kind(&surface(exports)), Ok(GuestKind::Http02), "{exports:?}");
     }
     for (exports, word) in [
         (&["wasi:http/handler@0.3.0"][..], "later version"),
         (&["wasi:http/incoming-handler@0.3.0"], "another version"),
         (&["wasi:http/incoming-handler"], "another version"),
+        (&["ostro:triggers/queued@0.2.0"], "another version"),
+        (&["ostro:triggers/queued-by-others@0.1.0"], "it exports ostro:triggers/queued-by-others@0.1.0"),
         (&["wasi:cli/run@0.2.0"], "later version"),
         (&["add", "\u{1b}[31mred"], "it exports add, \\u{1b}[31mred"),
         (&[], "it exports nothing"),

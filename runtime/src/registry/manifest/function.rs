@@ -2,24 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use store::catalog::{Limits, OnDisconnect, Route};
+use store::catalog::{JobLimits, Limits, OnDisconnect, Route};
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::reader::{At, Fault, Later, Section, integer, string, wrong_type};
-use super::{FunctionSettings, units};
-use crate::registry::settings::{self, Ceilings, LimitKey, Unit};
+use super::{FunctionSettings, triggers, units};
+use crate::registry::settings::{self, Ceilings, JobKey, LimitKey, Unit};
 
-const KNOWN: &[&str] =
-    &["source", "build", "routes", "auth", "reuse", "limits", "grants", "env", "assets", "on_disconnect"];
-
-const LATER: &[Later] = &[
-    ("cron", "cron schedules"),
-    ("queues", "queues"),
-    ("events", "data events"),
-    ("jobs", "durable jobs"),
-    ("args", "CGI commands"),
+const KNOWN: &[&str] = &[
+    "source",
+    "build",
+    "routes",
+    "auth",
+    "cron",
+    "queues",
+    "reuse",
+    "limits",
+    "jobs",
+    "grants",
+    "env",
+    "assets",
+    "on_disconnect",
 ];
+
+const LATER: &[Later] = &[("events", "data events"), ("args", "CGI commands")];
 
 pub(super) fn read(section: &Section<'_, '_>, ceilings: &Ceilings) -> Result<FunctionSettings, Fault> {
     section.allow(KNOWN, LATER)?;
@@ -30,7 +37,10 @@ pub(super) fn read(section: &Section<'_, '_>, ceilings: &Ceilings) -> Result<Fun
         routes: routes(section)?,
         grants: grants(section)?,
         env: env(section)?,
+        cron: triggers::cron(section)?,
+        queues: triggers::queues(section)?,
         limits: limits(section, ceilings)?,
+        jobs: jobs(section, ceilings)?,
         reuse: reuse(section, ceilings)?,
         on_disconnect: on_disconnect(section)?,
         assets: section.string("assets")?.map(|(text, at)| folder(text, at)).transpose()?,
@@ -131,13 +141,25 @@ fn env(section: &Section<'_, '_>) -> Result<BTreeMap<String, String>, Fault> {
 }
 
 fn limits(section: &Section<'_, '_>, ceilings: &Ceilings) -> Result<Limits, Fault> {
-    let mut limits = Limits::default();
+    let mut limits = ceilings.default_limits();
     let Some(table) = section.section("limits")? else { return Ok(limits) };
     let names: Vec<&str> = LimitKey::ALL.iter().map(|key| key.name()).collect();
     table.allow(&names, &[])?;
     for key in LimitKey::ALL {
         let Some(value) = table.value(key.name()) else { continue };
         let (amount, at) = amount(&table.name(key.name()), key.unit(), value)?;
+        key.set(&mut limits, amount, ceilings).map_err(|reason| Fault::at(at, reason))?;
+    }
+    Ok(limits)
+}
+
+fn jobs(section: &Section<'_, '_>, ceilings: &Ceilings) -> Result<JobLimits, Fault> {
+    let mut limits = ceilings.default_job_limits();
+    let Some(table) = section.section("jobs")? else { return Ok(limits) };
+    table.allow(&JobKey::ALL.map(JobKey::name), &[])?;
+    for key in JobKey::ALL {
+        let Some(value) = table.value(key.name()) else { continue };
+        let (amount, at) = amount(&table.name(key.name()), Unit::Millis, value)?;
         key.set(&mut limits, amount, ceilings).map_err(|reason| Fault::at(at, reason))?;
     }
     Ok(limits)

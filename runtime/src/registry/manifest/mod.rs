@@ -2,11 +2,13 @@
 
 mod function;
 mod reader;
+mod triggers;
 pub mod units;
 
 use std::collections::BTreeMap;
 
-use store::catalog::{Limits, OnDisconnect, Route};
+use store::catalog::{CronTrigger, JobLimits, Limits, OnDisconnect, QueueTrigger, Route};
+use store::jobs::DEAD_KEPT_MS;
 use toml::de::DeTable;
 
 use self::reader::{Fault, Later, Section};
@@ -19,6 +21,21 @@ pub struct Manifest {
     pub project: Option<String>,
     /// The functions, by name.
     pub functions: BTreeMap<String, FunctionSettings>,
+    /// The queues, by name; one that is consumed need not be here.
+    pub queues: BTreeMap<String, QueueSettings>,
+}
+
+/// One `[queue.NAME]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueSettings {
+    /// How long messages are kept, waiting or dead, milliseconds.
+    pub retention_ms: i64,
+}
+
+impl Default for QueueSettings {
+    fn default() -> Self {
+        Self { retention_ms: DEAD_KEPT_MS }
+    }
 }
 
 /// One `[function.NAME]`. Everything that the manifest leaves out has its default: a manifest is declarative.
@@ -34,8 +51,14 @@ pub struct FunctionSettings {
     pub grants: Vec<String>,
     /// Environment variables.
     pub env: BTreeMap<String, String>,
+    /// Schedules that start it.
+    pub cron: Vec<CronTrigger>,
+    /// Queues that it consumes.
+    pub queues: Vec<QueueTrigger>,
     /// Limits.
     pub limits: Limits,
+    /// Limits when a job runs it.
+    pub jobs: JobLimits,
     /// Invocations that one instance serves; 1 is a fresh instance each time.
     pub reuse: u32,
     /// What the client going away means.
@@ -52,7 +75,10 @@ impl Default for FunctionSettings {
             routes: Vec::new(),
             grants: Vec::new(),
             env: BTreeMap::new(),
+            cron: Vec::new(),
+            queues: Vec::new(),
             limits: Limits::default(),
+            jobs: JobLimits::default(),
             reuse: 1,
             on_disconnect: OnDisconnect::default(),
             assets: None,
@@ -80,10 +106,22 @@ pub const MAX_BYTES: usize = 256 << 10;
 const LATER: &[Later] = &[
     ("collection", "documents"),
     ("bucket", "object storage"),
-    ("queue", "queues"),
     ("kv", "key-value storage"),
     ("target", "targets"),
 ];
+
+/// The same manifest for another project: its name is put in place of the one that stands there. A manifest that
+/// can't be read, or that names no project, stays as it is.
+pub fn with_project(text: &str, project: &str) -> String {
+    let document = DeTable::parse(text).ok();
+    let name =
+        document.as_ref().and_then(|document| document.get_ref().get("project")?.get_ref().get("name"));
+    let Some(span) = name.map(toml::Spanned::span) else { return text.to_owned() };
+    match (text.get(..span.start), text.get(span.end..)) {
+        (Some(before), Some(after)) => format!("{before}{project:?}{after}"),
+        _ => text.to_owned(),
+    }
+}
 
 /// Parses a manifest and checks everything that can be checked without the component.
 pub fn parse(text: &str, ceilings: &Ceilings) -> Result<Manifest, ManifestError> {
@@ -97,7 +135,7 @@ fn read(text: &str, ceilings: &Ceilings) -> Result<Manifest, Fault> {
     let document = DeTable::parse(text)
         .map_err(|error| Fault::at(error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
     let root = Section::root(&document);
-    root.allow(&["manifest", "project", "function"], LATER)?;
+    root.allow(&["manifest", "project", "function", "queue"], LATER)?;
     if let Some((version, at)) = root.integer("manifest")?
         && version != 1
     {
@@ -117,8 +155,9 @@ fn read(text: &str, ceilings: &Ceilings) -> Result<Manifest, Fault> {
                 functions.insert(name.to_owned(), function::read(&body, ceilings)?);
             }
         }
+        triggers::check_consumers(&section, &functions)?;
     }
-    Ok(Manifest { project, functions })
+    Ok(Manifest { project, functions, queues: triggers::sections(&root)? })
 }
 
 fn project(section: &Section<'_, '_>) -> Result<Option<String>, Fault> {

@@ -133,6 +133,16 @@ pub(super) fn string<'t>(name: &str, value: &'t Spanned<DeValue<'_>>) -> Result<
     }
 }
 
+/// Where that byte of a string stands in the manifest: exactly, unless the string is written with escapes.
+pub(super) fn inside(value: &Spanned<DeValue<'_>>, byte: usize) -> usize {
+    let span = value.span();
+    match value.get_ref() {
+        // One quotation mark at each end and nothing else.
+        DeValue::String(text) if span.len() == text.len() + 2 => span.start + 1 + byte.min(text.len()),
+        _ => span.start,
+    }
+}
+
 pub(super) fn integer(name: &str, value: &Spanned<DeValue<'_>>) -> Result<At<i64>, Fault> {
     let at = value.span().start;
     match value.get_ref() {

@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use store::catalog::{Missed, Overlap};
+
 use super::*;
 
 fn read(text: &str) -> Result<Manifest, ManifestError> {
@@ -28,8 +30,16 @@ limits = { memory = "64MiB", cpu = "2s", wall = "500ms", concurrency = 8, reques
 grants = ["http:https://api.example.com", "secret:SMTP_PASSWORD"]
 env = { GREETING = "hello" }
 assets = "public"
+cron = ["@hourly", { schedule = "0 3 * * *", timezone = "europe/berlin", path = "/night", missed = "all", overlap = "replace" }]
+queues = ["mail", { name = "sms", batch = 1, concurrency = 2, attempts = 3, path = "/sms" }]
+jobs = { cpu = "1m", wall = "24h" }
 
 [function.plain]
+
+[queue.mail]
+retention = "30d"
+
+[queue.outbox]
 "#,
     )
     .unwrap();
@@ -44,6 +54,117 @@ assets = "public"
     assert_eq!((book.reuse, book.on_disconnect), (100, OnDisconnect::Cancel));
     assert_eq!(book.env["GREETING"], "hello");
     assert_eq!(book.assets.as_deref(), Some("public"));
+    triggers_of(book);
+    assert_eq!(manifest.queues["mail"].retention_ms, 30 * 86_400_000);
+    assert_eq!(manifest.queues["outbox"], QueueSettings::default());
+}
+
+fn triggers_of(book: &FunctionSettings) {
+    assert_eq!(book.jobs, JobLimits { cpu_ms: 60_000, wall_ms: 86_400_000 });
+    assert_eq!((book.cron[0].schedule.as_str(), book.cron[0].timezone.as_str()), ("@hourly", "UTC"));
+    let night = CronTrigger {
+        schedule: "0 3 * * *".to_owned(),
+        timezone: "Europe/Berlin".to_owned(),
+        path: "/night".to_owned(),
+        missed: Missed::All,
+        overlap: Overlap::Replace,
+    };
+    assert_eq!(book.cron[1], night);
+    assert_eq!((book.queues[0].name.as_str(), book.queues[0].batch), ("mail", 10));
+    let sms = QueueTrigger {
+        name: "sms".to_owned(),
+        batch: 1,
+        concurrency: 2,
+        attempts: 3,
+        path: "/sms".to_owned(),
+    };
+    assert_eq!(book.queues[1], sms);
+}
+
+/// Text, line, column, a part of the message, a part of the hint.
+#[test]
+fn g1_refused_triggers_name_their_place() {
+    for (text, line, column, message, hint) in [
+        ("[function.a]\ncron = '@daily'", 2, 8, "an array, not a string", ""),
+        ("[function.a]\ncron = [5]", 2, 9, "schedules or tables", ""),
+        ("[function.a]\ncron = ['0 0 30 2 *']", 2, 14, "never fires", "`L`"),
+        ("[function.a]\ncron = ['@daily', '* * * * * *']", 2, 30, "not 6", "one minute"),
+        ("[function.a]\ncron = ['@every 1ns']", 2, 10, "`@every`", "one minute"),
+        ("[function.a]\ncron = ['']", 2, 10, "empty", ""),
+        ("[function.a]\ncron = [{ schedule = \"61 * * * *\" }]", 2, 23, "`61` is not a minute", "0 to 59"),
+        ("[function.a]\ncron = [{ schedule = '''* 61 * * *''' }]", 2, 22, "`61` is not an hour", ""),
+        ("[function.a]\ncron = [\"*\\u0020* * * 9\"]", 2, 9, "`9` is not a day of week", ""),
+        ("[function.a]\n# ü\ncron = ['ü * * * *']", 3, 10, "`ü`", ""),
+        (
+            "[function.a]\ncron = [{ schedule = '@daily', timezone = 'Mars' }]",
+            2,
+            43,
+            "unknown time zone",
+            "IANA",
+        ),
+        ("[function.a]\ncron = [{ schedule = '@daily', path = 'x' }]", 2, 39, "begins with `/`", ""),
+        ("[function.a]\ncron = [{ schedule = '@daily', path = '/_ostro/x' }]", 2, 39, "platform's own", ""),
+        ("[function.a]\ncron = [{ schedule = '@daily', missed = 'no' }]", 2, 41, "unknown missed", "once"),
+        (
+            "[function.a]\ncron = [{ schedule = '@daily', overlap = 'no' }]",
+            2,
+            42,
+            "unknown overlap",
+            "forbid",
+        ),
+        ("[function.a]\ncron = [{ schedule = '@daily', zone = 'x' }]", 2, 32, "unknown key", ""),
+        ("[function.a]\ncron = [{ timezone = 'UTC' }]", 2, 9, "no `schedule`", ""),
+        ("[function.a]\ncron = ['@daily', '@daily']", 2, 19, "stands twice", ""),
+        ("[function.a]\nqueues = [1]", 2, 11, "names or tables", ""),
+        ("[function.a]\nqueues = ['A']", 2, 11, "not a queue name", ""),
+        ("[function.a]\nqueues = [{ batch = 1 }]", 2, 11, "no `name`", ""),
+        ("[function.a]\nqueues = [{ name = 'm', batch = 101 }]", 2, 33, "1 to 100", ""),
+        ("[function.a]\nqueues = [{ name = 'm', batch = 4294967297 }]", 2, 33, "1 to 100", ""),
+        ("[function.a]\nqueues = [{ name = 'm', concurrency = -1 }]", 2, 39, "1 to 1000", ""),
+        ("[function.a]\nqueues = [{ name = 'm', attempts = 0 }]", 2, 36, "1 to 100", ""),
+        ("[function.a]\nqueues = [{ name = 'm', size = 0 }]", 2, 25, "unknown key", ""),
+        ("[function.a]\nqueues = ['m', 'm']", 2, 16, "stands twice", ""),
+        (
+            "[function.a]\nqueues = ['m']\n[function.b]\nqueues = ['m']",
+            4,
+            10,
+            "consumed by `a`",
+            "one consumer",
+        ),
+        ("[function.a]\njobs = { cpu = 5 }", 2, 16, "needs a unit", ""),
+        ("[function.a]\njobs = { wall = '25h' }", 2, 17, "this server allows 1d", ""),
+        ("[function.a]\njobs = { wall = '0s' }", 2, 17, "at least 1ms", ""),
+        ("[function.a]\njobs = { memory = '1MiB' }", 2, 10, "unknown key", ""),
+        ("[queue.A]", 1, 8, "not a queue name", ""),
+        ("queue = 1", 1, 9, "a table", ""),
+        ("[queue.m]\nretention = 14", 2, 13, "a string", ""),
+        ("[queue.m]\nretention = '91d'", 2, 13, "1m to 90d", "14d"),
+        ("[queue.m]\nretention = '2w'", 2, 13, "not a duration", ""),
+        ("[queue.m]\nbatch = 1", 2, 1, "unknown key", ""),
+    ] {
+        let error = read(text).expect_err(text);
+        assert_eq!((error.line, error.column), (line, column), "{text}: {error:?}");
+        assert!(error.message.contains(message), "{text}: {error:?}");
+        assert!(error.hint.clone().unwrap_or_default().contains(hint), "{text}: {error:?}");
+    }
+}
+
+#[test]
+fn low_ceilings_lower_what_is_left_out() {
+    let ceilings = Ceilings { limits: Limits { wall_ms: 5, ..Limits::default() }, ..Ceilings::default() };
+    let manifest = parse("[function.a]\n[function.b]\nlimits = { cpu = '1s' }", &ceilings).unwrap();
+    assert_eq!(manifest.functions["a"].limits.wall_ms, 5);
+    assert_eq!(manifest.functions["b"].limits.wall_ms, 5);
+}
+
+#[test]
+fn a_manifest_for_another_project() {
+    let text = "# ü\n[project] # here\nname = 'shop' # there\n[function.a]\n";
+    let expected = "# ü\n[project] # here\nname = \"other\" # there\n[function.a]\n";
+    assert_eq!(with_project(text, "other"), expected);
+    for unnamed in ["", "[project]\n", "project = 1", "not toml", "[function.a]\n"] {
+        assert_eq!(with_project(unnamed, "other"), unnamed);
+    }
 }
 
 /// Text, line, column, a part of the message, a part of the hint.
@@ -60,16 +181,12 @@ fn refusals_name_their_place() {
         ("function = 3", 1, 12, "`function` has to be a table", ""),
         ("[function.a]\nsource = 'app.js'", 2, 10, "JavaScript comes in a later", ".wasm"),
         ("[function.a]\nsauce = 'a'", 2, 1, "unknown key `function.a.sauce`", "`source`"),
-        ("[function.a]\ncron = []", 2, 1, "cron schedules comes in a later", "remove `cron`"),
-        ("[function.a]\nqueues = []", 2, 1, "later", ""),
         ("[function.a]\nevents = []", 2, 1, "later", ""),
-        ("[function.a]\njobs = {}", 2, 1, "later", ""),
         ("[function.a]\nargs = []", 2, 1, "later", ""),
         ("[function.a]\nauth = 'required'", 2, 8, "later", "none"),
         ("[function.a]\nauth = 'maybe'", 2, 8, "unknown auth mode", "none"),
         ("[collection.x]", 1, 2, "documents comes in a later", ""),
         ("[bucket.x]", 1, 2, "later", ""),
-        ("[queue.x]", 1, 2, "later", ""),
         ("[kv.x]", 1, 2, "later", ""),
         ("[target.x]", 1, 2, "later", ""),
         ("[function.a]\nroutes = ['a']", 2, 11, "must begin with `/`", ""),
@@ -119,7 +236,7 @@ proptest! {
 
     #[test]
     fn never_panics_near_the_truth(
-        key in "(source|routes|limits|grants|env|reuse|auth|assets|cron)",
+        key in "(source|routes|limits|grants|env|reuse|auth|assets|cron|queues|jobs)",
         value in "(\"[ -~]{0,12}\"|-?[0-9]{1,20}|\\[.{0,8}\\]|\\{ ?[a-z]{1,6} = (1|\"x\") ?\\}|true|1.5)",
     ) {
         let _ = read(&format!("[function.a]\n{key} = {value}\n"));

@@ -16,7 +16,7 @@ pub fn bytes(text: &str) -> Result<u64, String> {
     scale(text, number, factor)
 }
 
-/// Milliseconds from `250ms`, `10s`, `5m` or `1h`.
+/// Milliseconds from `250ms`, `10s`, `5m`, `1h` or `14d`.
 pub fn millis(text: &str) -> Result<u64, String> {
     let (number, unit) = split(text);
     let factor = match unit {
@@ -24,6 +24,7 @@ pub fn millis(text: &str) -> Result<u64, String> {
         "s" => 1_000,
         "m" | "min" => 60_000,
         "h" => 3_600_000,
+        "d" => 86_400_000,
         _ => return Err(format!("`{text}` is not a duration; write for example \"10s\"")),
     };
     scale(text, number, factor)
@@ -38,7 +39,7 @@ pub fn show_bytes(bytes: u64) -> String {
 
 /// A duration in words: the largest unit that divides it.
 pub fn show_millis(millis: u64) -> String {
-    let units = [(3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
     let fits = units.iter().find(|(factor, _)| millis >= *factor && millis.is_multiple_of(*factor));
     fits.map_or_else(|| format!("{millis}ms"), |(factor, unit)| format!("{}{unit}", millis / factor))
 }
@@ -82,7 +83,9 @@ mod tests {
             ("10s", Some(10_000)),
             ("5m", Some(300_000)),
             ("1h", Some(3_600_000)),
-            ("1d", None),
+            ("14d", Some(14 * 86_400_000)),
+            ("999999999999d", None),
+            ("1w", None),
             ("", None),
         ] {
             assert_eq!(millis(text).ok(), expected, "{text}");
@@ -91,7 +94,7 @@ mod tests {
 
     #[test]
     fn what_is_shown_reads_back() {
-        for value in [1, 1023, 1024, 128 << 20, 3 << 30, 60_000, 61_000, 3_600_000] {
+        for value in [1, 1023, 1024, 128 << 20, 3 << 30, 60_000, 61_000, 3_600_000, 86_400_000, 90_000_000] {
             assert_eq!(bytes(&show_bytes(value)), Ok(value));
             assert_eq!(millis(&show_millis(value)), Ok(value));
         }

@@ -1,0 +1,142 @@
+//! Functions and what they may use.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::CronTrigger;
+
+/// A function and what it did since the server started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FunctionView {
+    /// Name within the project.
+    pub name: String,
+    /// Immutable id.
+    pub id: Uuid,
+    /// Number of the active revision.
+    pub revision: u32,
+    /// Explicit routes.
+    pub routes: Vec<Route>,
+    /// What it may use.
+    pub grants: Vec<String>,
+    /// Where it answers.
+    pub urls: Vec<String>,
+    /// First deploy.
+    pub created_ms: i64,
+    /// Last deploy or rollback.
+    pub updated_ms: i64,
+    /// Invocations that ended since the server started.
+    pub invocations: u64,
+    /// Those of them that failed.
+    pub failures: u64,
+}
+
+/// Answer of `GET …/functions`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FunctionList {
+    /// By name.
+    pub functions: Vec<FunctionView>,
+}
+
+/// Answer of `GET …/functions/{function}`: the function and its active revision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FunctionDetail {
+    /// What the list shows too.
+    #[serde(flatten)]
+    pub function: FunctionView,
+    /// Limits of the active revision.
+    pub limits: Limits,
+    /// Limits of the active revision when a job runs it, in place of `cpu_ms` and `wall_ms`.
+    pub jobs: JobLimits,
+    /// Schedules that start it.
+    pub cron: Vec<CronTrigger>,
+    /// Queues that it consumes.
+    pub queues: Vec<QueueTrigger>,
+    /// What can start it: `http`, and `scheduled` and `queued` of `ostro:triggers`.
+    pub exports: Vec<String>,
+    /// Environment variables of the active revision.
+    pub env: BTreeMap<String, String>,
+    /// Invocations that one instance serves, one after the other.
+    pub reuse: u32,
+    /// What the client going away means.
+    pub on_disconnect: OnDisconnect,
+    /// Digest over component, assets, environment and limits.
+    pub digest: String,
+    /// Size of the uploaded component, bytes.
+    pub wasm_bytes: u64,
+    /// Digest of the asset bundle, if there is one.
+    pub assets: Option<String>,
+}
+
+/// An explicit route of a function on its project's hosts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// Pattern: `/a`, `/a/{id}`, `/a/{*rest}`.
+    pub path: String,
+    /// Methods in upper case; empty means any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub methods: Vec<String>,
+    /// Prefix that the guest does not see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strip: Option<String>,
+}
+
+/// Limits of one function; every field has a value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Limits {
+    /// Linear memory of one instance, bytes.
+    pub memory_bytes: u64,
+    /// CPU of one invocation, milliseconds.
+    pub cpu_ms: u64,
+    /// Time to the response head, milliseconds.
+    pub wall_ms: u64,
+    /// Invocations at once, in total.
+    pub concurrency: u32,
+    /// Request body, bytes.
+    pub request_body_bytes: u64,
+    /// After the head: longest time without a byte, milliseconds.
+    pub stream_idle_ms: u64,
+    /// After the head: longest time in all, milliseconds.
+    pub stream_total_ms: u64,
+    /// Outbound calls per invocation.
+    pub outbound_calls: u32,
+    /// Log per invocation, bytes.
+    pub log_bytes: u64,
+}
+
+/// Limits of a function when a job runs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JobLimits {
+    /// CPU of one run, milliseconds.
+    pub cpu_ms: u64,
+    /// Time of one run from its start to its end, milliseconds.
+    pub wall_ms: u64,
+}
+
+/// A queue that a function consumes; it is the only consumer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QueueTrigger {
+    /// Name within the project.
+    pub name: String,
+    /// Messages given to `ostro:triggers/queued` at once, at most.
+    pub batch: u32,
+    /// Deliveries at once, in total.
+    pub concurrency: u32,
+    /// Failures after which a message is dead.
+    pub attempts: u32,
+    /// Path of the request for guests without `ostro:triggers/queued`.
+    pub path: String,
+}
+
+/// What the client going away means for the invocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDisconnect {
+    /// It runs on to its end within its limits.
+    Finish,
+    /// It is cancelled.
+    Cancel,
+}

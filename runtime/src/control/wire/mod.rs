@@ -1,0 +1,44 @@
+//! The JSON of the control API: what goes over the wire, for the server and for its clients.
+//!
+//! Times are milliseconds since 1970 (UTC), sizes are bytes, unless a name says otherwise. A client must
+//! ignore fields that it does not know.
+
+mod audit;
+mod cron;
+mod deploy;
+mod functions;
+mod invoke;
+mod jobs;
+mod projects;
+mod queues;
+mod records;
+mod revisions;
+mod secrets;
+mod server;
+mod text;
+mod tokens;
+
+pub use audit::{AuditList, AuditRow};
+pub use cron::{CronTrigger, Missed, Overlap, ScheduleList, ScheduleView};
+pub use deploy::{
+    CronFlag, DeployFlags, DeployOutcome, DeployReport, DeployTiming, JobLimitFlags, LimitFlags, Quantity,
+    QueueFlag,
+};
+pub use functions::{
+    FunctionDetail, FunctionList, FunctionView, JobLimits, Limits, OnDisconnect, QueueTrigger, Route,
+};
+pub use invoke::{INVOCATION_HEADER, InvokeQuery, STATUS_HEADER};
+pub use jobs::{Accepted, JobList, JobQuery, JobResult, JobState, JobTrigger, JobView, Redriven};
+pub use projects::{NewProject, Project, ProjectList};
+pub use queues::{
+    Batch, MAX_BATCH_BYTES, MAX_BATCH_MESSAGES, MAX_PAYLOAD_BYTES, MessageList, NewMessage, Purge,
+    PurgeRequest, Purged, QueueList, QueueView, RedriveRequest, SendQuery, Sent, SentBatch,
+};
+pub use records::{InvocationList, ListQuery, LogList, LogQuery};
+pub use revisions::{RevisionList, RevisionView, RollbackReport, RollbackRequest};
+pub use secrets::{NewSecret, SecretList, SecretView};
+pub use server::{ErrorBody, ErrorInfo, Health, Whoami};
+pub use text::text_or_base64;
+pub use tokens::{CreatedToken, NewToken, Scope, TokenList, TokenView};
+
+pub use crate::telemetry::{Bill, HostCalls, InvocationRecord, LogLine, LogStream, OutcomeCode};

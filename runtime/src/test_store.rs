@@ -1,0 +1,19 @@
+//! The real store in a folder of its own, for tests.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use store::{KeySource, Store};
+
+use crate::clock::Clock;
+
+/// A new store in that folder, which sees that clock.
+pub(crate) fn test_store(folder: &Path, clock: &Clock) -> Arc<Store> {
+    let wall = clock.clone();
+    let config = store::Config {
+        data: folder.join("data"),
+        key: KeySource::Text("a master key for tests, long enough to be taken".to_owned()),
+        clock: Arc::new(move || wall.now_ms()),
+    };
+    Arc::new(store::open(config).unwrap())
+}
