@@ -111,7 +111,7 @@ fn faults_of_a_manifest_are_told_with_line_and_column() {
         ),
         ("bad limit", "[function.faulty]\nlimits = { memory = \"128 parsecs\" }\n", "line 2"),
         ("limit over the ceiling", "[function.faulty]\nlimits = { memory = \"64TiB\" }\n", "line 2"),
-        ("a feature to come", "[function.faulty]\ncron = []\n", "line 2, column 1"),
+        ("a feature to come", "[function.faulty]\nevents = []\n", "line 2, column 1"),
         ("a section to come", "[function.faulty]\n[collection.entries]\n", "line 2"),
         ("dots in a route", "[function.faulty]\nroutes = [\"/a/../b\"]\n", "line 2, column 11"),
         ("another version", "manifest = 2\n[function.faulty]\n", "line 1"),

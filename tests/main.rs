@@ -13,15 +13,19 @@
 mod support;
 
 mod cli;
+mod clock;
 mod crash;
+mod cron;
 mod deploy;
 mod front_door;
 mod invoke;
 mod isolation;
+mod jobs;
 mod limits;
 mod logs;
 mod outbound;
 mod projects;
+mod queue;
 mod rollback;
 mod secrets;
 mod shutdown;
@@ -35,15 +39,19 @@ use support::guest;
 /// The sources of the tests, to see which guests they use.
 const SOURCES: &[&str] = &[
     include_str!("cli.rs"),
+    include_str!("clock.rs"),
     include_str!("crash.rs"),
+    include_str!("cron.rs"),
     include_str!("deploy.rs"),
     include_str!("front_door.rs"),
     include_str!("invoke.rs"),
     include_str!("isolation.rs"),
+    include_str!("jobs.rs"),
     include_str!("limits.rs"),
     include_str!("logs.rs"),
     include_str!("outbound.rs"),
     include_str!("projects.rs"),
+    include_str!("queue.rs"),
     include_str!("rollback.rs"),
     include_str!("secrets.rs"),
     include_str!("shutdown.rs"),

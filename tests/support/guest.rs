@@ -69,6 +69,9 @@ pub fn source(name: &str) -> String {
 fn embed(name: &str, text: &str) -> Vec<u8> {
     let mut module = wat::parse_str(text).unwrap_or_else(|error| panic!("guest {name}: {error}"));
     let mut resolve = Resolve::default();
+    // The contract itself and no copy of it: guests are made for exactly what the host serves.
+    let triggers = repository().join("wit/triggers.wit");
+    resolve.push_file(&triggers).unwrap_or_else(|error| panic!("{}: {error:?}", triggers.display()));
     let (package, _) = resolve.push_dir(folder().join("wit")).unwrap_or_else(|error| panic!("{error:?}"));
     let world = text.lines().find_map(|line| line.trim().strip_prefix(";; world: ")).unwrap_or("http");
     let world = resolve.select_world(&[package], Some(world)).unwrap_or_else(|error| panic!("{error:?}"));
@@ -90,9 +93,12 @@ fn read(file: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// `tests/guests`, seen from the root package or from a package beside it.
 fn folder() -> PathBuf {
+    repository().join("tests/guests")
+}
+
+/// The root package, seen from itself or from a package beside it.
+fn repository() -> PathBuf {
     let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let own = package.join("tests/guests");
-    if own.is_dir() { own } else { package.join("../tests/guests") }
+    if package.join("tests/guests").is_dir() { package } else { package.join("..") }
 }

@@ -1,10 +1,13 @@
 //! What the tests stand on: the product in a process, a client that hides nothing, guests, bad neighbours.
 
+pub mod clock;
 pub mod control;
+pub mod example;
 pub mod guest;
 pub mod hostile;
 pub mod http;
 pub mod http2;
+pub mod jobs;
 pub mod neighbour;
 pub mod server;
 pub mod upstream;

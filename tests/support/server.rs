@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::clock::TurnedClock;
 use super::control::Control;
 use super::http::{Answer, Request};
 
@@ -23,6 +24,7 @@ pub struct Server {
     pub token: String,
     folder: TempDir,
     options: Vec<String>,
+    clock: Option<TurnedClock>,
     process: Option<Child>,
 }
 
@@ -45,17 +47,35 @@ impl Server {
 
     /// Starts a server with more options on its command line.
     pub fn start_with(options: &[&str]) -> Self {
+        let mut server = Self::prepare(options);
+        server.launch();
+        server
+    }
+
+    /// Starts a server whose wall clock the test turns.
+    pub fn start_turned() -> Self {
+        let mut server = Self::prepare(&[]);
+        server.clock = Some(TurnedClock::new(server.folder.path()));
+        server.launch();
+        server
+    }
+
+    fn prepare(options: &[&str]) -> Self {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut server = Self {
+        Self {
             listen: nowhere,
             admin: nowhere,
             token: String::new(),
             folder: tempfile::tempdir().unwrap(),
             options: options.iter().map(|&option| option.to_owned()).collect(),
+            clock: None,
             process: None,
-        };
-        server.launch();
-        server
+        }
+    }
+
+    /// Its clock; only of a server started with one.
+    pub fn clock(&self) -> &TurnedClock {
+        self.clock.as_ref().expect("the server was not started by `start_turned`")
     }
 
     /// The data directory.
@@ -82,6 +102,9 @@ impl Server {
             .arg("--key-file")
             .arg(self.folder.path().join("key"))
             .args(&self.options);
+        if let Some(clock) = &self.clock {
+            command.env("OSTRO_TEST_CLOCK", clock.file());
+        }
         command
     }
 
