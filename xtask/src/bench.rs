@@ -1,7 +1,9 @@
 //! `cargo xtask bench …`: questions about speed, each answered side by side in one run. Method: benches/README.md.
 
+mod callee;
 mod cpu;
 mod hello;
+mod jobs;
 mod neighbour;
 mod open_loop;
 mod wrk;
@@ -18,6 +20,8 @@ pub(crate) enum Question {
     Hello(Options),
     /// What a busy project does to its neighbours, both ways
     Neighbour(Options),
+    /// Messages a second taken and delivered, and the time from sending one to the start of its handler
+    Jobs(Options),
 }
 
 /// Options of every question.
@@ -39,6 +43,7 @@ pub(crate) fn run(question: Question) -> Result<()> {
     match question {
         Question::Hello(options) => hello::run(options.profile()),
         Question::Neighbour(options) => neighbour::run(options.profile()),
+        Question::Jobs(options) => jobs::run(options.profile()),
     }
 }
 

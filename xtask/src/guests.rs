@@ -65,7 +65,7 @@ impl Builder {
     fn build(&mut self, example: &str) -> Result<PathBuf> {
         let source = workspace::root().join("examples").join(example);
         let built = workspace::target().join("guests").join(format!("{example}.wasm"));
-        let digest = stamp::digest(&source)?;
+        let digest = stamp::digest(&source, &workspace::root().join("wit"))?;
         let stamp = built.with_extension("stamp");
         if !self.force && built.is_file() && stamp::read(&stamp).as_deref() == Some(digest.as_str()) {
             println!("guest {example}: up to date");

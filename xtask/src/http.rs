@@ -36,11 +36,16 @@ impl Client {
 
     /// GET of `path` at the function's own host.
     pub(crate) fn get(&mut self, host: &str, path: &str) -> Result<Answer> {
+        self.exchange(format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n").as_bytes())
+    }
+
+    /// Sends a whole request, head and body as they go over the wire, and reads its answer.
+    pub(crate) fn exchange(&mut self, request: &[u8]) -> Result<Answer> {
         let mut stream = match self.open.take() {
             Some(stream) => stream,
             None => self.connect()?,
         };
-        write!(stream.get_mut(), "GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n")?;
+        stream.get_mut().write_all(request)?;
         let (answer, keep) = read_answer(&mut stream)?;
         if keep {
             self.open = Some(stream);

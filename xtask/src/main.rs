@@ -18,6 +18,7 @@ mod control;
 mod http;
 mod process;
 mod random;
+mod sender;
 mod server;
 mod tool;
 mod workspace;
@@ -30,6 +31,10 @@ mod workspace;
 )]
 #[path = "../../tests/support/guest.rs"]
 mod test_guests;
+
+#[allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "shared with the tests, which may panic")]
+#[path = "../../tests/support/clock.rs"]
+mod test_clock;
 
 use std::process::ExitCode;
 

@@ -25,13 +25,15 @@ pub(crate) struct Setup {
     pub(crate) folder: PathBuf,
     /// Functions, control API.
     pub(crate) addresses: [String; 2],
+    /// File by which the server's wall clock is turned, if it is.
+    pub(crate) clock: Option<PathBuf>,
 }
 
 impl Setup {
     /// A server on free ports.
     pub(crate) fn on_free_ports(ostro: &Path, folder: &Path) -> Self {
         let any = || "127.0.0.1:0".to_owned();
-        Self { ostro: ostro.to_owned(), folder: folder.to_owned(), addresses: [any(), any()] }
+        Self { ostro: ostro.to_owned(), folder: folder.to_owned(), addresses: [any(), any()], clock: None }
     }
 
     /// A server where people expect one; on free ports when somebody is there already.
@@ -59,8 +61,11 @@ impl Setup {
         let log = self.folder.join("server.log");
         let [listen, admin] = &self.addresses;
         let words = File::options().create(true).append(true).open(&log)?;
-        let mut process = self
-            .cli()
+        let mut command = self.cli();
+        if let Some(clock) = &self.clock {
+            command.env("OSTRO_TEST_CLOCK", clock);
+        }
+        let mut process = command
             .args(["serve", "--json", "--listen", listen, "--admin", admin, "--data"])
             .arg(self.folder.join("data"))
             .arg("--key-file")
@@ -101,6 +106,11 @@ impl Server {
     /// Tells the command line tool to talk to this server and to no other, whatever connections are saved.
     pub(crate) fn address<'a>(&self, cli: &'a mut Command) -> &'a mut Command {
         cli.env("OSTRO_URL", format!("http://{}", self.admin)).env("OSTRO_TOKEN", &self.token)
+    }
+
+    /// The admin token.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
     }
 
     /// The id of the process.

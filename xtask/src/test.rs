@@ -47,7 +47,11 @@ fn steps(options: &Options) -> Result<Vec<(&'static str, Command)>> {
     steps.push(("tidy", cargo(&["test", "--workspace", "--test", "tests", "--", "tidy::"])));
     match options.quick {
         true => steps.push(("unit", cargo(&["test", "--workspace", "--lib", "--bins"]))),
-        false => steps.push(("tests", cargo(&["test", "--workspace"]))),
+        false => {
+            // The integration tests run the examples too.
+            steps.push(("guests", cargo(&["run", "--quiet", "--package", "xtask", "--", "guests"])));
+            steps.push(("tests", cargo(&["test", "--workspace"])));
+        }
     }
     Ok(steps)
 }

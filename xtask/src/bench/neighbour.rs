@@ -52,6 +52,10 @@ fn beside_loops(ostro: &Path, hello: &[u8]) -> Result<()> {
     println!(
         "\nA hello at {RATE} requests/s (open loop, {REQUESTS} requests, latency from the intended moment)"
     );
+    // A thread's priority is its own: this one asks in a thread that ends, only to know.
+    if std::thread::spawn(open_loop::raise_priority).join().ok() != Some(open_loop::Priority::Raised) {
+        println!("  (not root: the clients' own waits for a processor are in the figures)");
+    }
     let load =
         open_loop::Load { to: server.listen, host: "hello--quiet.localhost", rate: RATE, requests: REQUESTS };
     let quiet = open_loop::run(load)?;

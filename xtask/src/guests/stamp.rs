@@ -1,14 +1,15 @@
-//! Whether an example has changed since it was built: a digest over its sources.
+//! Whether an example has changed since it was built: a digest over its sources and the contract that it is built against.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use sha2::{Digest as _, Sha256};
 
-/// Digest over names and contents of what a build of that folder reads, in hexadecimal.
-pub(crate) fn digest(folder: &Path) -> Result<String> {
+/// Digest over names and contents of what a build of that folder reads, `wit` included, in hexadecimal.
+pub(crate) fn digest(folder: &Path, wit: &Path) -> Result<String> {
     let mut files = vec![folder.join("Cargo.toml"), folder.join("Cargo.lock")];
     collect(&folder.join("src"), &mut files)?;
+    collect(wit, &mut files)?;
     files.sort();
     let mut hash = Sha256::new();
     for file in files {
