@@ -1,0 +1,1 @@
+// Stands for a module that is imported for its effect on browsers only.
