@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
 use runtime::{control::wire::Scope, registry::compile::COMMAND as COMPILE};
 
-pub(crate) use deploy::{DeployArgs, SettingsArgs};
+pub(crate) use deploy::{BuildArgs, DeployArgs, SettingsArgs};
 pub(crate) use jobs::{CronCommand, JobsCommand, QueueCommand, ScheduleArgs, SendArgs};
 pub(crate) use serve::{LogFormat, ServeArgs};
 pub(crate) use values::{Data, RouteFlag, Since};
@@ -72,6 +72,8 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Run the server
     Serve(Box<ServeArgs>),
+    /// Make the components of functions, and send nothing
+    Build(BuildArgs),
     /// Upload functions and make them answer
     Deploy(Box<DeployArgs>),
     /// List the functions of the project
@@ -174,6 +176,7 @@ pub(crate) struct RollbackArgs {
   ostro invoke guestbook --data '{\"text\":\"hi\"}'
   ostro invoke thumbnail --data @photo.jpg > small.jpg
   ostro invoke report --async --data '{\"year\":2026}'     prints the id of a job; `ostro jobs show ID`
+  ostro invoke prices --call '{\"of\":\"tea\"}'            by name: JSON in, JSON out
 
 The body goes to standard output. Exit code 1 when the function answers 400 or more.
 With --async the call is stored, made at least once under the function's limits for jobs, up to three
@@ -190,6 +193,15 @@ pub(crate) struct InvokeArgs {
     /// Request body: the text itself, @FILE for a file, `-` for standard input
     #[arg(long, short, value_name = "TEXT|@FILE|-", allow_hyphen_values = true, value_parser = values::data)]
     pub(crate) data: Option<Data>,
+    /// Call it by name, `main(event)`: JSON in, JSON out; the text itself, @FILE for a file, `-` for standard input
+    #[arg(
+        long,
+        value_name = "JSON|@FILE|-",
+        allow_hyphen_values = true,
+        value_parser = values::data,
+        conflicts_with_all = ["path", "method", "data"]
+    )]
+    pub(crate) call: Option<Data>,
     /// Store the call as a job and do not wait for the answer; prints the job's id
     #[arg(long = "async")]
     pub(crate) asynchronous: bool,

@@ -2,6 +2,7 @@
 
 mod audit;
 mod body;
+mod build;
 mod cron;
 mod deploy;
 mod functions;
@@ -44,6 +45,7 @@ pub(crate) struct Context {
 pub(crate) fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
     let done = match command {
         Command::Serve(args) => serve::run(context, *args),
+        Command::Build(args) => build::run(context, &args),
         Command::Deploy(args) => deploy::run(context, &args),
         Command::List => functions::list(context),
         Command::Show(args) => functions::show(context, &args),

@@ -74,6 +74,11 @@ impl Connections {
         }
     }
 
+    /// Takes a connection away, if it still leads to that server.
+    pub(crate) fn take_away(&mut self, name: &str, url: &ServerUrl) {
+        self.all.retain(|known| known.name != name || known.url != *url);
+    }
+
     fn named(&self, name: &str) -> Option<&Connection> {
         self.all.iter().find(|connection| connection.name == name)
     }

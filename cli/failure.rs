@@ -110,7 +110,7 @@ impl Word {
         text
     }
 
-    /// For programs: the form of the control API's errors.
+    /// For programs: the form of the control API's errors, with the excerpt if there is one.
     pub(crate) fn to_json(&self) -> Value {
         let mut error = json!({ "code": self.code, "message": self.message });
         if let Some(object) = error.as_object_mut() {
@@ -119,6 +119,9 @@ impl Word {
             }
             if let Some(detail) = &self.detail {
                 object.insert("detail".to_owned(), detail.clone());
+            }
+            if let Some(excerpt) = &self.excerpt {
+                object.insert("excerpt".to_owned(), json!(excerpt));
             }
         }
         json!({ "error": error })
@@ -165,10 +168,10 @@ mod tests {
 
     #[test]
     fn programs_read_the_servers_form() {
-        let failure = Failure::local("no").hint("try again");
+        let failure = Failure::local("no").hint("try again").excerpt("1 | x\n".to_owned());
         assert_eq!(
             failure.word().unwrap().to_json(),
-            json!({ "error": { "code": "local", "message": "no", "hint": "try again" } })
+            json!({ "error": { "code": "local", "message": "no", "hint": "try again", "excerpt": "1 | x\n" } })
         );
     }
 

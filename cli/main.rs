@@ -1,6 +1,7 @@
 //! The `ostro` command: a server, and what one says to it.
 
 mod args;
+mod build;
 mod client;
 mod commands;
 mod connection;

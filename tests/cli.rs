@@ -107,6 +107,52 @@ fn invoke_passes_method_path_and_data() {
 }
 
 #[test]
+fn invoke_calls_by_name() {
+    let terminal = Terminal::open();
+    terminal.write("mirror.wasm", guest::component("echo-request"));
+    terminal.write("echo.wasm", guest::component("echo-body"));
+    terminal.write("fails.wasm", guest::component("trap"));
+    terminal.write("event.json", "[1,2]");
+    for name in ["mirror", "echo", "fails"] {
+        terminal.run(&format!("deploy {name}.wasm --name named-{name}"), 0);
+    }
+    let (seen, _) = terminal.run("invoke named-mirror --call {}", 0);
+    assert!(seen.starts_with("POST /_ostro/invoke\n"), "{seen}");
+    assert!(seen.contains("\ncontent-type: application/json\n"), "{seen}");
+    assert_eq!(terminal.run("invoke named-echo --call {\"of\":\"tea\"}", 0).0, "{\"of\":\"tea\"}");
+    assert_eq!(terminal.run("invoke named-echo --call @event.json", 0).0, "[1,2]");
+    assert_eq!(terminal.feed("invoke named-echo --call -", b"null").0, "null");
+    assert!(terminal.run("invoke named-fails --call {}", 1).0.contains("trap"));
+    let (_, words) = terminal.run("invoke named-echo --call tea", 2);
+    assert!(words.contains("JSON"), "{words}");
+    terminal.run("invoke named-echo --call {} --path /x", 2);
+}
+
+#[test]
+fn flags_name_resources() {
+    let terminal = Terminal::open();
+    terminal.write("about.wasm", guest::component("about"));
+    let (_, words) = terminal.run("deploy about.wasm --name cli-about --binding MAIL=queue:cli-mail", 1);
+    assert!(words.contains("\"queue:cli-mail:send\""), "{words}");
+    terminal.run(
+        "deploy about.wasm --name cli-about --binding MAIL=queue:cli-mail --grant queue:cli-mail:send",
+        0,
+    );
+    let (shown, _) = terminal.run("show cli-about", 0);
+    for line in ["kind        http-0.2", "grant       queue:cli-mail:send", "binding     MAIL=queue:cli-mail"]
+    {
+        assert!(shown.contains(line), "no {line:?} in {shown}");
+    }
+    let report = terminal.json("deploy about.wasm --name cli-about --reuse 5");
+    assert_eq!(report["deployed"][0]["kind"], "http-0.2");
+    assert!(terminal.run("show cli-about", 0).0.contains("up to 5 invocations, one after the other"));
+    let (_, words) = terminal.run("deploy about.wasm --name cli-about --concurrent 2", 1);
+    assert!(words.contains("WASI 0.3") && words.contains("http-0.2"), "{words}");
+    assert!(terminal.run("deploy about.wasm --name cli-about --arg -v", 1).1.contains("commands"));
+    terminal.run("deploy about.wasm --name cli-about --binding MAIL", 2);
+}
+
+#[test]
 fn a_manifest_deploys_a_folder() {
     let terminal = Terminal::open();
     terminal.write("site/app.wasm", guest::component("assets"));

@@ -138,9 +138,7 @@ fn e5_what_an_upgrade_makes_useless_is_compiled_ahead() {
     server.deploy("one", &guest::component("hello"), &json!({}));
     server.deploy("two", &guest::component("env"), &json!({}));
     server.kill9();
-    for entry in std::fs::read_dir(server.data().join("cache")).unwrap() {
-        std::fs::remove_file(entry.unwrap().path()).unwrap();
-    }
+    std::fs::remove_dir_all(server.data().join("cache")).unwrap();
     server.restart();
     let recompiled = || {
         let metrics = server.control().get("/metrics").expect_status(200).text();

@@ -1,5 +1,7 @@
 //! Deploying: what becomes live, when, and what is refused because of its settings.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::{Value, json};
 
 use crate::support::control::multipart;
@@ -74,6 +76,44 @@ fn a_deploy_is_live_everywhere_when_it_is_answered() {
             assert_eq!(server.get("own-deploy", "/?V").text(), version.to_string());
         }
     }
+}
+
+#[test]
+fn a_component_with_other_data_is_not_compiled_again() {
+    let mut server = Server::start();
+    let effort = |control: &Control, function: &str, component: &[u8]| {
+        let report = control.deploy(function, component, &json!({}));
+        let count = |name: &str| report["timing"][name].as_u64().unwrap();
+        (count("functions_compiled"), count("functions_reused"))
+    };
+    let hello = guest::component("hello");
+    let changed = |to: &str| guest::variant("hello", "hello from ostro", to);
+    let control = server.control();
+    let (compiled, reused) = effort(&control, "known", &hello);
+    assert!(compiled > 0 && reused == 0, "{compiled} {reused}");
+    // Not all: some keys of the engine depend on what else its threads have just compiled.
+    let mostly = |(again, known): (u64, u64)| again + known == compiled && known > compiled / 2;
+    let other_data = effort(&control, "known", &changed("hello from afar!"));
+    assert!(mostly(other_data), "{other_data:?} of {compiled}");
+    assert_eq!(server.get("known", "/").text(), "hello from afar!\n");
+    assert_eq!(effort(&control, "again", &changed("hello from afar!")), (0, 0), "its code is there");
+    // What an upload may have done to a compiler stays in its project, and ends with it.
+    let other = server.project("other-project");
+    assert_eq!(effort(&other, "known", &hello), (compiled, 0));
+    server.kill9();
+    server.restart();
+    let control = server.control();
+    let restarted = effort(&control, "known", &changed("hello once more!"));
+    assert!(mostly(restarted), "{restarted:?} of {compiled}");
+    let kept = server.data().join("cache/functions");
+    let files = || std::fs::read_dir(&kept).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    assert_eq!(files().len(), 2, "one for each project");
+    control.delete("/v1/projects/other-project").expect_status(204);
+    assert_eq!(files().len(), 1);
+    // A file that is not as it was written is as good as none.
+    std::fs::write(&files()[0], "no functions").unwrap();
+    assert_eq!(effort(&control, "known", &changed("hello yet again!")), (compiled, 0));
+    assert_eq!(server.get("known", "/").text(), "hello yet again!\n");
 }
 
 #[test]
@@ -276,6 +316,46 @@ fn the_last_twenty_revisions_are_kept() {
     rollback(&control, "many", 4).expect_status(200);
     assert_eq!(server.get("many", "/?V").text(), "4");
     rollback(&control, "many", 3).expect_error(404, "not_found");
+}
+
+/// Components, compiled code with its seals, bundles as they came and unpacked ones: of each as many as are in use.
+#[test]
+fn what_no_revision_refers_to_leaves_the_disk() {
+    let server = Server::start();
+    let control = server.project("tidy-disk");
+    let count = |folder: &str| walk(&server.data().join(folder)).len();
+    let folders = ["artifacts", "assets", "unpacked", "cache"];
+    let empty = folders.map(count);
+    let deploy = |version: usize| {
+        let component = guest::variant("hello", "hello from ostro", &format!("hello number {version:>3}"));
+        let bundle = tar(&[("version.txt", version.to_string().as_bytes())]);
+        let parts: &[(&str, &[u8])] = &[("flags", b"{}"), ("component", &component), ("assets", &bundle)];
+        control.upload("edited", parts).expect_status(200);
+    };
+    (0..20).for_each(deploy);
+    let full = folders.map(count);
+    assert_eq!(full[..3], [empty[0] + 20, empty[1] + 20, empty[2] + 20]);
+    (20..25).for_each(deploy);
+    assert_eq!(folders.map(count), full);
+    control.delete("functions/edited").expect_status(204);
+    let functions = walk(&server.data().join("cache/functions")).len();
+    assert_eq!(folders.map(count), [empty[0], empty[1], empty[2], empty[3] + functions]);
+    deploy(25);
+    control.delete("/v1/projects/tidy-disk").expect_status(204);
+    assert_eq!(folders.map(count), empty);
+}
+
+/// All files below a folder.
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut files = Vec::new();
+    for entry in entries.map(Result::unwrap) {
+        match entry.file_type().unwrap().is_dir() {
+            true => files.extend(walk(&entry.path())),
+            false => files.push(entry.path()),
+        }
+    }
+    files
 }
 
 #[test]

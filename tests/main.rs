@@ -12,6 +12,7 @@
 
 mod support;
 
+mod cgi;
 mod cli;
 mod clock;
 mod crash;
@@ -21,9 +22,13 @@ mod front_door;
 mod invoke;
 mod isolation;
 mod jobs;
+mod js;
+mod js_build;
 mod limits;
 mod logs;
 mod outbound;
+mod p3;
+mod producer;
 mod projects;
 mod queue;
 mod rollback;
@@ -38,6 +43,7 @@ use support::guest;
 
 /// The sources of the tests, to see which guests they use.
 const SOURCES: &[&str] = &[
+    include_str!("cgi.rs"),
     include_str!("cli.rs"),
     include_str!("clock.rs"),
     include_str!("crash.rs"),
@@ -50,6 +56,8 @@ const SOURCES: &[&str] = &[
     include_str!("limits.rs"),
     include_str!("logs.rs"),
     include_str!("outbound.rs"),
+    include_str!("p3.rs"),
+    include_str!("producer.rs"),
     include_str!("projects.rs"),
     include_str!("queue.rs"),
     include_str!("rollback.rs"),
@@ -66,5 +74,12 @@ fn every_guest_is_valid_and_has_a_test() {
         assert!(SOURCES.iter().any(|source| source.contains(&quoted)), "no test uses the guest {name}");
         assert!(guest::component(&name).starts_with(b"\0asm\x0d\0\x01\0"), "{name} is no component");
         assert!(guest::core_module(&name).starts_with(b"\0asm\x01\0\0\0"), "{name} is no module");
+    }
+    for name in guest::commands() {
+        let call = format!("guest::command(\"{name}\")");
+        let listed = format!("(\"{name}\", json!");
+        let used = |source: &&str| source.contains(&call) || source.contains(&listed);
+        assert!(SOURCES.iter().any(used), "no test uses the command {name}");
+        assert!(guest::command(&name).starts_with(b"\0asm\x01\0\0\0"), "{name} is no module");
     }
 }

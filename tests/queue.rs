@@ -209,6 +209,9 @@ fn g6_a_flood_is_refused_and_nothing_is_lost() {
     control.send("flood", "", "the last");
     let refused = control.try_send("flood", "", "one too many");
     refused.clone().expect_error(429, "queue_full");
+    control.deploy("sender", &guest::component("send"), &json!({ "grants": ["queue:flood:send"] }));
+    let message = crate::support::jobs::in_memory(&[crate::support::jobs::Message::default()]);
+    server.post("sender", "/1?flood", message).expect_status(429);
     assert!(refused.message().contains("flood"), "{}", refused.text());
     assert_eq!(count(&control.queue("flood"), "waiting"), HOLDS as u64);
     control.send("calm", "", "m");

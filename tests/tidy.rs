@@ -108,6 +108,10 @@ fn wasmtime_only_at_the_sandbox(file: &File) -> Vec<Fault> {
         "runtime/src/registry/compile.rs",
         "runtime/src/registry/compile/",
         "tests/",
+        // What a request costs in wasmtime alone is what Ostro is measured against.
+        "benches/bare_wasmtime.rs",
+        // A program of its own, which runs the interpreter when it builds.
+        "sdk/js/compiler/",
     ];
     let names = ["wasmtime", "wasmtime_wasi", "wasmtime_wasi_http", "wasmtime_wasi_io"];
     match file.is_in(&allowed) {
@@ -210,10 +214,13 @@ fn no_static_state(file: &File) -> Vec<Fault> {
     file.naming(&["static", "thread_local", "lazy_static"], "state is handed in, never found (rule 7)")
 }
 
-fn unsafe_in_two_files(file: &File) -> Vec<Fault> {
-    match file.is_in(&["runtime/src/sys.rs", "runtime/src/instance/load.rs"]) {
+fn unsafe_in_few_files(file: &File) -> Vec<Fault> {
+    // The last one does the same as the second, in the program that builds JavaScript.
+    let allowed =
+        ["runtime/src/sys.rs", "runtime/src/instance/load.rs", "sdk/js/compiler/src/engine/store.rs"];
+    match file.is_in(&allowed) {
         true => Vec::new(),
-        false => file.naming(&["unsafe"], "only sys.rs and instance/load.rs may (rule 7)"),
+        false => file.naming(&["unsafe"], "only what loads machine code and sys.rs may (rule 7)"),
     }
 }
 
@@ -262,7 +269,7 @@ const RUST_RULES: &[Rule] = &[
     pure_decisions,
     no_cluster_mode,
     no_static_state,
-    unsafe_in_two_files,
+    unsafe_in_few_files,
     no_rooms_without_a_name,
     short_files,
     says_what_it_is,
@@ -287,7 +294,7 @@ hold! {
     rule_5_decisions_are_pure: pure_decisions,
     rule_6_runtime_has_no_cluster_mode: no_cluster_mode,
     rule_7_there_is_no_static_state: no_static_state,
-    rule_7_unsafe_stands_in_two_files: unsafe_in_two_files,
+    rule_7_unsafe_stands_in_few_files: unsafe_in_few_files,
     rule_8_every_file_has_a_name: no_rooms_without_a_name,
     rule_8_files_are_short: short_files,
     every_file_says_what_it_is: says_what_it_is,
@@ -478,8 +485,8 @@ fn planted_faults_are_found() {
         (pure_decisions, "runtime/src/pool/policy.rs", "fn f() { std::fs::read(\"x\"); }"),
         (no_cluster_mode, "runtime/src/app.rs", "struct ClusterMode;"),
         (no_static_state, "store/src/x.rs", "static COUNT: AtomicU64 = AtomicU64::new(0);"),
-        (unsafe_in_two_files, "runtime/src/app.rs", "fn f() { unsafe { g() } }"),
-        (unsafe_in_two_files, "runtime/src/app.rs", "#[cfg(test)]\nmod tests;\nfn f() { unsafe { g() } }"),
+        (unsafe_in_few_files, "runtime/src/app.rs", "fn f() { unsafe { g() } }"),
+        (unsafe_in_few_files, "runtime/src/app.rs", "#[cfg(test)]\nmod tests;\nfn f() { unsafe { g() } }"),
         (no_rooms_without_a_name, "cli/utils.rs", ""),
         (no_rooms_without_a_name, "store/src/common/mod.rs", ""),
         (says_what_it_is, "cli/x.rs", "use std::fmt;"),

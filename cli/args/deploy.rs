@@ -12,16 +12,18 @@ use super::values::{self, RouteFlag};
   ostro deploy                                     what ./ostro.toml says, after building it
   ostro deploy shop/ --function cart               one function of shop/ostro.toml
   ostro deploy hello.wasm                          a component, named by its file
+  ostro deploy app.js --name hello                 JavaScript or TypeScript; no Node is needed
   ostro deploy new.wasm --name hello --route 'GET,POST /hello/{id}' --env GREETING=hi
   ostro deploy bff.wasm --grant http:https://api.example.com --memory 64MiB --cpu 2s
   ostro deploy report.wasm --cron '0 3 * * *' --timezone Europe/Berlin --job-wall 1h
   ostro deploy mailer.wasm --queue mail            it consumes the queue `mail`
+  ostro deploy shop.wasm --grant queue:mail:send --binding MAIL=queue:mail     it sends to it
 
 With a manifest, what it does not mention is removed. With flags, what they do not mention stays.
 The URLs go to standard output.")]
 pub(crate) struct DeployArgs {
-    /// A .wasm file, a directory with an ostro.toml, or a manifest [default: ./ostro.toml]
-    #[arg(value_name = "FILE.wasm|DIR|ostro.toml")]
+    /// A .wasm, .js or .ts file, a directory with an ostro.toml or an app.js, or a manifest [default: ./ostro.toml]
+    #[arg(value_name = "FILE|DIR|ostro.toml")]
     pub(crate) target: Option<PathBuf>,
     /// Deploy only this function of the manifest
     #[arg(long, value_name = "NAME")]
@@ -38,9 +40,9 @@ pub(crate) struct DeployArgs {
     pub(crate) later: LaterArgs,
 }
 
-/// What a manifest would say, for one .wasm file.
+/// What a manifest would say, for a function of one file.
 #[derive(Debug, Default, Args)]
-#[command(next_help_heading = "For a .wasm file")]
+#[command(next_help_heading = "For a function of one file")]
 pub(crate) struct SettingsArgs {
     /// Name of the function [default: the file's]
     #[arg(long)]
@@ -48,12 +50,18 @@ pub(crate) struct SettingsArgs {
     /// Route: `/path`, or `GET,POST /path`; may be repeated
     #[arg(long = "route", value_name = "ROUTE", value_parser = values::route)]
     pub(crate) routes: Vec<RouteFlag>,
-    /// Thing that the function may use, such as secret:NAME or http:https://HOST; may be repeated
+    /// Thing that the function may use: secret:NAME, http:https://HOST, queue:NAME:send; may be repeated
     #[arg(long = "grant", value_name = "GRANT")]
     pub(crate) grants: Vec<String>,
     /// Environment variable; may be repeated
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = values::env)]
     pub(crate) env: Vec<(String, String)>,
+    /// Name that the function gives to a resource, such as MAIL=queue:mail; it needs the grant too; may be repeated
+    #[arg(long = "binding", value_name = "NAME=RESOURCE", value_parser = values::binding)]
+    pub(crate) bindings: Vec<(String, String)>,
+    /// Argument of a command, after its name; may be repeated
+    #[arg(long = "arg", value_name = "TEXT", allow_hyphen_values = true)]
+    pub(crate) args: Vec<String>,
     /// Memory of an instance, such as 64MiB
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
@@ -66,9 +74,12 @@ pub(crate) struct SettingsArgs {
     /// Invocations at once
     #[arg(long, value_name = "N")]
     pub(crate) concurrency: Option<u32>,
-    /// Invocations that an instance serves, one after the other; 1 is a fresh one each time
+    /// Invocations that an instance serves; 1 is a fresh one each time
     #[arg(long, value_name = "N")]
     pub(crate) reuse: Option<u32>,
+    /// Of those, how many at once; more than 1 only for components of WASI 0.3
+    #[arg(long, value_name = "M")]
+    pub(crate) concurrent: Option<u32>,
     /// Schedule that starts it: five fields, or a nickname such as @daily; may be repeated
     #[arg(long, value_name = "EXPRESSION", allow_hyphen_values = true)]
     pub(crate) cron: Vec<String>,
@@ -97,11 +108,14 @@ impl SettingsArgs {
             ("--route", !self.routes.is_empty()),
             ("--grant", !self.grants.is_empty()),
             ("--env", !self.env.is_empty()),
+            ("--binding", !self.bindings.is_empty()),
+            ("--arg", !self.args.is_empty()),
             ("--memory", self.memory.is_some()),
             ("--cpu", self.cpu.is_some()),
             ("--wall", self.wall.is_some()),
             ("--concurrency", self.concurrency.is_some()),
             ("--reuse", self.reuse.is_some()),
+            ("--concurrent", self.concurrent.is_some()),
             ("--cron", !self.cron.is_empty()),
             ("--timezone", self.timezone.is_some()),
             ("--queue", !self.queues.is_empty()),
@@ -111,6 +125,25 @@ impl SettingsArgs {
         ];
         given.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
     }
+}
+
+/// `ostro build`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ostro build                            every function of ./ostro.toml
+  ostro build app.ts -o shop.wasm        JavaScript or TypeScript to a component; no Node is needed
+
+`ostro deploy` builds by itself. The names of the components go to standard output.")]
+pub(crate) struct BuildArgs {
+    /// A .js or .ts file, a directory with an ostro.toml or an app.js, or a manifest [default: ./ostro.toml]
+    #[arg(value_name = "FILE|DIR|ostro.toml")]
+    pub(crate) target: Option<PathBuf>,
+    /// Where the component goes [default: NAME.wasm in this directory; where the manifest has it, if it names a .wasm file]
+    #[arg(long, short = 'o', value_name = "FILE.wasm")]
+    pub(crate) out: Option<PathBuf>,
+    /// Build only this function of the manifest; of a file: the name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
 }
 
 /// Flags whose feature does not exist yet: known, so that the answer can say so.

@@ -83,6 +83,16 @@ pub(super) fn env(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// `NAME=RESOURCE`.
+pub(super) fn binding(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, resource)) if !name.is_empty() && resource.contains(':') => {
+            Ok((name.to_owned(), resource.to_owned()))
+        }
+        _ => Err("a binding is NAME=RESOURCE, such as MAIL=queue:mail".to_owned()),
+    }
+}
+
 /// The text itself, `@FILE` or `-`.
 pub(super) fn data(text: &str) -> Result<Data, String> {
     match text.strip_prefix('@') {
@@ -183,6 +193,14 @@ mod tests {
         assert_eq!(env("A=").unwrap(), ("A".to_owned(), String::new()));
         assert!(env("A").is_err());
         assert!(env("=b").is_err());
+    }
+
+    #[test]
+    fn bindings() {
+        assert_eq!(binding("MAIL=queue:mail").unwrap(), ("MAIL".to_owned(), "queue:mail".to_owned()));
+        for wrong in ["", "MAIL", "=queue:mail", "MAIL=", "MAIL=mail"] {
+            assert!(binding(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -2,14 +2,9 @@
 
 mod assets;
 mod manifest;
-mod plan;
+pub(super) mod plan;
 
-use std::{
-    collections::BTreeSet,
-    io,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{collections::BTreeSet, path::Path};
 
 use runtime::{
     control::wire::{DeployOutcome, DeployReport},
@@ -18,12 +13,13 @@ use runtime::{
 use serde_json::{Value, json};
 use ureq::unversioned::multipart::{Form, Part};
 
-use self::plan::{Build, FunctionPlan, Plan, Settings};
+use self::plan::{FunctionPlan, Plan, Settings};
 use super::{Context, Session, functions::route_text};
 use crate::{
     args::DeployArgs,
+    build::{self, Source, Stop, Voice},
     failure::Failure,
-    output::{Form as OutputForm, escape, units},
+    output::{Form as OutputForm, Output, escape, units},
 };
 
 /// `ostro deploy`.
@@ -35,12 +31,12 @@ pub(super) fn run(context: &Context, args: &DeployArgs) -> Result<(), Failure> {
     // Before a long build: a missing server or token is better known now.
     let session =
         context.session_in(plan.project.clone().or_else(|| super::project_of(Path::new("ostro.toml"))))?;
-    let mut built = BTreeSet::new();
+    let mut ran = BTreeSet::new();
     let mut reports = Vec::new();
     let mut deploy_all = || {
         for function in &plan.functions {
-            build(context, function.build.as_ref(), &mut built)?;
-            let report = upload(context, &session, function)?;
+            let component = build(context, function, &mut ran)?;
+            let report = upload(context, &session, function, &component)?;
             say(context, &report)?;
             reports.push(report);
         }
@@ -54,42 +50,51 @@ pub(super) fn run(context: &Context, args: &DeployArgs) -> Result<(), Failure> {
     done
 }
 
-/// Runs the manifest's `build` in the manifest's folder; one that several functions share runs once.
-fn build<'a>(
+/// Makes the component: runs the manifest's `build`, once where several functions share it, and compiles a script.
+pub(super) fn build<'a>(
     context: &Context,
-    build: Option<&'a Build>,
-    built: &mut BTreeSet<&'a str>,
-) -> Result<(), Failure> {
-    let Some(Build { command, folder }) = build else { return Ok(()) };
-    if !built.insert(command) {
-        return Ok(());
+    function: &'a FunctionPlan,
+    ran: &mut BTreeSet<&'a str>,
+) -> Result<Vec<u8>, Failure> {
+    let command = function.build.as_ref().map(|build| build.command.as_str());
+    let command = command.filter(|command| ran.insert(command));
+    if let Some(command) = command {
+        context.out.word(&format!("building: {command}"));
     }
-    context.out.word(&format!("building: {command}"));
-    let status = Command::new("sh")
-        .args(["-c", command])
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        // Standard output is for the URLs.
-        .stdout(Stdio::from(io::stderr()))
-        .env_remove("OSTRO_TOKEN")
-        .status()
-        .map_err(|error| Failure::io("the build can't be started: sh", &error))?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(Failure::local(format!("the build failed ({status})"))
-            .hint(format!("in {}: {command}", folder.display()))),
+    let _progress = build::is_script(&function.component)
+        .then(|| context.out.progress(&format!("building {}", function.component.display())));
+    let source = Source { command, folder: &function.folder, file: &function.component };
+    let built = build::build(&source, Voice::Through, &Stop::default())?;
+    if !built.output.is_empty() {
+        context.out.word(built.output.trim_end());
     }
+    Ok(built.component)
 }
 
-fn upload(context: &Context, session: &Session, function: &FunctionPlan) -> Result<DeployReport, Failure> {
-    let component = read_component(function)?;
+fn upload(
+    context: &Context,
+    session: &Session,
+    function: &FunctionPlan,
+    component: &[u8],
+) -> Result<DeployReport, Failure> {
+    let size_bytes = component.len() as u64;
+    let _progress =
+        context.out.progress(&format!("deploying {} ({})", function.name, units::bytes(size_bytes)));
+    send(&context.out, session, function, component)
+}
+
+/// Uploads a component with the function's assets and settings.
+pub(super) fn send(
+    out: &Output,
+    session: &Session,
+    function: &FunctionPlan,
+    component: &[u8],
+) -> Result<DeployReport, Failure> {
     let assets = match &function.assets {
         Some(folder) => {
             let bundle = assets::pack(folder)?;
-            bundle
-                .skipped
-                .iter()
-                .for_each(|skipped| context.out.warn(&format!("left out of the assets: {skipped}")));
+            let skipped = bundle.skipped.iter();
+            skipped.for_each(|skipped| out.warn(&format!("left out of the assets: {skipped}")));
             Some(bundle.tar)
         }
         None => None,
@@ -106,30 +111,16 @@ fn upload(context: &Context, session: &Session, function: &FunctionPlan) -> Resu
             Form::new().text("flags", &settings)
         }
     };
-    let form = form.part("component", Part::bytes(&component).file_name("component.wasm"));
+    let form = form.part("component", Part::bytes(component).file_name("component.wasm"));
     let form = match &assets {
         Some(tar) => form.part("assets", Part::bytes(tar).file_name("assets.tar")),
         None => form,
     };
     let size_bytes = (component.len() + assets.as_ref().map_or(0, Vec::len)) as u64;
-    let _progress =
-        context.out.progress(&format!("deploying {} ({})", function.name, units::bytes(size_bytes)));
     session
         .client
         .upload(&session.function(&function.name, &["deploy"]), form, size_bytes)
         .map_err(|failure| manifest::locate(failure, function))
-}
-
-fn read_component(function: &FunctionPlan) -> Result<Vec<u8>, Failure> {
-    let file = function.component.display();
-    std::fs::read(&function.component).map_err(|error| match (error.kind(), &function.build) {
-        (io::ErrorKind::NotFound, Some(_)) => Failure::local(format!("the build did not make {file}"))
-            .hint("`source` in the manifest has to name what `build` makes"),
-        (io::ErrorKind::NotFound, None) => {
-            Failure::local(format!("there is no file {file}")).hint("build it first, or check the name")
-        }
-        _ => Failure::io(file, &error),
-    })
 }
 
 /// Words for people, URLs as data. JSON is printed at the end, in one piece.
@@ -204,7 +195,7 @@ mod tests {
             revision: 3,
             outcome,
             digest: String::new(),
-            kind: "http02".to_owned(),
+            kind: "http-0.2".to_owned(),
             removed: Vec::new(),
             urls: Vec::new(),
             timing: DeployTiming { compile_ms, ..DeployTiming::default() },

@@ -61,6 +61,7 @@ fn describe(detail: &FunctionDetail) -> String {
         ("name", function.name.clone()),
         ("id", function.id.to_string()),
         ("revision", function.revision.to_string()),
+        ("kind", detail.kind.clone()),
         ("component", format!("{}, digest {}", units::bytes(detail.wasm_bytes), detail.digest)),
         ("created", units::time_to_second(function.created_ms)),
         ("updated", units::time_to_second(function.updated_ms)),
@@ -74,12 +75,14 @@ fn describe(detail: &FunctionDetail) -> String {
     facts.extend(detail.cron.iter().map(|trigger| ("cron", cron_text(trigger))));
     facts.extend(detail.queues.iter().map(|trigger| ("queue", queue_text(trigger))));
     facts.extend(function.grants.iter().map(|grant| ("grant", grant.clone())));
+    facts.extend(detail.bindings.iter().map(|(name, resource)| ("binding", format!("{name}={resource}"))));
+    facts.extend(detail.args.iter().map(|arg| ("arg", arg.clone())));
     facts.extend(detail.env.iter().map(|(name, value)| ("env", format!("{name}={value}"))));
     facts.extend(detail.assets.iter().map(|digest| ("assets", format!("digest {digest}"))));
     facts.push(("exports", detail.exports.join(", ")));
     facts.push(("limits", limits_text(&detail.limits)));
     facts.push(("jobs", job_limits_text(&detail.jobs)));
-    facts.push(("instances", reuse_text(detail.reuse)));
+    facts.push(("instances", reuse_text(detail.reuse, detail.concurrent)));
     if detail.on_disconnect == OnDisconnect::Cancel {
         facts.push(("client gone", "cancels the invocation".to_owned()));
     }
@@ -137,9 +140,10 @@ fn limits_text(limits: &Limits) -> String {
     )
 }
 
-fn reuse_text(reuse: u32) -> String {
-    match reuse {
-        1 => "a fresh one for each invocation".to_owned(),
-        _ => format!("each serves up to {reuse} invocations"),
+fn reuse_text(reuse: u32, concurrent: u32) -> String {
+    match (reuse, concurrent) {
+        (1, _) => "a fresh one for each invocation".to_owned(),
+        (_, 1) => format!("each serves up to {reuse} invocations, one after the other"),
+        _ => format!("each serves up to {reuse} invocations, {concurrent} at once"),
     }
 }

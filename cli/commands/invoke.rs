@@ -2,7 +2,8 @@
 
 use std::io::{self, Read, Write as _};
 
-use runtime::control::wire::{Accepted, INVOCATION_HEADER, STATUS_HEADER, text_or_base64};
+use runtime::control::wire::{Accepted, CALL_PATH, INVOCATION_HEADER, STATUS_HEADER, text_or_base64};
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use ureq::http::HeaderMap;
 
@@ -17,15 +18,9 @@ use crate::{
 /// `ostro invoke`.
 pub(super) fn run(context: &Context, args: &InvokeArgs) -> Result<(), Failure> {
     let session = context.session()?;
-    let body = args.data.as_ref().map(body::load).transpose()?;
-    let method = match (&args.method, &body) {
-        (Some(method), _) => method.clone(),
-        (None, Some(_)) => "POST".to_owned(),
-        (None, None) => "GET".to_owned(),
-    };
-    let body = body.unwrap_or_default();
+    let Call { method, target, body } = Call::of(args)?;
     let path = session.function(&args.function.name, &["invoke"]);
-    let mut query = vec![("method", method), ("path", args.path.clone())];
+    let mut query = vec![("method", method), ("path", target)];
     let body = RawBody { content_type: body::content_type(&body), bytes: &body };
     if args.asynchronous {
         query.push(("async", "true".to_owned()));
@@ -39,6 +34,33 @@ pub(super) fn run(context: &Context, args: &InvokeArgs) -> Result<(), Failure> {
         Form::Text => print(&context.out, &mut reader)?,
     }
     answer.judge(&context.out)
+}
+
+/// The request that the function sees.
+struct Call {
+    method: String,
+    target: String,
+    body: Vec<u8>,
+}
+
+impl Call {
+    fn of(args: &InvokeArgs) -> Result<Self, Failure> {
+        if let Some(event) = &args.call {
+            let body = body::load(event)?;
+            serde_json::from_slice::<IgnoredAny>(&body).map_err(|error| {
+                Failure::usage(format!("`--call` takes JSON, and this is none: {error}"))
+                    .hint("a text is JSON in quotation marks: --call '\"hello\"'")
+            })?;
+            return Ok(Self { method: "POST".to_owned(), target: CALL_PATH.to_owned(), body });
+        }
+        let body = args.data.as_ref().map(body::load).transpose()?;
+        let method = match (&args.method, &body) {
+            (Some(method), _) => method.clone(),
+            (None, Some(_)) => "POST".to_owned(),
+            (None, None) => "GET".to_owned(),
+        };
+        Ok(Self { method, target: args.path.clone(), body: body.unwrap_or_default() })
+    }
 }
 
 /// The id is data, so that it can be handed on.

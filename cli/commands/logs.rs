@@ -15,7 +15,7 @@ use super::{Context, Session};
 use crate::{
     args::LogsArgs,
     failure::Failure,
-    output::{Form, Output, Paint, escape, units},
+    output::{Form, Output, Paint, escape, escape_block, units},
 };
 
 /// Longest line of the stream, bytes; a log line has at most 4 KiB of text, JSON may make it six times as long.
@@ -158,7 +158,8 @@ fn print(out: &Output, line: &LogLine) -> Result<(), Failure> {
     }
 }
 
-/// `time revision stream message`; the guest's text can't break the line.
+/// `time revision stream message`. Further lines of the message, as of a stack trace, are indented: they can't pass for
+/// others.
 fn pretty(line: &LogLine, paint: Paint) -> String {
     let stream = match line.stream {
         LogStream::Stdout => "stdout".to_owned(),
@@ -167,7 +168,8 @@ fn pretty(line: &LogLine, paint: Paint) -> String {
         LogStream::Platform => paint.cyan("ostro"),
     };
     let (time, revision) = (units::time(line.at_ms), format!("r{}", line.revision));
-    format!("{} {} {stream} {}", paint.dim(&time), paint.dim(&revision), escape(&line.message))
+    let message = escape_block(line.message.trim_end()).replace('\n', "\n    ");
+    format!("{} {} {stream} {message}", paint.dim(&time), paint.dim(&revision))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `ostro serve`: from flags to a running server, and what to say once it answers.
 
-mod log;
+pub(super) mod log;
 
 use std::{ffi::OsString, path::Path};
 
@@ -57,7 +57,7 @@ fn flags(args: ServeArgs, master_key: Option<String>) -> Flags {
 }
 
 /// A setting that makes no sense is wrong use.
-fn failure(problem: Problem) -> Failure {
+pub(super) fn failure(problem: Problem) -> Failure {
     let Problem { code, message, hint, detail, .. } = problem;
     let word = Box::new(Word { code: code.to_owned(), message, hint, detail, excerpt: None });
     match code {

@@ -11,11 +11,13 @@
 )]
 
 wasmtime::component::bindgen!({
-    path: ["../wit/deps/config", "../wit/deps/logging", "../wit/secrets.wit", "../wit/triggers.wit"],
+    path: ["../wit/deps/config", "../wit/deps/logging", "../wit/secrets.wit", "../wit/queue.wit", "../wit/functions.wit", "../wit/triggers.wit"],
     inline: "
         package ostro:host;
         world host {
             import ostro:secrets/store@0.1.0;
+            import ostro:queue/producer@0.1.0;
+            import ostro:functions/context@0.1.0;
             import wasi:config/store@0.2.0-rc.1;
             import wasi:logging/logging@0.1.0-draft;
             export ostro:triggers/scheduled@0.1.0;
@@ -23,6 +25,8 @@ wasmtime::component::bindgen!({
         }
     ",
     world: "ostro:host/host",
+    // Sending waits for the store.
+    imports: { "ostro:queue/producer@0.1.0.send": async },
     exports: { default: async },
     // Messages are handed over as they lie in memory.
     ownership: Borrowing { duplicate_if_necessary: false },

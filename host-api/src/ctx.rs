@@ -6,10 +6,12 @@ use std::sync::Arc;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 
 use crate::bindings;
+use crate::functions::{Call, Identity};
 use crate::grants::Grants;
 use crate::log::{LogSink, LogWriter, Stream};
 use crate::meter::Meter;
 use crate::outbound_http::{EgressPool, OutboundHttp};
+use crate::queue::Outbox;
 use crate::secrets::SecretValues;
 use crate::stdio::LogStream;
 use crate::{config, logging};
@@ -20,6 +22,10 @@ use crate::{config, logging};
 /// [`HostCtx::end`]; the meter is read after that. Before the first invocation every budget is empty and the log
 /// goes nowhere. Grants and environment are fixed for the life of the instance: where they change, it is replaced.
 pub struct HostCtx {
+    /// Which function it is.
+    pub identity: Arc<Identity>,
+    /// The running invocation; nothing before the first.
+    pub call: Call,
     /// What the function may use.
     pub grants: Arc<Grants>,
     /// The granted secrets that exist, as they were when the invocation began.
@@ -32,20 +38,37 @@ pub struct HostCtx {
     pub log: LogWriter,
     /// Outbound HTTP: the hooks for `wasmtime-wasi-http`.
     pub http: OutboundHttp,
+    /// Where its messages go.
+    pub outbox: Outbox,
     limits: HostLimits,
 }
 
 /// What an instance's [`HostCtx`] is made of: the same for all instances of a revision on one executor.
 #[derive(Clone)]
 pub struct HostParts {
+    /// Which function it is.
+    pub identity: Arc<Identity>,
     /// What the function may use.
     pub grants: Arc<Grants>,
     /// The function's environment, for `wasi:config/store`.
     pub environment: Arc<BTreeMap<String, String>>,
     /// Outbound connections of the function's project.
     pub egress: EgressPool,
+    /// Where messages to the queues of the function's project go.
+    pub outbox: Outbox,
     /// Limits of one invocation.
     pub limits: HostLimits,
+}
+
+/// What the host is told of one invocation.
+#[derive(Clone)]
+pub struct Invocation {
+    /// Its id and its end.
+    pub call: Call,
+    /// Where its log goes.
+    pub log: Arc<dyn LogSink>,
+    /// Values of the secrets that it may see.
+    pub secrets: Arc<SecretValues>,
 }
 
 /// What one invocation may use of the host.
@@ -78,17 +101,28 @@ impl Default for HostLimits {
 impl HostCtx {
     /// The context of a new instance, before its first invocation.
     pub fn new(parts: HostParts) -> Self {
-        let HostParts { grants, environment, egress, limits } = parts;
+        let HostParts { identity, grants, environment, egress, outbox, limits } = parts;
         let meter = Meter::default();
         let log = LogWriter::new(meter.clone(), limits.log_line_bytes);
         let http = OutboundHttp::new(grants.clone(), egress, log.clone(), meter.clone());
-        Self { grants, secrets: Arc::default(), environment, meter, log, http, limits }
+        let (call, secrets) = (Call::default(), Arc::default());
+        Self { identity, call, grants, secrets, environment, meter, log, http, outbox, limits }
     }
 
-    /// Starts an invocation: budgets are full, the log goes to `sink`, secrets are as they are now.
-    pub fn begin(&mut self, sink: Arc<dyn LogSink>, secrets: Arc<SecretValues>) {
+    /// Starts an invocation: budgets are full, its log goes where it says, secrets are as it has them.
+    pub fn begin(&mut self, invocation: Invocation) {
+        let Invocation { call, log, secrets } = invocation;
         self.meter.begin(&self.limits);
-        self.log.begin(sink, secrets.clone());
+        self.log.begin(log, secrets.clone());
+        self.call = call;
+        self.secrets = secrets;
+    }
+
+    /// Goes on with an invocation that began before: its log and its secrets, and what is left of the budgets.
+    pub fn resume(&mut self, invocation: Invocation) {
+        let Invocation { call, log, secrets } = invocation;
+        self.log.begin(log, secrets.clone());
+        self.call = call;
         self.secrets = secrets;
     }
 
@@ -118,10 +152,12 @@ pub struct HostCtxView<'a> {
     pub table: &'a mut ResourceTable,
 }
 
-/// Links every interface of this package: `ostro:secrets/store`, `wasi:config/store` and
-/// `wasi:logging/logging`, each under all names that it is served by.
+/// Links every interface of this package: `ostro:secrets/store`, `ostro:queue/producer`, `ostro:functions/context`,
+/// `wasi:config/store` and `wasi:logging/logging`, each under all names that it is served by.
 pub fn add_to_linker<T: HostView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     bindings::ostro::secrets::store::add_to_linker::<T, HasHost>(linker, T::host)?;
+    bindings::ostro::queue::producer::add_to_linker::<T, HasHost>(linker, T::host)?;
+    bindings::ostro::functions::context::add_to_linker::<T, HasHost>(linker, T::host)?;
     bindings::wasi::config::store::add_to_linker::<T, HasHost>(linker, T::host)?;
     bindings::wasi::logging::logging::add_to_linker::<T, HasHost>(linker, T::host)?;
     config::add_aliases(linker)?;

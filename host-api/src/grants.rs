@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
+use store::catalog::check_name;
+
 use crate::error::GrantError;
 
 /// The most grants that a function may have.
@@ -16,13 +18,14 @@ const LONGEST_GRANT_BYTES: usize = 512;
 const LONGEST_SECRET_NAME_BYTES: usize = 64;
 
 /// The kinds that the manifest knows but that do nothing yet.
-const FUTURE_KINDS: [&str; 7] = ["collection", "kv", "bucket", "queue", "function", "users", "sql"];
+const FUTURE_KINDS: [&str; 6] = ["collection", "kv", "bucket", "function", "users", "sql"];
 
 /// A function's grants, parsed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     origins: Vec<OriginGrant>,
     secrets: BTreeSet<String>,
+    queues: BTreeSet<String>,
 }
 
 /// The scheme of an HTTP origin.
@@ -89,6 +92,16 @@ impl Grants {
         self.secrets.contains(name)
     }
 
+    /// Whether the function may send to this queue.
+    pub fn allows_send(&self, queue: &str) -> bool {
+        self.queues.contains(queue)
+    }
+
+    /// The queues that the function may send to, in order.
+    pub fn queue_names(&self) -> impl Iterator<Item = &str> {
+        self.queues.iter().map(String::as_str)
+    }
+
     /// The names of the secrets that the function may read, in order. Not all of them need exist.
     pub fn secret_names(&self) -> impl Iterator<Item = &str> {
         self.secrets.iter().map(String::as_str)
@@ -113,18 +126,24 @@ impl Grants {
                 })?;
                 self.secrets.insert(rest.to_owned());
             }
+            "queue" => {
+                let queue = sent_queue(rest).map_err(|reason| {
+                    error(grant, reason, "write it as `queue:NAME:send`, such as `queue:mail:send`")
+                })?;
+                self.queues.insert(queue.to_owned());
+            }
             future if FUTURE_KINDS.contains(&future) => {
                 return Err(error(
                     grant,
                     format!("this version of Ostro has no `{future}` yet"),
-                    "remove it; the kinds that work are `http:ORIGIN` and `secret:NAME`",
+                    "remove it; the kinds that work are `http:ORIGIN`, `secret:NAME` and `queue:NAME:send`",
                 ));
             }
             _ => {
                 return Err(error(
                     grant,
                     "no such kind of grant",
-                    "the kinds are `http:ORIGIN`, such as `http:https://api.example.com`, and `secret:NAME`",
+                    "the kinds are `http:ORIGIN`, such as `http:https://api.example.com`, `secret:NAME` and `queue:NAME:send`",
                 ));
             }
         }
@@ -150,6 +169,20 @@ pub fn check_secret_name(name: &str) -> Result<(), &'static str> {
 /// The grant that allows a secret. A name that the guest made up is shortened.
 pub(crate) fn secret_grant(name: &str) -> String {
     format!("secret:{}", shortened(name))
+}
+
+/// The grant that allows sending to a queue. A name that the guest made up is shortened.
+pub fn send_grant(queue: &str) -> String {
+    format!("queue:{}:send", shortened(queue))
+}
+
+/// The queue of `NAME:send`.
+fn sent_queue(text: &str) -> Result<&str, &'static str> {
+    match text.split_once(':') {
+        Some((name, "send")) => check_name(name).map(|()| name),
+        Some(_) => Err("a queue is granted for `send` and for nothing else"),
+        None => Err("it does not say what for"),
+    }
 }
 
 impl Origin {

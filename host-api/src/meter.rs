@@ -21,6 +21,10 @@ pub enum Interface {
     OutgoingHttp,
     /// `ostro:secrets/store`.
     Secrets,
+    /// `ostro:queue/producer`.
+    Producer,
+    /// `ostro:functions/context`.
+    Context,
     /// `wasi:config/store`.
     Config,
     /// `wasi:logging/logging`.
@@ -152,14 +156,24 @@ impl Budget {
 
 impl Interface {
     /// Every interface, in the order of its counter.
-    pub const ALL: [Self; 6] =
-        [Self::OutgoingHttp, Self::Secrets, Self::Config, Self::Logging, Self::Stdout, Self::Stderr];
+    pub const ALL: [Self; 8] = [
+        Self::OutgoingHttp,
+        Self::Secrets,
+        Self::Producer,
+        Self::Context,
+        Self::Config,
+        Self::Logging,
+        Self::Stdout,
+        Self::Stderr,
+    ];
 
     /// The WIT name, as bills show it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::OutgoingHttp => "wasi:http/outgoing-handler",
             Self::Secrets => "ostro:secrets/store",
+            Self::Producer => "ostro:queue/producer",
+            Self::Context => "ostro:functions/context",
             Self::Config => "wasi:config/store",
             Self::Logging => "wasi:logging/logging",
             Self::Stdout => "wasi:cli/stdout",

@@ -27,6 +27,11 @@ impl Host for HostCtxView<'_> {
         self.ctx.log.platform("warn", &format!("ostro:secrets/store refused a secret: {refusal}"));
         Err(Error::Denied(refusal.to_string()))
     }
+
+    fn names(&mut self) -> Vec<String> {
+        self.ctx.meter.count(Interface::Secrets);
+        self.ctx.secrets.iter().map(|(name, _)| name.to_owned()).collect()
+    }
 }
 
 /// The secrets that a function is granted and that exist, with their values.

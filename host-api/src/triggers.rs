@@ -1,30 +1,44 @@
 //! `ostro:triggers`: what a component exports to be started by schedules and queues.
+//!
+//! Each interface has a twin for WASI 0.3 whose call may wait. The records are the same, so the same Rust types fit; only
+//! the way to the function differs.
 
-use wasmtime::AsContextMut;
-use wasmtime::component::{Instance, InstancePre};
+use wasmtime::component::{ComponentExportIndex, Func, Instance, InstancePre};
+use wasmtime::{AsContext, AsContextMut};
 
 use crate::bindings::exports::ostro::triggers::{queued, scheduled};
 
 pub use queued::{Failure, Message};
 pub use scheduled::Slot;
 
+/// What `scheduled` gives back: the guest's own word, if it failed.
+type Ran = Result<(), String>;
+/// What `queued` gives back: the messages that failed, or the guest's word that all have.
+type Processed = Result<Vec<Failure>, String>;
+
 /// Which of the exports a component has, looked up by name once for all its instances.
 #[derive(Clone, Default)]
 pub struct TriggerExports {
-    scheduled: Option<scheduled::GuestIndices>,
-    queued: Option<queued::GuestIndices>,
+    scheduled: Option<Export<scheduled::GuestIndices>>,
+    queued: Option<Export<queued::GuestIndices>>,
+}
+
+/// One export, in the form that the component has.
+#[derive(Clone)]
+enum Export<I> {
+    /// A plain function.
+    Blocking(I),
+    /// An `async func`; preferred where a component has both.
+    Waiting(ComponentExportIndex),
 }
 
 impl TriggerExports {
     /// Looks them up. An interface that is there without its function is an error.
     pub fn find<T: 'static>(component: &InstancePre<T>) -> wasmtime::Result<Self> {
-        let has = |name| component.component().get_export_index(None, name).is_some();
-        let scheduled = has("ostro:triggers/scheduled@0.1.0");
-        let queued = has("ostro:triggers/queued@0.1.0");
-        Ok(Self {
-            scheduled: scheduled.then(|| scheduled::GuestIndices::new(component)).transpose()?,
-            queued: queued.then(|| queued::GuestIndices::new(component)).transpose()?,
-        })
+        let scheduled =
+            Export::find(component, "ostro:triggers/scheduled", scheduled::GuestIndices::new::<T>)?;
+        let queued = Export::find(component, "ostro:triggers/queued", queued::GuestIndices::new::<T>)?;
+        Ok(Self { scheduled, queued })
     }
 
     /// Whether it can be started by slots of a schedule.
@@ -39,16 +53,68 @@ impl TriggerExports {
 
     /// Binds them to an instance. An export of another type than the interface's is an error.
     pub fn bind(&self, mut store: impl AsContextMut, instance: &Instance) -> wasmtime::Result<Triggers> {
-        let scheduled = self.scheduled.as_ref().map(|export| export.load(&mut store, instance));
-        let queued = self.queued.as_ref().map(|export| export.load(&mut store, instance));
-        Ok(Triggers { scheduled: scheduled.transpose()?, queued: queued.transpose()? })
+        let scheduled = match &self.scheduled {
+            Some(Export::Blocking(export)) => Some(Scheduled::Blocking(export.load(&mut store, instance)?)),
+            Some(Export::Waiting(export)) => {
+                let func = function(&mut store, instance, export)?;
+                func.typed::<(Slot<'_>,), (Ran,)>(&store)?;
+                Some(Scheduled::Waiting(func))
+            }
+            None => None,
+        };
+        let queued = match &self.queued {
+            Some(Export::Blocking(export)) => Some(Queued::Blocking(export.load(&mut store, instance)?)),
+            Some(Export::Waiting(export)) => {
+                let func = function(&mut store, instance, export)?;
+                func.typed::<(&str, &[Message<'_>]), (Processed,)>(&store)?;
+                Some(Queued::Waiting(func))
+            }
+            None => None,
+        };
+        Ok(Triggers { scheduled, queued })
     }
+}
+
+impl<I> Export<I> {
+    fn find<T: 'static>(
+        component: &InstancePre<T>,
+        interface: &str,
+        blocking: impl FnOnce(&InstancePre<T>) -> wasmtime::Result<I>,
+    ) -> wasmtime::Result<Option<Self>> {
+        let export = |parent, name: &str| component.component().get_export_index(parent, name);
+        let name = format!("{interface}-async@0.1.0");
+        if let Some(waiting) = export(None, &name) {
+            let missing = || wasmtime::format_err!("{name} has no function `handle`");
+            return Ok(Some(Self::Waiting(export(Some(&waiting), "handle").ok_or_else(missing)?)));
+        }
+        let plain = export(None, &format!("{interface}@0.1.0")).is_some();
+        Ok(plain.then(|| blocking(component)).transpose()?.map(Self::Blocking))
+    }
+}
+
+fn function(
+    mut store: impl AsContextMut,
+    instance: &Instance,
+    export: &ComponentExportIndex,
+) -> wasmtime::Result<Func> {
+    let missing = || wasmtime::format_err!("the export is not a function");
+    instance.get_func(&mut store, export).ok_or_else(missing)
 }
 
 /// The exports of one instance.
 pub struct Triggers {
-    scheduled: Option<scheduled::Guest>,
-    queued: Option<queued::Guest>,
+    scheduled: Option<Scheduled>,
+    queued: Option<Queued>,
+}
+
+enum Scheduled {
+    Blocking(scheduled::Guest),
+    Waiting(Func),
+}
+
+enum Queued {
+    Blocking(queued::Guest),
+    Waiting(Func),
 }
 
 /// The component does not export the interface of that name.
@@ -58,27 +124,37 @@ pub struct NotExported(pub &'static str);
 
 impl Triggers {
     /// Runs a slot; within it, the guest's own word if it failed.
-    pub async fn scheduled<S>(&self, store: S, slot: Slot<'_>) -> wasmtime::Result<Result<(), String>>
+    pub async fn scheduled<S>(&self, mut store: S, slot: Slot<'_>) -> wasmtime::Result<Ran>
     where
         S: AsContextMut,
-        S::Data: Send,
+        <S as AsContext>::Data: Send,
     {
-        let guest = self.scheduled.as_ref().ok_or(NotExported("ostro:triggers/scheduled"))?;
-        guest.call_handle(store, slot).await
+        match self.scheduled.as_ref().ok_or(NotExported("ostro:triggers/scheduled"))? {
+            Scheduled::Blocking(guest) => guest.call_handle(store, slot).await,
+            Scheduled::Waiting(func) => {
+                let handle = func.typed::<(Slot<'_>,), (Ran,)>(&store)?;
+                Ok(handle.call_async(&mut store, (slot,)).await?.0)
+            }
+        }
     }
 
     /// Processes messages; within it, those that failed, or the guest's word that all have.
     pub async fn queued<S>(
         &self,
-        store: S,
+        mut store: S,
         queue: &str,
         messages: &[Message<'_>],
-    ) -> wasmtime::Result<Result<Vec<Failure>, String>>
+    ) -> wasmtime::Result<Processed>
     where
         S: AsContextMut,
-        S::Data: Send,
+        <S as AsContext>::Data: Send,
     {
-        let guest = self.queued.as_ref().ok_or(NotExported("ostro:triggers/queued"))?;
-        guest.call_handle(store, queue, messages).await
+        match self.queued.as_ref().ok_or(NotExported("ostro:triggers/queued"))? {
+            Queued::Blocking(guest) => guest.call_handle(store, queue, messages).await,
+            Queued::Waiting(func) => {
+                let handle = func.typed::<(&str, &[Message<'_>]), (Processed,)>(&store)?;
+                Ok(handle.call_async(&mut store, (queue, messages)).await?.0)
+            }
+        }
     }
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use host_api::Outboxes;
 use host_api::outbound_http::TlsClient;
 use store::{KeySource, Store};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -18,6 +19,7 @@ use crate::control::{self, AdminToken, ControlParts, ControlState};
 use crate::dispatch::Admission;
 use crate::executor;
 use crate::instance::{Budgets, EngineOptions, GuestEngine};
+use crate::pass::Pass;
 use crate::pool::LoadedCode;
 use crate::problem::Problem;
 use crate::registry::artifact::Artifacts;
@@ -58,9 +60,37 @@ pub struct Ready {
     pub first_start: bool,
 }
 
+/// Ends a server from within its process, as SIGTERM does: by [`Stop::now`], or by being dropped.
+#[derive(Debug)]
+pub struct Stop(oneshot::Sender<()>);
+
+/// What a server waits on for its [`Stop`].
+#[derive(Debug)]
+pub struct Stopping(oneshot::Receiver<()>);
+
+impl Stop {
+    /// A pair of the two.
+    pub fn pair() -> (Self, Stopping) {
+        let (sender, receiver) = oneshot::channel();
+        (Self(sender), Stopping(receiver))
+    }
+
+    /// Asks the server to drain and end.
+    pub fn now(self) {
+        // A server that has ended already hears nothing.
+        let _ = self.0.send(());
+    }
+}
+
 /// Runs the server until SIGTERM or SIGINT, then lets requests and jobs in flight end. Blocks. `ready` is called once
 /// both planes listen.
 pub fn run(config: Config, ready: impl FnOnce(&Ready)) -> Result<(), Problem> {
+    let (_stop, stopping) = Stop::pair();
+    run_until(config, stopping, ready)
+}
+
+/// The same, with another way to end it.
+pub fn run_until(config: Config, stopping: Stopping, ready: impl FnOnce(&Ready)) -> Result<(), Problem> {
     sys::no_core_dumps();
     let files = sys::raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -70,7 +100,7 @@ pub fn run(config: Config, ready: impl FnOnce(&Ready)) -> Result<(), Problem> {
         .build()
         .map_err(|error| Problem::internal(&error))?;
     let app = runtime.block_on(App::build(config, files))?;
-    let ended = runtime.block_on(app.run(ready));
+    let ended = runtime.block_on(app.run(stopping, ready));
     // Executors that were cut are waited for by nobody.
     runtime.shutdown_background();
     ended
@@ -112,6 +142,7 @@ impl App {
             ceilings: ceilings(),
         })
         .await?;
+        let pass = Pass::new()?;
         let (shutdown, stopping) = watch::channel(false);
         let shared = executor::Shared {
             routes: registry.routes(),
@@ -122,8 +153,10 @@ impl App {
             telemetry: telemetry.clone(),
             clock: clock.clone(),
             tls: TlsClient::new().map_err(|error| Problem::internal(&error))?,
+            outboxes: Outboxes::new(store.jobs.clone(), store.queues.clone()),
             forbidden_ports: Arc::from([admin_address.port()]),
             trusted_proxies: config.trusted_proxies,
+            pass: pass.clone(),
             head_time: config.head_time,
             drain_time: config.drain_time,
         };
@@ -140,7 +173,7 @@ impl App {
             first_start,
             token: store.data.admin_token()?,
         };
-        let control = control(&store, registry, telemetry, clock, &ready, config.admin_hosts)?;
+        let control = control(&store, registry, telemetry, clock, &ready, config.admin_hosts, pass)?;
         let drain_time = config.drain_time;
         Ok(Self {
             control,
@@ -155,7 +188,7 @@ impl App {
         })
     }
 
-    async fn run(self, ready: impl FnOnce(&Ready)) -> Result<(), Problem> {
+    async fn run(self, asked: Stopping, ready: impl FnOnce(&Ready)) -> Result<(), Problem> {
         let mut terminate = signal(SignalKind::terminate()).map_err(|error| Problem::internal(&error))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| Problem::internal(&error))?;
         let admin =
@@ -170,6 +203,7 @@ impl App {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = asked.0 => {}
         }
         tracing::info!("stopping: requests and jobs in flight may end");
         self.shutdown.send_replace(true);
@@ -265,6 +299,7 @@ fn control(
     clock: Clock,
     ready: &Ready,
     admin_hosts: Vec<String>,
+    pass: Pass,
 ) -> Result<ControlState, Problem> {
     Ok(ControlState::new(ControlParts {
         projects: store.projects.clone(),
@@ -277,6 +312,7 @@ fn control(
         clock,
         admin: AdminToken::new(&ready.token)?,
         data_plane: ready.listen,
+        pass,
         domain: ready.domain.clone(),
         admin_hosts,
         jobs: store.jobs.clone(),

@@ -9,6 +9,7 @@ pub mod dispatch;
 pub mod executor;
 pub mod front_door;
 pub mod instance;
+pub mod pass;
 pub mod pool;
 pub mod problem;
 pub mod registry;

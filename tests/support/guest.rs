@@ -4,7 +4,7 @@
 //! stand anywhere, they are moved to the front as WebAssembly wants them. `;; world: NAME` picks another world than `http`.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::Resolve;
@@ -30,10 +30,25 @@ pub fn core_module(name: &str) -> Vec<u8> {
     embed(name, &source(name))
 }
 
+/// The command `tests/guests/commands/NAME.wat`: a WASI preview 1 module, as compilers make it.
+pub fn command(name: &str) -> Vec<u8> {
+    wat::parse_str(source(&format!("commands/{name}")))
+        .unwrap_or_else(|error| panic!("command {name}: {error}"))
+}
+
+/// The names of all commands, sorted.
+pub fn commands() -> Vec<String> {
+    names_in(&folder().join("commands"))
+}
+
 /// The names of all guests, sorted.
 pub fn names() -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(folder())
-        .unwrap_or_else(|error| panic!("{}: {error}", folder().display()))
+    names_in(&folder())
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter_map(|file| file.strip_suffix(".wat").map(str::to_owned))
         .collect();
@@ -70,8 +85,10 @@ fn embed(name: &str, text: &str) -> Vec<u8> {
     let mut module = wat::parse_str(text).unwrap_or_else(|error| panic!("guest {name}: {error}"));
     let mut resolve = Resolve::default();
     // The contract itself and no copy of it: guests are made for exactly what the host serves.
-    let triggers = repository().join("wit/triggers.wit");
-    resolve.push_file(&triggers).unwrap_or_else(|error| panic!("{}: {error:?}", triggers.display()));
+    for file in ["triggers.wit", "queue.wit", "functions.wit"] {
+        let path = repository().join("wit").join(file);
+        resolve.push_file(&path).unwrap_or_else(|error| panic!("{}: {error:?}", path.display()));
+    }
     let (package, _) = resolve.push_dir(folder().join("wit")).unwrap_or_else(|error| panic!("{error:?}"));
     let world = text.lines().find_map(|line| line.trim().strip_prefix(";; world: ")).unwrap_or("http");
     let world = resolve.select_world(&[package], Some(world)).unwrap_or_else(|error| panic!("{error:?}"));

@@ -98,6 +98,45 @@ impl Control {
     }
 }
 
+/// A message as a guest gives it to `ostro:queue/producer`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Message<'a> {
+    /// Payload.
+    pub body: &'a [u8],
+    /// Its media type.
+    pub content_type: &'a str,
+    /// Milliseconds.
+    pub delay_ms: u64,
+    /// Dedupe key.
+    pub dedupe: Option<&'a str>,
+    /// Order key.
+    pub order: Option<&'a str>,
+}
+
+/// The list of messages as it lies in the memory of the guest `send`, from 1 MiB on: the records, then what they point to.
+pub fn in_memory(messages: &[Message<'_>]) -> Vec<u8> {
+    const AT: usize = 1 << 20;
+    const RECORD: usize = 48;
+    let mut records = Vec::with_capacity(messages.len() * RECORD);
+    let mut texts: Vec<u8> = Vec::new();
+    let mut place = |text: &[u8]| {
+        let at = u32::try_from(AT + messages.len() * RECORD + texts.len()).unwrap();
+        texts.extend_from_slice(text);
+        [at.to_le_bytes(), u32::try_from(text.len()).unwrap().to_le_bytes()].concat()
+    };
+    for message in messages {
+        records.extend(place(message.body));
+        records.extend(place(message.content_type.as_bytes()));
+        records.extend(message.delay_ms.to_le_bytes());
+        for key in [message.dedupe, message.order] {
+            records.extend(u32::from(key.is_some()).to_le_bytes());
+            records.extend(place(key.unwrap_or_default().as_bytes()));
+        }
+    }
+    records.extend(texts);
+    records
+}
+
 /// Looks again and again until what is seen is right; panics with the last sight when that takes too long.
 pub fn eventually<T: std::fmt::Debug>(look: impl Fn() -> T, mut right: impl FnMut(&T) -> bool) -> T {
     let until = Instant::now() + PATIENCE;

@@ -4,6 +4,7 @@ mod callee;
 mod cpu;
 mod hello;
 mod jobs;
+mod js;
 mod neighbour;
 mod open_loop;
 mod wrk;
@@ -18,6 +19,8 @@ use crate::build::Profile;
 pub(crate) enum Question {
     /// Requests a second and CPU per request of a hello: bare hyper, Ostro fresh, Ostro reused, `wasmtime serve`
     Hello(Options),
+    /// JavaScript beside workerd and functions-framework: CPU per request, component sizes, time to deploy
+    Js(Options),
     /// What a busy project does to its neighbours, both ways
     Neighbour(Options),
     /// Messages a second taken and delivered, and the time from sending one to the start of its handler
@@ -42,6 +45,7 @@ impl Options {
 pub(crate) fn run(question: Question) -> Result<()> {
     match question {
         Question::Hello(options) => hello::run(options.profile()),
+        Question::Js(options) => js::run(options.profile()),
         Question::Neighbour(options) => neighbour::run(options.profile()),
         Question::Jobs(options) => jobs::run(options.profile()),
     }

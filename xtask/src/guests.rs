@@ -1,24 +1,29 @@
-//! Builds the Rust functions of `examples/` to `target/guests/NAME.wasm`, with whatever toolchain this machine can have.
+//! Builds the functions of `examples/` and the ready-made guests of the tests to `target/guests/NAME.wasm`, with whatever
+//! toolchains this machine can have.
 
+mod catalog;
+mod npm_build;
+mod python;
+mod rust;
+mod script;
 mod stamp;
 mod toolchain;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
-use wit_component::ComponentEncoder;
 
-use self::toolchain::{Toolchain, Wish};
-use crate::{process, workspace};
-
-/// Bytes 4 to 8 of a component; those of a core module differ.
-const COMPONENT_LAYER: &[u8] = b"\x0d\0\x01\0";
+use self::catalog::{Guest, Kind};
+use self::toolchain::Wish;
+use crate::workspace;
 
 /// `cargo xtask guests`.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Options {
-    /// Toolchain to use: the installed or installable wasm32-wasip2 target first, then Debian's packages
+    /// Only these; all of them when none is named
+    names: Vec<String>,
+    /// Toolchain for Rust: the installed or installable wasm32-wasip2 target first, then Debian's packages
     #[arg(long, value_enum, default_value_t = Wish::Any)]
     toolchain: Wish,
     /// Build again although nothing has changed
@@ -27,91 +32,127 @@ pub(crate) struct Options {
 }
 
 /// `cargo xtask guests`.
-pub(crate) fn run(options: Options) -> Result<()> {
-    let mut builder = Builder { wish: options.toolchain, force: options.force, toolchain: None };
-    for example in all()? {
-        builder.build(&example)?;
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let all = catalog::all()?;
+    if let Some(unknown) = options.names.iter().find(|name| all.iter().all(|guest| guest.name != **name)) {
+        bail!("there is no guest {unknown}");
     }
-    Ok(())
+    let wanted = |guest: &Guest| options.names.is_empty() || options.names.contains(&guest.name);
+    let guests: Vec<Guest> = all.into_iter().filter(wanted).collect();
+    build(&guests, Wishes { rust: options.toolchain, force: options.force })
 }
 
 /// Builds one example unless it is up to date; the component.
-pub(crate) fn component(example: &str) -> Result<Vec<u8>> {
-    let file = Builder { wish: Wish::Any, force: false, toolchain: None }.build(example)?;
+pub(crate) fn component(name: &str) -> Result<Vec<u8>> {
+    let all = catalog::all()?;
+    let guest = all.into_iter().find(|guest| guest.name == name);
+    let guest = guest.with_context(|| format!("there is no guest {name}"))?;
+    let file = guest.built();
+    build(std::slice::from_ref(&guest), Wishes { rust: Wish::Any, force: false })?;
+    if let Ok(reason) = std::fs::read_to_string(file.with_extension("skipped")) {
+        bail!("the guest {name} cannot be built: {reason}");
+    }
     std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))
 }
 
-/// The examples that are Rust packages, sorted.
-fn all() -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(workspace::root().join("examples"))? {
-        let entry = entry?;
-        if entry.path().join("Cargo.toml").is_file() {
-            names.push(entry.file_name().to_string_lossy().into_owned());
-        }
-    }
-    names.sort();
-    Ok(names)
-}
-
-struct Builder {
-    wish: Wish,
+#[derive(Clone, Copy, Debug)]
+struct Wishes {
+    rust: Wish,
     force: bool,
-    /// Chosen when the first example is not up to date: choosing may install things.
-    toolchain: Option<Toolchain>,
 }
 
-impl Builder {
-    fn build(&mut self, example: &str) -> Result<PathBuf> {
-        let source = workspace::root().join("examples").join(example);
-        let built = workspace::target().join("guests").join(format!("{example}.wasm"));
-        let digest = stamp::digest(&source, &workspace::root().join("wit"))?;
-        let stamp = built.with_extension("stamp");
-        if !self.force && built.is_file() && stamp::read(&stamp).as_deref() == Some(digest.as_str()) {
-            println!("guest {example}: up to date");
-        } else {
-            let toolchain = match &self.toolchain {
-                Some(toolchain) => toolchain,
-                None => self.toolchain.insert(toolchain::choose(self.wish)?),
-            };
-            println!("guest {example}: building with {toolchain}");
-            let component = compile(toolchain, &source, example)?;
-            std::fs::create_dir_all(workspace::target().join("guests"))?;
-            std::fs::write(&built, component)?;
-            std::fs::write(&stamp, &digest)?;
-        }
-        place(&built, &source, example)?;
-        Ok(built)
+/// What a builder says of a guest: how it is made, and what it is made with.
+enum Ready {
+    /// It can be built; the text changes when the tool does.
+    With(String),
+    /// It cannot be built on this machine, for that reason.
+    Not(String),
+}
+
+/// One kind's way to a component.
+trait Builder {
+    /// Looks for the tools. May install them, saying so.
+    fn prepare(&mut self, guest: &Guest) -> Result<Ready>;
+
+    /// Builds the guest to `guest.built()`.
+    fn build(&mut self, guest: &Guest) -> Result<()>;
+}
+
+/// Builds what is not up to date. Kinds are built beside each other: they wait for different things (processor, network).
+fn build(guests: &[Guest], wishes: Wishes) -> Result<()> {
+    std::fs::create_dir_all(workspace::target().join("guests"))?;
+    let lanes =
+        Kind::ALL.map(|kind| (kind, guests.iter().filter(|guest| guest.kind == kind).collect::<Vec<_>>()));
+    std::thread::scope(|scope| {
+        let running: Vec<_> = lanes
+            .into_iter()
+            .filter(|(_, guests)| !guests.is_empty())
+            .map(|(kind, guests)| scope.spawn(move || lane(kind, &guests, wishes)))
+            .collect();
+        // Every lane runs to its end, so that a failure of one does not waste the work of another.
+        let ends: Vec<Result<()>> = running
+            .into_iter()
+            .map(|lane| lane.join().unwrap_or_else(|_| Err(anyhow!("a build panicked"))))
+            .collect();
+        ends.into_iter().collect()
+    })
+}
+
+fn lane(kind: Kind, guests: &[&Guest], wishes: Wishes) -> Result<()> {
+    let mut builder: Box<dyn Builder> = match kind {
+        Kind::Rust => Box::new(rust::Rust::new(wishes.rust)),
+        Kind::Script => Box::new(script::Script::default()),
+        Kind::Python => Box::new(python::Python),
+        Kind::Npm => Box::new(npm_build::NpmBuild),
+    };
+    for guest in guests {
+        one(builder.as_mut(), guest, wishes.force)
+            .with_context(|| format!("the guest {} does not build", guest.name))?;
     }
-}
-
-fn compile(toolchain: &Toolchain, source: &Path, example: &str) -> Result<Vec<u8>> {
-    // One folder for all guests: the standard library is built once, where it has to be built.
-    let target = workspace::target().join("guest-build");
-    let mut cargo = toolchain.cargo();
-    cargo.current_dir(source).env("CARGO_TARGET_DIR", &target);
-    process::run(&mut cargo).with_context(|| format!("the guest {example} does not build"))?;
-    let file = target.join(toolchain.triple()).join("release").join(library(example));
-    let wasm = std::fs::read(&file).with_context(|| format!("cargo did not make {}", file.display()))?;
-    match wasm.get(4..8) {
-        Some(COMPONENT_LAYER) => Ok(wasm),
-        _ => componentise(&wasm).with_context(|| format!("{example} does not become a component")),
-    }
-}
-
-/// A core module with component metadata, as bindings generators write it, as a validated component.
-fn componentise(module: &[u8]) -> Result<Vec<u8>> {
-    ComponentEncoder::default().validate(true).module(module)?.encode()
-}
-
-/// Puts the component where the example's manifest expects it, so that `ostro deploy --no-build` works.
-fn place(built: &Path, source: &Path, example: &str) -> Result<()> {
-    let folder = source.join("target/wasm32-wasip2/release");
-    std::fs::create_dir_all(&folder)?;
-    std::fs::copy(built, folder.join(library(example)))?;
     Ok(())
 }
 
-fn library(example: &str) -> String {
-    format!("{}.wasm", example.replace('-', "_"))
+fn one(builder: &mut dyn Builder, guest: &Guest, force: bool) -> Result<()> {
+    let (built, name) = (guest.built(), &guest.name);
+    let (stamp, skipped) = (built.with_extension("stamp"), built.with_extension("skipped"));
+    let tool = match builder.prepare(guest)? {
+        Ready::With(tool) => tool,
+        Ready::Not(reason) => {
+            println!("guest {name}: skipped: {reason}");
+            remove(&built)?;
+            return Ok(std::fs::write(skipped, reason)?);
+        }
+    };
+    remove(&skipped)?;
+    let digest = stamp::digest(&guest.folder, &workspace::root().join("wit"), &tool)?;
+    if !force && built.is_file() && stamp::read(&stamp).as_deref() == Some(digest.as_str()) {
+        println!("guest {name}: up to date");
+    } else {
+        println!("guest {name}: building");
+        let begin = std::time::Instant::now();
+        builder.build(guest)?;
+        std::fs::write(&stamp, &digest)?;
+        println!("guest {name}: built in {:.1} s", begin.elapsed().as_secs_f64());
+    }
+    place(guest)
+}
+
+/// Puts the component where the guest's manifest expects it, so that `ostro deploy --no-build` works.
+fn place(guest: &Guest) -> Result<()> {
+    let Some(place) = &guest.source.as_ref().filter(|source| source.extension().is_some_and(|e| e == "wasm"))
+    else {
+        return Ok(());
+    };
+    if let Some(folder) = place.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::copy(guest.built(), place)?;
+    Ok(())
+}
+
+fn remove(file: &PathBuf) -> Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
 }

@@ -9,6 +9,7 @@
 mod bench;
 mod demo;
 mod guests;
+mod js;
 mod release;
 mod soak;
 mod test;
@@ -16,6 +17,7 @@ mod test;
 mod build;
 mod control;
 mod http;
+mod npm;
 mod process;
 mod random;
 mod sender;
@@ -54,8 +56,10 @@ enum Command {
     Demo(demo::Options),
     /// Check format, lints, rules of the house, and run every test
     Test(test::Options),
-    /// Build the Rust functions of examples/ to target/guests
+    /// Build the functions of examples/ and the ready-made guests of the tests to target/guests
     Guests(guests::Options),
+    /// Build ostro-js, the compiler of JavaScript, where `ostro` finds it
+    Js,
     /// Measure, side by side with what else is on this machine
     #[command(subcommand)]
     Bench(bench::Question),
@@ -70,7 +74,8 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Demo(options) => demo::run(options),
         Command::Test(options) => test::run(options),
-        Command::Guests(options) => guests::run(options),
+        Command::Guests(options) => guests::run(&options),
+        Command::Js => js::run(),
         Command::Bench(question) => bench::run(question),
         Command::Soak(subject) => soak::run(subject),
         Command::Release => release::run(),

@@ -1,4 +1,4 @@
-//! `cargo xtask release`: dist/ with a stripped archive, its checksum, a systemd unit and a Dockerfile.
+//! `cargo xtask release`: dist/ with a stripped archive (`ostro`, `ostro-js`), its checksum, a systemd unit and a Dockerfile.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::build::{self, Profile};
 use crate::tool::{self, Tool};
-use crate::{process, workspace};
+use crate::{js, process, workspace};
 
 const STRIP: Tool =
     Tool { needs: "strip", package: "binutils", why: "removes debug information from the release" };
@@ -27,6 +27,7 @@ pub(crate) fn run() -> Result<()> {
     let folder = staged.join(&name);
     std::fs::create_dir(&folder)?;
     process::run(Command::new("strip").arg("-o").arg(folder.join("ostro")).arg(&ostro))?;
+    js::copy_to(&folder)?;
     for file in ["LICENSE", "README.md"] {
         std::fs::copy(workspace::root().join(file), folder.join(file))
             .with_context(|| format!("no {file}"))?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::{process, workspace};
+use crate::{js, process, workspace};
 
 /// `cargo xtask test`.
 #[derive(Clone, Copy, Debug, Args)]
@@ -41,14 +41,22 @@ fn steps(options: &Options) -> Result<Vec<(&'static str, Command)>> {
         command.args(arguments);
         command
     };
-    let mut steps = vec![("format", cargo(&["fmt", "--all", "--check"])), ("examples", examples_format()?)];
+    let mut steps = vec![("format", cargo(&["fmt", "--all", "--check"])), ("examples", guests_format()?)];
     steps.push(("clippy", cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])));
     // The rules of the house are cheap to check and come first.
     steps.push(("tidy", cargo(&["test", "--workspace", "--test", "tests", "--", "tidy::"])));
     match options.quick {
         true => steps.push(("unit", cargo(&["test", "--workspace", "--lib", "--bins"]))),
         false => {
-            // The integration tests run the examples too.
+            // The integration tests build JavaScript, and run the examples too.
+            steps.push(("js", cargo(&["run", "--quiet", "--package", "xtask", "--", "js"])));
+            steps.push(("js types", js::types()?));
+            steps.push(("js format", js::compiler(&["fmt", "--check"])));
+            steps.push((
+                "js clippy",
+                js::compiler(&["clippy", "--release", "--locked", "--all-targets", "--", "-D", "warnings"]),
+            ));
+            steps.push(("js unit", js::compiler(&["test", "--release", "--locked"])));
             steps.push(("guests", cargo(&["run", "--quiet", "--package", "xtask", "--", "guests"])));
             steps.push(("tests", cargo(&["test", "--workspace"])));
         }
@@ -56,14 +64,21 @@ fn steps(options: &Options) -> Result<Vec<(&'static str, Command)>> {
     Ok(steps)
 }
 
-/// The examples are packages outside the workspace, which `cargo fmt` does not reach.
-fn examples_format() -> Result<Command> {
+/// The Rust guests are packages outside the workspace, which `cargo fmt` does not reach.
+fn guests_format() -> Result<Command> {
+    let root = workspace::root();
     let mut command = Command::new("rustfmt");
-    command.current_dir(workspace::root()).args(["--check", "--edition", "2024"]);
-    for entry in std::fs::read_dir(workspace::root().join("examples"))? {
-        let library = entry?.path().join("src/lib.rs");
-        if library.is_file() {
-            command.arg(library.strip_prefix(workspace::root()).unwrap_or(&library));
+    command.current_dir(&root).args(["--check", "--edition", "2024"]);
+    for home in ["examples", "tests/guests-rust"] {
+        for entry in std::fs::read_dir(root.join(home))? {
+            let sources = entry?.path().join("src");
+            let files = ["lib.rs", "main.rs"].map(|file| sources.join(file));
+            command.args(
+                files
+                    .iter()
+                    .filter(|file| file.is_file())
+                    .map(|file| file.strip_prefix(&root).unwrap_or(file)),
+            );
         }
     }
     Ok(command)

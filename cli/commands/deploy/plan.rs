@@ -16,34 +16,36 @@ use crate::{
 
 /// All that one deploy does.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(in crate::commands) struct Plan {
     /// The project that the manifest names.
-    pub(super) project: Option<String>,
+    pub(in crate::commands) project: Option<String>,
     /// The functions, in the order in which they are deployed.
-    pub(super) functions: Vec<FunctionPlan>,
+    pub(in crate::commands) functions: Vec<FunctionPlan>,
 }
 
 /// One function to deploy.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct FunctionPlan {
-    pub(super) name: String,
-    pub(super) settings: Settings,
-    pub(super) build: Option<Build>,
-    pub(super) component: PathBuf,
-    pub(super) assets: Option<PathBuf>,
+pub(in crate::commands) struct FunctionPlan {
+    pub(in crate::commands) name: String,
+    pub(in crate::commands) settings: Settings,
+    pub(in crate::commands) build: Option<Build>,
+    /// The manifest's folder, or the one of the file: places in messages are relative to it.
+    pub(in crate::commands) folder: PathBuf,
+    pub(in crate::commands) component: PathBuf,
+    pub(in crate::commands) assets: Option<PathBuf>,
     /// What the settings say, to show it.
-    pub(super) routes: Vec<Route>,
+    pub(in crate::commands) routes: Vec<Route>,
     /// What the settings say, to show it.
-    pub(super) grants: Vec<String>,
+    pub(in crate::commands) grants: Vec<String>,
     /// What the settings say, to show it: expression and time zone.
-    pub(super) cron: Vec<String>,
+    pub(in crate::commands) cron: Vec<String>,
     /// What the settings say, to show it.
-    pub(super) queues: Vec<String>,
+    pub(in crate::commands) queues: Vec<String>,
 }
 
 /// Where the function's settings come from.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Settings {
+pub(in crate::commands) enum Settings {
     /// The whole text of an `ostro.toml`: what it does not mention is removed.
     Manifest(String),
     /// Flags: what they do not mention stays.
@@ -52,37 +54,42 @@ pub(super) enum Settings {
 
 /// A command that makes the component.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Build {
-    pub(super) command: String,
+pub(in crate::commands) struct Build {
+    pub(in crate::commands) command: String,
     /// Where it runs: the manifest's folder.
-    pub(super) folder: PathBuf,
+    pub(in crate::commands) folder: PathBuf,
 }
 
 /// What the argument names.
 #[derive(Debug, PartialEq, Eq)]
 enum Target {
     Manifest(PathBuf),
-    Component(PathBuf),
-    Script(PathBuf),
+    /// A component, or a script that one is made of.
+    File(PathBuf),
+    /// A folder without a manifest, and the script in it that the function is made of.
+    Folder(PathBuf, PathBuf),
 }
 
 impl Target {
     fn of(path: Option<&Path>) -> Self {
         let Some(path) = path else { return Self::Manifest(PathBuf::from("ostro.toml")) };
         if path.is_dir() {
-            return Self::Manifest(path.join("ostro.toml"));
+            let manifest = path.join("ostro.toml");
+            return match entry_of(path).filter(|_| !manifest.is_file()) {
+                Some(entry) => Self::Folder(path.to_owned(), entry),
+                None => Self::Manifest(manifest),
+            };
         }
         match path.extension().and_then(OsStr::to_str) {
             Some("toml") => Self::Manifest(path.to_owned()),
-            Some("js" | "mjs" | "cjs" | "ts" | "mts" | "jsx" | "tsx") => Self::Script(path.to_owned()),
-            _ => Self::Component(path.to_owned()),
+            _ => Self::File(path.to_owned()),
         }
     }
 }
 
 impl Plan {
     /// Decides what to deploy.
-    pub(super) fn make(args: &DeployArgs) -> Result<Self, Failure> {
+    pub(in crate::commands) fn make(args: &DeployArgs) -> Result<Self, Failure> {
         if let Some((flag, feature)) = args.later.first_given() {
             return Err(Failure::usage(format!(
                 "`{flag}` comes with {feature}, in a later version of Ostro"
@@ -91,28 +98,28 @@ impl Plan {
         }
         match Target::of(args.target.as_deref()) {
             Target::Manifest(file) => Self::of_manifest(args, &file),
-            Target::Component(file) => Self::of_component(args, file),
-            Target::Script(file) => Err(Failure::usage(format!(
-                "{}: JavaScript comes in a later version of Ostro",
-                file.display()
-            ))
-            .hint("deploy a .wasm component for now")),
+            Target::File(file) => {
+                let name = name_of(&file);
+                Self::of_file(args, file, name)
+            }
+            Target::Folder(folder, entry) => {
+                // `.` has a name too.
+                let name = folder.canonicalize().ok().as_deref().and_then(name_of);
+                Self::of_file(args, entry, name)
+            }
         }
     }
 
     fn of_manifest(args: &DeployArgs, file: &Path) -> Result<Self, Failure> {
         if let Some(flag) = args.settings.first_given() {
             return Err(Failure::usage(format!(
-                "`{flag}` is for a .wasm file; {} says it all",
+                "`{flag}` is for a function of one file; {} says it all",
                 file.display()
             ))
             .hint("write it into the manifest; `--function NAME` picks one of its functions"));
         }
         let (text, manifest) = manifest::load(file)?;
-        let folder = match file.parent() {
-            Some(parent) if parent != Path::new("") => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
+        let folder = folder_of(file);
         let names: Vec<&str> = manifest.functions.keys().map(String::as_str).collect();
         if let Some(wanted) = args.function.as_deref().filter(|wanted| !names.contains(wanted)) {
             return Err(Failure::usage(format!("{} defines no function `{wanted}`", file.display()))
@@ -136,6 +143,7 @@ impl Plan {
                     name: name.clone(),
                     settings: Settings::Manifest(text.clone()),
                     build: build.map(|command| Build { command: command.clone(), folder: folder.clone() }),
+                    folder: folder.clone(),
                     component: folder.join(source),
                     assets: function.assets.as_ref().map(|assets| folder.join(assets)),
                     routes: function
@@ -160,14 +168,15 @@ impl Plan {
         Ok(Self { project: manifest.project, functions })
     }
 
-    fn of_component(args: &DeployArgs, file: PathBuf) -> Result<Self, Failure> {
+    /// A function of one file; `named` is its name unless one was typed.
+    fn of_file(args: &DeployArgs, file: PathBuf, named: Option<String>) -> Result<Self, Failure> {
         if args.function.is_some() {
             return Err(Failure::usage("`--function` picks a function of a manifest")
-                .hint("`--name` names a function that comes from a .wasm file"));
+                .hint("`--name` names a function that comes from a file"));
         }
         let name = match &args.settings.name {
             Some(name) => name.clone(),
-            None => name_of(&file).ok_or_else(|| {
+            None => named.ok_or_else(|| {
                 Failure::usage(format!("{} gives no name for a function", file.display()))
                     .hint("add `--name NAME`: lower-case letters, digits and hyphens")
             })?,
@@ -176,6 +185,7 @@ impl Plan {
         let function = FunctionPlan {
             name,
             build: None,
+            folder: folder_of(&file),
             component: file,
             assets: args.settings.assets.clone(),
             routes: flags.routes.clone().unwrap_or_default(),
@@ -195,7 +205,7 @@ impl Plan {
 
 impl FunctionPlan {
     /// For `--dry-run --json`.
-    pub(super) fn to_json(&self) -> Value {
+    pub(in crate::commands) fn to_json(&self) -> Value {
         json!({
             "function": self.name,
             "component": self.component,
@@ -210,6 +220,13 @@ impl FunctionPlan {
                 Settings::Flags(_) => "flags",
             },
         })
+    }
+}
+
+fn folder_of(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
     }
 }
 
@@ -233,7 +250,10 @@ fn flags(args: &SettingsArgs) -> DeployFlags {
         grants: given(args.grants.is_empty()).map(|()| args.grants.clone()),
         env: given(args.env.is_empty()).map(|()| args.env.iter().cloned().collect()),
         limits: (limits != LimitFlags::default()).then_some(limits),
+        bindings: given(args.bindings.is_empty()).map(|()| args.bindings.iter().cloned().collect()),
+        args: given(args.args.is_empty()).map(|()| args.args.clone()),
         reuse: args.reuse,
+        concurrent: args.concurrent,
         on_disconnect: None,
     }
 }
@@ -254,6 +274,14 @@ fn queue(name: &str) -> QueueFlag {
 
 fn wire_route(route: &RouteFlag) -> Route {
     Route { path: route.path.clone(), methods: route.methods.clone(), strip: None }
+}
+
+/// The script of a folder that has no manifest, by its name.
+fn entry_of(folder: &Path) -> Option<PathBuf> {
+    let places = ["app", "index", "src/app", "src/index"];
+    let names =
+        places.iter().flat_map(|place| ["ts", "tsx", "js", "jsx", "mjs"].map(|end| format!("{place}.{end}")));
+    names.map(|name| folder.join(name)).find(|file| file.is_file())
 }
 
 /// The file's name as a function's name: `My_Function.wasm` is `my-function`.

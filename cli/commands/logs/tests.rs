@@ -32,7 +32,7 @@ fn a_line_can_not_forge_another() {
     let forged = line(0, "a\n1970 r1 stdout b\u{1b}[2J");
     assert_eq!(
         pretty(&forged, Paint::Plain),
-        "1970-01-01T00:00:00.000Z r3 stdout a\\n1970 r1 stdout b\\u{1b}[2J"
+        "1970-01-01T00:00:00.000Z r3 stdout a\n    1970 r1 stdout b\\u{1b}[2J"
     );
 }
 

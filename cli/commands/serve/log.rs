@@ -12,7 +12,11 @@ use tracing_subscriber::{
 use crate::{args::LogFormat, failure::Failure, output::Paint};
 
 /// Starts the log. `level` is a level, or levels of parts such as `info,runtime=debug`.
-pub(super) fn start(level: Option<&str>, format: LogFormat, paint: Paint) -> Result<(), Failure> {
+pub(in crate::commands) fn start(
+    level: Option<&str>,
+    format: LogFormat,
+    paint: Paint,
+) -> Result<(), Failure> {
     let filter = filter(level)?;
     let base = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(paint == Paint::Ansi);
     let layer = match format {

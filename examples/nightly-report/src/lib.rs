@@ -13,6 +13,7 @@ wit_bindgen::generate!({
         package example:nightly-report;
         world report { export ostro:triggers/scheduled@0.1.0; }
     ",
+    generate_all,
 });
 
 struct Report;

@@ -3,14 +3,17 @@
 use std::sync::Mutex;
 
 use tokio::runtime::Handle;
+use uuid::Uuid;
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
 
 use super::*;
+use crate::bindings::ostro::functions::context;
+use crate::bindings::ostro::queue::producer;
 use crate::bindings::ostro::secrets::store as secrets;
 use crate::bindings::wasi::config::store as config_store;
 use crate::bindings::wasi::logging::logging as wasi_logging;
-use crate::log::LogSource;
+use crate::log::{LogSink, LogSource};
 use crate::meter::Interface;
 use crate::outbound_http::{EgressOptions, TlsClient};
 
@@ -42,17 +45,26 @@ fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 fn begun() -> (State, Arc<Lines>) {
     let grants = Arc::new(Grants::parse(&["secret:TOKEN", "secret:MISSING"]).unwrap());
     let parts = HostParts {
+        identity: Arc::new(Identity {
+            project: "shop".to_owned(),
+            function: "cart".to_owned(),
+            revision: 3,
+            bindings: owned(&[("MAIL", "queue:mail")]),
+        }),
         grants: grants.clone(),
         environment: Arc::new(
             owned(&[("GREETING", "hello"), ("TOKEN", "from the environment")]).into_iter().collect(),
         ),
         egress: EgressPool::new(EgressOptions::new(TlsClient::new().unwrap(), Handle::current())),
+        outbox: Outbox::closed(),
         limits: HostLimits::default(),
     };
     let mut ctx = HostCtx::new(parts);
     let lines = Arc::new(Lines::default());
     let values = owned(&[("TOKEN", "hunter2"), ("OTHER", "not granted")]);
-    ctx.begin(lines.clone(), Arc::new(SecretValues::new(&grants, values)));
+    let secrets = Arc::new(SecretValues::new(&grants, values));
+    let call = Call { invocation: Uuid::from_u128(7), deadline_ms: 30_000 };
+    ctx.begin(Invocation { call, log: lines.clone(), secrets });
     (State { ctx, table: ResourceTable::new() }, lines)
 }
 
@@ -86,7 +98,25 @@ fn every_published_name_links() {
         r#"(import "ostro:secrets/store@0.1.0" (instance
             (type $variant (variant (case "denied" string) (case "unavailable" string)))
             (export "error" (type $e (eq $variant)))
-            (export "get" (func (param "name" string) (result (result (option string) (error $e)))))))"#
+            (export "get" (func (param "name" string) (result (result (option string) (error $e)))))
+            (export "names" (func (result (list string))))))"#
+            .to_owned(),
+        r#"(import "ostro:queue/producer@0.1.0" (instance
+            (type $variant (variant (case "denied" string) (case "unknown-queue" string) (case "full")
+                (case "invalid" string) (case "unavailable" string)))
+            (export "error" (type $e (eq $variant)))
+            (type $record (record (field "body" (list u8)) (field "content-type" string) (field "delay-ms" u64)
+                (field "dedupe-key" (option string)) (field "order-key" (option string))))
+            (export "message" (type $m (eq $record)))
+            (export "send" (func (param "queue" string) (param "messages" (list $m))
+                (result (result (list string) (error $e)))))))"#
+            .to_owned(),
+        r#"(import "ostro:functions/context@0.1.0" (instance
+            (type $record (record (field "project" string) (field "function" string) (field "revision" u32)
+                (field "invocation" string) (field "deadline-ms" u64)))
+            (export "facts" (type $f (eq $record)))
+            (export "about" (func (result $f)))
+            (export "bindings" (func (result (list (tuple string string)))))))"#
             .to_owned(),
     ];
     let engine = Engine::new(&Config::new()).unwrap();
@@ -157,7 +187,9 @@ async fn an_invocation_leaves_nothing_to_the_next() {
     state.ctx.end();
     assert_eq!(first.0.lock().unwrap().len(), 1);
     let second = Arc::new(Lines::default());
-    state.ctx.begin(second.clone(), Arc::default());
+    let call = Call { invocation: Uuid::from_u128(8), deadline_ms: 60_000 };
+    state.ctx.begin(Invocation { call, log: second.clone(), secrets: Arc::default() });
+    assert_eq!(context::Host::about(&mut state.host()).invocation, Uuid::from_u128(8).to_string());
     assert_eq!(
         secrets::Host::get(&mut state.host(), "TOKEN".to_owned()).unwrap(),
         None,
@@ -165,5 +197,28 @@ async fn an_invocation_leaves_nothing_to_the_next() {
     );
     state.ctx.end();
     assert_eq!(second.0.lock().unwrap().len(), 0);
-    assert_eq!(state.ctx.meter.calls().collect::<Vec<_>>(), [(Interface::Secrets, 1)]);
+    let calls: Vec<_> = state.ctx.meter.calls().collect();
+    assert_eq!(calls, [(Interface::Secrets, 1), (Interface::Context, 1)]);
+}
+
+#[tokio::test]
+async fn a_function_knows_itself() {
+    let (mut state, _) = begun();
+    let facts = context::Host::about(&mut state.host());
+    assert_eq!((facts.project.as_str(), facts.function.as_str(), facts.revision), ("shop", "cart", 3));
+    assert_eq!((facts.invocation, facts.deadline_ms), (Uuid::from_u128(7).to_string(), 30_000));
+    assert_eq!(context::Host::bindings(&mut state.host()), owned(&[("MAIL", "queue:mail")]));
+}
+
+#[tokio::test]
+async fn a_message_needs_its_grant() {
+    let (mut state, lines) = begun();
+    let refused = producer::Host::send(&mut state.host(), "mail".to_owned(), Vec::new()).await;
+    let Err(producer::Error::Denied(text)) = refused else { panic!("not refused") };
+    assert!(text.contains(r#"add "queue:mail:send""#), "{text}");
+    let long = producer::Host::send(&mut state.host(), "x".repeat(1 << 20), Vec::new()).await;
+    let Err(producer::Error::Denied(text)) = long else { panic!("not refused") };
+    assert!(text.len() < 300, "a made-up name is not repeated in full");
+    assert_eq!(state.ctx.meter.calls().collect::<Vec<_>>(), [(Interface::Producer, 2)]);
+    assert!(lines.0.lock().unwrap().iter().all(|(source, ..)| *source == LogSource::Platform));
 }

@@ -50,6 +50,14 @@ fn what_a_grant_covers() {
 }
 
 #[test]
+fn a_queue_is_granted_by_its_name() {
+    let grants = Grants::parse(&["queue:mail:send", "queue:a-1:send", "queue:mail:send"]).unwrap();
+    assert!(grants.allows_send("mail") && grants.allows_send("a-1"));
+    assert!(!grants.allows_send("mai") && !grants.allows_send("mail:send") && !grants.allows_send(""));
+    assert_eq!(grants.queue_names().collect::<Vec<_>>(), ["a-1", "mail"]);
+}
+
+#[test]
 fn what_is_refused_and_why() {
     let cases = [
         ("", "no such kind", "http:ORIGIN"),
@@ -58,7 +66,10 @@ fn what_is_refused_and_why() {
         ("collection:entries:read", "no `collection` yet", "remove it"),
         ("kv:sessions", "no `kv` yet", "remove it"),
         ("bucket:avatars:read", "no `bucket` yet", "remove it"),
-        ("queue:mail:send", "no `queue` yet", "remove it"),
+        ("queue:mail", "what for", "queue:mail:send"),
+        ("queue:mail:receive", "for `send`", "queue:mail:send"),
+        ("queue:Mail:send", "lower-case", "queue:mail:send"),
+        ("queue::send", "1 to 40", "queue:mail:send"),
         ("function:thumbnail", "no `function` yet", "remove it"),
         ("users:read", "no `users` yet", "remove it"),
         ("sql:main", "no `sql` yet", "remove it"),

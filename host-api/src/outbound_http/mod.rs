@@ -26,6 +26,10 @@ use crate::grants::{Grants, Origin};
 use crate::log::LogWriter;
 use crate::meter::{Budget, Interface, Meter};
 
+/// What is taken out of a guest of WASI 0.3 at once, of any body that it writes. Two such pieces wait for a slow reader at
+/// most.
+const OUTGOING_CHUNK_BYTES: usize = 64 << 10;
+
 /// The outbound calls of one instance: hooks for `wasmtime-wasi-http`.
 ///
 /// It follows the meter and the log of its [`HostCtx`](crate::HostCtx), so a new invocation needs nothing here.
@@ -68,6 +72,10 @@ impl WasiHttpHooks for OutboundHttp {
 
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
         Arc::new(target::belongs_to_the_connection)
+    }
+
+    fn p3_outgoing_body_chunk_size(&mut self) -> usize {
+        OUTGOING_CHUNK_BYTES
     }
 
     fn set_host_header(&mut self) -> bool {

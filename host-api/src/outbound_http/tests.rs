@@ -17,7 +17,7 @@ use tower_service::Service;
 use super::connector::{Connector, DialError};
 use super::*;
 use crate::log::{LogSink, LogSource};
-use crate::{HostCtx, HostLimits, HostParts};
+use crate::{Call, HostCtx, HostLimits, HostParts, Invocation, Outbox};
 
 /// What an upstream does after it has sent its answer.
 #[derive(Clone, Copy)]
@@ -92,6 +92,10 @@ impl LogSink for Lines {
     }
 }
 
+fn invocation(lines: &Arc<Lines>) -> Invocation {
+    Invocation { call: Call::default(), log: lines.clone(), secrets: Arc::default() }
+}
+
 /// A function with grants, in an invocation.
 struct Function {
     ctx: HostCtx,
@@ -103,14 +107,16 @@ impl Function {
         let mut options = options();
         change(&mut options);
         let parts = HostParts {
+            identity: Arc::default(),
             grants: Arc::new(Grants::parse(grants).unwrap()),
             environment: Arc::default(),
             egress: EgressPool::new(options),
+            outbox: Outbox::closed(),
             limits,
         };
         let mut ctx = HostCtx::new(parts);
         let lines = Arc::new(Lines::default());
-        ctx.begin(lines.clone(), Arc::default());
+        ctx.begin(invocation(&lines));
         Self { ctx, lines }
     }
 
@@ -402,7 +408,7 @@ async fn c16_calls_are_limited_per_invocation() {
     assert!(matches!(function.read(&url).await, Err(Error::ConnectionLimitReached)));
     assert_eq!(function.ctx.meter.calls().collect::<Vec<_>>(), [(Interface::OutgoingHttp, 3)]);
     assert!(function.lines()[0].contains("as many as it may"), "{:?}", function.lines());
-    function.ctx.begin(function.lines.clone(), Arc::default());
+    function.ctx.begin(invocation(&function.lines));
     assert!(function.read(&url).await.is_ok());
 }
 

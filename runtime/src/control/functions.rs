@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use store::catalog::{Export, Function, Project, Scope};
+use store::catalog::{Bindings, Export, Function, Project, Scope};
 
 use super::ControlState;
 use super::auth::Caller;
@@ -52,16 +52,20 @@ pub(super) async fn show(
     let active = revisions.into_iter().find(|revision| revision.number == function.active);
     // Deleted between the two look-ups.
     let spec = active.ok_or_else(|| Problem::not_found("function"))?.spec;
-    let (cron, queues) = (function.bindings.cron.clone(), function.bindings.queues.clone());
+    let Bindings { cron, queues, names, .. } = function.bindings.clone();
     Ok(Json(FunctionDetail {
         function: view(&state, &project, function),
+        kind: spec.kind.name().to_owned(),
         limits: spec.limits.into(),
         jobs: spec.jobs.into(),
         cron: cron.into_iter().map(CronTrigger::from).collect(),
         queues: queues.into_iter().map(QueueTrigger::from).collect(),
         exports: spec.exports.into_iter().map(export_name).map(str::to_owned).collect(),
         env: spec.env,
+        bindings: names,
+        args: spec.args,
         reuse: spec.reuse,
+        concurrent: spec.concurrent,
         on_disconnect: spec.on_disconnect.into(),
         digest: spec.digest.0,
         wasm_bytes: spec.wasm_bytes,

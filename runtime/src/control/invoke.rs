@@ -20,7 +20,7 @@ use super::body::{Path, Query};
 use super::error::{BodyErrors, Errors};
 use super::message;
 use super::queues::read_payload;
-use super::wire::{Accepted, INVOCATION_HEADER, InvokeQuery, STATUS_HEADER};
+use super::wire::{Accepted, CALL_PATH, INVOCATION_HEADER, InvokeQuery, STATUS_HEADER};
 use crate::problem::Problem;
 use crate::router::{MAX_TARGET_BYTES, NormalPath};
 
@@ -70,7 +70,10 @@ pub(super) async fn invoke(
     }
     let address = state.parts.data_plane;
     let host = host(state.parts.domain.as_deref(), address.port(), &project.name, &function.name);
-    let outgoing = outgoing(&query, &host, request)?;
+    let mut outgoing = outgoing(&query, &host, request)?;
+    if outgoing.uri().path() == CALL_PATH {
+        state.parts.pass.stamp(outgoing.headers_mut());
+    }
     let answer = tokio::time::timeout(CONNECT, TcpStream::connect(loopback(address))).await;
     let stream = match answer {
         Ok(Ok(stream)) => stream,
@@ -98,7 +101,7 @@ async fn enqueue(
     request: Request,
 ) -> Result<Response, Problem> {
     let (method, uri) = target(query)?;
-    check_target(&uri)?;
+    check_target(&method, &uri)?;
     let revisions = state.parts.functions.revisions(function.id).await?;
     let active = revisions.iter().find(|revision| revision.number == function.active);
     if active.is_some_and(|revision| !revision.spec.exports.contains(&Export::Http)) {
@@ -149,13 +152,14 @@ fn target(query: &InvokeQuery) -> Result<(Method, Uri), Problem> {
 }
 
 /// A job does not pass the front door, so what that would refuse is refused here: a client must not be able to
-/// pretend to be a schedule or a queue.
-fn check_target(uri: &Uri) -> Result<(), Problem> {
+/// pretend to be a schedule or a queue. Calling by name is what this API is for.
+fn check_target(method: &Method, uri: &Uri) -> Result<(), Problem> {
     let refused = |why: String| Err(Problem::new(400, "bad_path", format!("`path`: {why}")));
     if uri.to_string().len() > MAX_TARGET_BYTES {
         return refused(format!("path and query are longer than {} KiB", MAX_TARGET_BYTES >> 10));
     }
     match NormalPath::parse(uri.path()) {
+        Ok(path) if path.as_str() == CALL_PATH && method == Method::POST => Ok(()),
         Ok(path) if path.is_reserved() => refused("what is under `/_ostro/` is the platform's".to_owned()),
         Ok(_) => Ok(()),
         Err(error) => refused(error.to_string()),
@@ -239,15 +243,26 @@ mod tests {
 
     #[test]
     fn a_job_reaches_no_place_that_a_client_does_not() {
-        let check = |path: &str| target(&query(None, Some(path))).and_then(|(_, uri)| check_target(&uri));
-        for path in ["/", "/a/b?c=%20d", "/a/_ostro/cron", "/_ostros"] {
+        let check = |path: &str| {
+            target(&query(None, Some(path))).and_then(|(method, uri)| check_target(&method, &uri))
+        };
+        for path in ["/", "/a/b?c=%20d", "/a/_ostro/cron", "/_ostros", "/_ostro/invoke"] {
             assert_eq!(check(path), Ok(()), "{path}");
         }
         let long = format!("/{}", "a".repeat(MAX_TARGET_BYTES));
-        for path in
-            ["/_ostro/cron", "//_ostro/queue", "/%5fOSTRO/event", "/a/../b", "/%2e%2e/b", "/%00", &long]
-        {
+        for path in [
+            "/_ostro/cron",
+            "//_ostro/invoke",
+            "//_ostro/queue",
+            "/%5fOSTRO/event",
+            "/a/../b",
+            "/%2e%2e/b",
+            "/%00",
+            &long,
+        ] {
             assert_eq!(check(path).unwrap_err().code, "bad_path", "{path}");
         }
+        let (method, uri) = target(&query(Some("GET"), Some(CALL_PATH))).unwrap();
+        assert_eq!(check_target(&method, &uri).unwrap_err().code, "bad_path", "a call by name is a POST");
     }
 }

@@ -2,19 +2,16 @@
 
 use std::fmt::Display;
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use store::jobs::{Lane, MAX_DELAY_MS, MAX_KEY_BYTES, MAX_PAYLOAD_BYTES, NewJob, Trigger};
+use store::jobs::{self, NewJob, Unacceptable};
 
 use super::wire::{NewMessage, SendQuery};
 use crate::problem::Problem;
 use crate::registry::manifest::units;
-
-/// Longest media type, bytes.
-const MAX_CONTENT_TYPE_BYTES: usize = 255;
 
 /// A message as its sender describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +33,7 @@ impl Message {
     pub(super) fn of_batch(new: NewMessage) -> Result<Self, Problem> {
         let (payload, usual_type) = payload(&new.body, new.base64)?;
         let content_type = match new.content_type {
-            Some(content_type) => check_content_type(content_type)?,
+            Some(content_type) => content_type,
             None => usual_type.to_owned(),
         };
         Ok(Self { payload, content_type, delay: new.delay, key: new.key, order: new.order })
@@ -44,17 +41,14 @@ impl Message {
 
     /// The job that delivers it from that queue.
     pub(super) fn into_job(self, queue: &str) -> Result<NewJob, Problem> {
-        if self.payload.len() > MAX_PAYLOAD_BYTES {
-            return Err(too_large());
-        }
-        Ok(NewJob {
+        let message = jobs::NewMessage {
             payload: self.payload,
             content_type: self.content_type,
             delay_ms: self.delay.as_deref().map_or(Ok(0), delay_ms)?,
-            dedupe_key: self.key.map(|key| check_key("dedupe", key)).transpose()?,
-            order_key: self.order.map(|key| check_key("order", key)).transpose()?,
-            ..NewJob::new(Lane::Queue(queue.to_owned()), Trigger::Queue)
-        })
+            dedupe_key: self.key,
+            order_key: self.order,
+        };
+        message.into_job(queue).map_err(problem)
     }
 }
 
@@ -62,12 +56,12 @@ impl Message {
 pub(super) fn content_type(headers: &HeaderMap) -> Result<String, Problem> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(String::new()) };
     let text = value.to_str().map_err(|_| refused("the media type has characters that are not ASCII"))?;
-    check_content_type(text.to_owned())
+    jobs::check_content_type(text.to_owned()).map_err(problem)
 }
 
 /// The payload of a message or of a call is larger than a job may carry.
 pub(super) fn too_large() -> Problem {
-    Problem::new(413, "too_large", format!("a job carries {} KiB at most", MAX_PAYLOAD_BYTES >> 10))
+    Problem::new(413, "too_large", Unacceptable::Payload.to_string())
         .hint("store the data elsewhere and send where it is")
 }
 
@@ -89,32 +83,14 @@ fn payload(body: &RawValue, base64: bool) -> Result<(Bytes, &'static str), Probl
     }
 }
 
-fn check_content_type(text: String) -> Result<String, Problem> {
-    // What is kept must fit into the head of a request again.
-    let fits =
-        text.len() <= MAX_CONTENT_TYPE_BYTES && text.is_ascii() && HeaderValue::from_str(&text).is_ok();
-    match fits {
-        true => Ok(text),
-        false => {
-            Err(refused(format!("a media type is ASCII text of {MAX_CONTENT_TYPE_BYTES} bytes at most")))
-        }
-    }
-}
-
 fn delay_ms(text: &str) -> Result<u64, Problem> {
-    let delay_ms = units::millis(text).map_err(|fault| refused(format!("the delay {fault}")))?;
-    match delay_ms {
-        ..=MAX_DELAY_MS => Ok(delay_ms),
-        _ => Err(refused(format!("a delay is 14 days at most, not `{text}`"))),
-    }
+    units::millis(text).map_err(|fault| refused(format!("the delay {fault}")))
 }
 
-fn check_key(what: &str, key: String) -> Result<String, Problem> {
-    match key.len() {
-        1..=MAX_KEY_BYTES if !key.chars().any(char::is_control) => Ok(key),
-        _ => Err(refused(format!(
-            "the {what} key must have 1 to {MAX_KEY_BYTES} bytes, none of them a control character"
-        ))),
+fn problem(unacceptable: Unacceptable) -> Problem {
+    match unacceptable {
+        Unacceptable::Payload => too_large(),
+        other => refused(other),
     }
 }
 
@@ -124,6 +100,9 @@ fn refused(why: impl Display) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+    use store::jobs::{Lane, MAX_DELAY_MS, MAX_PAYLOAD_BYTES, Trigger};
+
     use super::*;
 
     fn batch(json: &str) -> Result<NewJob, Problem> {

@@ -50,6 +50,7 @@ pub use changes::Changes;
 pub use serve::serve;
 
 use crate::clock::Clock;
+use crate::pass::Pass;
 use crate::problem::Problem;
 use crate::telemetry::Telemetry;
 use auth::Caller;
@@ -83,6 +84,8 @@ pub struct ControlParts {
     pub admin: AdminToken,
     /// Where the data plane listens.
     pub data_plane: SocketAddr,
+    /// Opens the data plane for calls by name.
+    pub pass: Pass,
     /// The server's domain, without a port.
     pub domain: Option<String>,
     /// Names, besides IP addresses and `localhost`, that clients may call this API by.

@@ -58,7 +58,9 @@ fn spec(bytes: usize, export: catalog::Export) -> RevisionSpec {
         jobs: Default::default(),
         env: Default::default(),
         limits: Default::default(),
+        args: Vec::new(),
         reuse: 1,
+        concurrent: 1,
         on_disconnect: Default::default(),
     }
 }
@@ -93,7 +95,7 @@ impl Changes for CatalogOnly {
             revision: function.active,
             outcome,
             digest: digest.0,
-            kind: "http02".to_owned(),
+            kind: "http-0.2".to_owned(),
             removed: Vec::new(),
             urls: Vec::new(),
             timing: DeployTiming::default(),
@@ -187,6 +189,7 @@ impl Bench {
             clock,
             admin: AdminToken::new(ADMIN).unwrap(),
             data_plane,
+            pass: crate::pass::Pass::new().unwrap(),
             domain: None,
             admin_hosts: Vec::new(),
         });

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
+use host_api::Outboxes;
 use host_api::grants::Grants;
 use host_api::outbound_http::{EgressOptions, TlsClient};
 use store::catalog::{
@@ -29,6 +30,11 @@ use crate::test_store::test_store;
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests of the product, which use more of it")]
 #[path = "../../../tests/support/guest.rs"]
 mod guest;
+
+#[allow(dead_code, unreachable_pub, reason = "shared with the tests of the product, which use more of it")]
+#[allow(clippy::disallowed_methods, reason = "it finds what was built by the environment of the test")]
+#[path = "../../../tests/support/example.rs"]
+mod example;
 
 /// One executor's door and what stands behind it.
 pub(crate) struct Bench {
@@ -57,7 +63,7 @@ impl Bench {
         let egress = EgressOptions::new(TlsClient::new().unwrap(), handle);
         let dispatch = Dispatch {
             admission: Arc::new(Admission::new(8, None, budgets.clone())),
-            pool: Arc::new(Pool::new(loaded.clone(), budgets, clock.clone(), egress, 4)),
+            pool: Arc::new(Pool::new(loaded.clone(), budgets, clock.clone(), egress, Outboxes::closed(), 4)),
             background: Background::start(0).unwrap(),
             telemetry,
             clock,
@@ -67,15 +73,29 @@ impl Bench {
 
     /// A component, compiled here and loaded as the server loads it.
     pub(crate) fn load(&self, wasm: Vec<u8>) -> Result<Code, LoadError> {
-        let (_, image) = compile_here(wasm).unwrap();
+        let (compiled, image) = compile_here(wasm).unwrap();
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&image).unwrap();
-        self.engine.load(&file)
+        self.engine.load(&file, compiled.kind)
     }
 
     /// A test guest, live under these limits.
     pub(crate) fn live(&self, name: &str, change: impl FnOnce(&mut RevisionSpec)) -> Arc<Live> {
-        let wasm = guest::component(name);
+        self.live_of(name, GuestKind::Http02, guest::component(name), change)
+    }
+
+    /// The guest of WASI 0.3 that is built from `tests/guests-rust`, live under these limits.
+    pub(crate) fn live_03(&self, change: impl FnOnce(&mut RevisionSpec)) -> Arc<Live> {
+        self.live_of("p3-worker", GuestKind::Http03, example::component("p3-worker"), change)
+    }
+
+    fn live_of(
+        &self,
+        name: &str,
+        kind: GuestKind,
+        wasm: Vec<u8>,
+        change: impl FnOnce(&mut RevisionSpec),
+    ) -> Arc<Live> {
         let digest = Digest::of(&wasm);
         let code = Arc::new(self.load(wasm).unwrap());
         let project = ProjectId(Uuid::from_u128(1));
@@ -84,12 +104,14 @@ impl Bench {
             wasm: digest.clone(),
             wasm_bytes: 0,
             assets: None,
-            kind: GuestKind::Http02,
+            kind,
             exports: code.exports(),
             env: BTreeMap::new(),
             limits: Limits::default(),
             jobs: JobLimits::default(),
+            args: Vec::new(),
             reuse: 1,
+            concurrent: 1,
             on_disconnect: OnDisconnect::Finish,
         };
         change(&mut spec);
@@ -100,10 +122,12 @@ impl Bench {
             function: FunctionId(Uuid::now_v7()),
             name: name.to_owned(),
             revision: 1,
+            identity: Arc::default(),
             spec,
             code: (project, digest),
             env: Arc::default(),
             environment: Arc::default(),
+            args: Arc::default(),
             assets: None,
             routes: Vec::new(),
             grants: Arc::new(Grants::parse(&[] as &[String]).unwrap()),

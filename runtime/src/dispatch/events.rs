@@ -21,7 +21,7 @@ use super::ledger::{Ledger, Terms};
 use super::run::Run;
 use super::{DEMOTE_AFTER, Dispatch, Failure, Head, Running, acquire, conclude, refuse, serve, settle};
 use crate::executor::background::Background;
-use crate::instance::{BodyError, Control, ErrorCode, GuestResponse, Kill};
+use crate::instance::{BodyError, Control, GuestResponse, Kill};
 use crate::pool::Pool;
 use crate::registry::live::Live;
 use crate::telemetry::OutcomeCode;
@@ -57,6 +57,12 @@ impl Dispatch {
                 let guest = async move { serve(&pool, &account, request.map(given), responder).await };
                 let (held, end) = self.hold(ledger, permit, guest);
                 held.until(async {
+                    let head = head.await.ok();
+                    if head.is_none() {
+                        // Only the guest's end tells why.
+                        returned(ledger, end.await.ok())?;
+                        return collect(ledger, head).await;
+                    }
                     let reply = collect(ledger, head).await;
                     returned(ledger, end.await.ok()).and(reply)
                 })
@@ -166,12 +172,12 @@ fn returned<T>(ledger: &Ledger, returned: Option<T>) -> Result<T, Failure> {
 /// Reads the guest's answer to its end. What is too long to be kept is read too: the guest shall end normally.
 async fn collect(
     ledger: &Arc<Ledger>,
-    head: oneshot::Receiver<Result<GuestResponse, ErrorCode>>,
+    head: Option<Result<GuestResponse, BodyError>>,
 ) -> Result<Reply, Failure> {
-    let head = match head.await {
-        Ok(Ok(response)) => Head::Response(Box::new(response)),
-        Ok(Err(error)) => Head::Refused(error),
-        Err(_) => Head::None,
+    let head = match head {
+        Some(Ok(response)) => Head::Response(Box::new(response)),
+        Some(Err(error)) => Head::Refused(error),
+        None => Head::None,
     };
     let (head, mut answer) = conclude(ledger, head)?.into_parts();
     ledger.answered(head.status.as_u16());

@@ -191,6 +191,13 @@ impl Ledger {
         }
     }
 
+    /// The same by the wall clock, milliseconds since 1970: what a guest is told when it begins.
+    pub fn deadline_ms(&self) -> u64 {
+        let left = self.deadline().saturating_duration_since(self.clock.instant());
+        let now = u64::try_from(self.clock.now_ms()).unwrap_or(0);
+        now.saturating_add(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
+    }
+
     fn age(&self) -> Duration {
         self.clock.instant().saturating_duration_since(self.control.origin())
     }

@@ -7,6 +7,7 @@
 
 mod admission;
 mod body;
+mod concurrent;
 mod event;
 mod events;
 mod ledger;
@@ -27,18 +28,21 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use host_api::{Call, Invocation};
 use http::{Request, Response};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use store::catalog::OnDisconnect;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::executor::background::Background;
-use crate::instance::{Assignment, BodyError, Control, ErrorCode, GuestResponse, Instance, Kill, killed};
+use crate::instance::{Assignment, BodyError, Control, GuestResponse, Instance, Kill, killed};
 use crate::pool::{Health, Pool, Spare};
 use crate::registry::live::Live;
 use crate::telemetry::OutcomeCode;
 use crate::telemetry::{Gauges, Telemetry};
+use concurrent::{Home, serve_shared};
 use run::Run;
 
 /// CPU after which an invocation counts as long work.
@@ -86,15 +90,26 @@ impl Dispatch {
         let request = request.map(|body| RequestBody::new(body, ledger.clone()));
         let (responder, head) = oneshot::channel();
         let (pool, account) = (self.pool.clone(), ledger.clone());
+        let home = (live.spec.concurrent > 1).then(|| Home::here(self.background.clone()));
         let running = Running::count(self.telemetry.gauges());
+        let (settled, ended) = oneshot::channel::<()>();
         let guest = async move {
-            serve(&pool, &account, request, responder).await;
-            drop((permit, running));
+            match home {
+                None => {
+                    serve(&pool, &account, request, responder).await;
+                    drop(permit);
+                }
+                Some(home) => {
+                    let request = request.map(BodyExt::boxed_unsync);
+                    serve_shared((&pool, &home), &account, permit, request, responder).await;
+                }
+            }
+            drop((running, settled));
         };
         let run = Run::new(Box::pin(guest), ledger.clone());
         let mut inline =
             Inline { run: Some(run), ledger: &ledger, background: &self.background, settled: false };
-        let head = inline.until_head(head).await;
+        let head = inline.until_head(head, ended).await;
         drop(inline);
         Outcome { result: conclude(&ledger, head), ledger }
     }
@@ -121,7 +136,7 @@ async fn serve<B>(
     pool: &Arc<Pool>,
     ledger: &Arc<Ledger>,
     request: Request<B>,
-    responder: oneshot::Sender<Result<GuestResponse, ErrorCode>>,
+    responder: oneshot::Sender<Result<GuestResponse, BodyError>>,
 ) where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
@@ -133,9 +148,14 @@ async fn serve<B>(
 
 /// An instance that has been told of the invocation. None when there is none: the account has the reason.
 async fn acquire(pool: &Arc<Pool>, ledger: &Arc<Ledger>) -> Option<Instance> {
-    let (control, secrets) = (ledger.control.clone(), ledger.live.secrets.clone());
-    let assignment = Assignment { control, log: ledger.clone(), secrets };
+    let assignment = Assignment { control: ledger.control.clone(), invocation: invocation(ledger) };
     pool.acquire(&ledger.live, &assignment).await.map_err(|failure| ledger.failed(failure)).ok()
+}
+
+/// What the host interfaces are told of the invocation.
+fn invocation(ledger: &Arc<Ledger>) -> Invocation {
+    let call = Call { invocation: ledger.id, deadline_ms: ledger.deadline_ms() };
+    Invocation { call, log: ledger.clone(), secrets: ledger.live.secrets.clone() }
 }
 
 /// Takes the guest's run into the account and its instance back. None when it has failed.
@@ -179,9 +199,14 @@ fn conclude(ledger: &Arc<Ledger>, head: Head) -> Result<Response<AnswerBody>, Fa
             let length = content_length(response.headers());
             return Ok((*response).map(|body| AnswerBody::new(body, ledger.clone(), length)));
         }
+        // A handler that threw: the guest's own failure, as a trap is.
+        Head::Refused(BodyError::InternalError(Some(thrown))) => Failure {
+            code: OutcomeCode::Trap,
+            detail: format!("the guest gave an error instead of a response: {thrown}"),
+        },
         Head::Refused(error) => Failure {
             code: OutcomeCode::BadResponse,
-            detail: format!("the guest gave an error instead of a response: {error:?}"),
+            detail: format!("the guest gave an error instead of a response: {error}"),
         },
         Head::None if ledger.is_body_too_large() => too_large(ledger),
         Head::None => Failure {
@@ -209,7 +234,7 @@ fn too_large(ledger: &Ledger) -> Failure {
 /// What came of waiting for the response head.
 enum Head {
     Response(Box<GuestResponse>),
-    Refused(ErrorCode),
+    Refused(BodyError),
     None,
 }
 
@@ -223,12 +248,17 @@ struct Inline<'a> {
 }
 
 impl Inline<'_> {
-    async fn until_head(&mut self, mut head: oneshot::Receiver<Result<GuestResponse, ErrorCode>>) -> Head {
-        let answer = poll_fn(|cx| {
-            self.poll_run(cx);
-            Pin::new(&mut head).poll(cx)
-        })
-        .await;
+    /// Polls the guest until its head is there. Without one, until its end (`ended` is dropped): only then is it told why.
+    async fn until_head(
+        &mut self,
+        head: oneshot::Receiver<Result<GuestResponse, BodyError>>,
+        ended: oneshot::Receiver<()>,
+    ) -> Head {
+        let answer = self.beside(head).await;
+        if answer.is_err() {
+            // Dropping it is the sign.
+            let _ = self.beside(ended).await;
+        }
         self.settled = true;
         match answer {
             Ok(Ok(response)) => {
@@ -238,6 +268,14 @@ impl Inline<'_> {
             Ok(Err(error)) => Head::Refused(error),
             Err(_) => Head::None,
         }
+    }
+
+    async fn beside<T>(&mut self, mut wanted: impl Future<Output = T> + Unpin) -> T {
+        poll_fn(|cx| {
+            self.poll_run(cx);
+            Pin::new(&mut wanted).poll(cx)
+        })
+        .await
     }
 
     fn poll_run(&mut self, cx: &mut Context<'_>) {

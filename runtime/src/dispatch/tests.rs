@@ -54,6 +54,8 @@ fn batch(bodies: &[&'static str]) -> Event {
     }
 }
 
+mod waiting;
+
 #[tokio::test]
 async fn exports_are_found_when_code_is_loaded() {
     use store::catalog::Export::{Http, Queued, Scheduled};
@@ -191,7 +193,7 @@ async fn what_the_guest_cannot_be_called_by_is_a_failure() {
     for (name, event, missing) in [
         ("hello", slot("* * * * *"), "ostro:triggers/scheduled"),
         ("hello", batch(&["a"]), "ostro:triggers/queued"),
-        ("slot", request("/", ""), "wasi:http/incoming-handler"),
+        ("slot", request("/", ""), "an HTTP handler"),
     ] {
         let failure = bench.run(&bench.live(name, |_| {}), event).await.unwrap_err();
         assert_eq!(failure.code, OutcomeCode::NoResponse);

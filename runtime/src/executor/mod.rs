@@ -16,6 +16,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use host_api::Outboxes;
 use host_api::outbound_http::{EgressOptions, TlsClient};
 use tokio::sync::{mpsc, watch};
 
@@ -23,6 +24,7 @@ use crate::clock::Clock;
 use crate::dispatch::{Admission, Dispatch};
 use crate::front_door::{Balance, FrontDoor, Service};
 use crate::instance::Budgets;
+use crate::pass::Pass;
 use crate::pool::{LoadedCode, Pool};
 use crate::problem::Problem;
 use crate::registry::live::Live;
@@ -57,10 +59,14 @@ pub struct Shared {
     pub clock: Clock,
     /// Trust in upstreams.
     pub tls: TlsClient,
+    /// Where functions' messages go.
+    pub outboxes: Outboxes,
     /// Ports of this machine that guests never reach.
     pub forbidden_ports: Arc<[u16]>,
     /// Addresses whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Lets the control API's calls by name through.
+    pub pass: Pass,
     /// Longest wait for a request's head.
     pub head_time: Duration,
     /// Longest wait for requests in flight when the server ends.
@@ -154,14 +160,19 @@ impl Executor {
     }
 
     fn open(self, runtime: &tokio::runtime::Runtime) -> std::io::Result<Opened> {
-        let Shared { routes, loaded, budgets, admission, telemetry, clock, tls, most_kept, .. } = self.shared;
+        let Shared { routes, loaded, budgets, admission, telemetry, clock, tls, outboxes, most_kept, .. } =
+            self.shared;
         let mut egress = EgressOptions::new(tls, runtime.handle().clone());
         egress.forbidden_ports = self.shared.forbidden_ports;
-        let pool = Arc::new(Pool::new(loaded, budgets, clock.clone(), egress, most_kept));
+        let pool = Arc::new(Pool::new(loaded, budgets, clock.clone(), egress, outboxes, most_kept));
         let dispatch =
             Dispatch { admission, pool: pool.clone(), background: self.background, telemetry, clock };
-        let service =
-            Service { routes, dispatch: dispatch.clone(), trusted_proxies: self.shared.trusted_proxies };
+        let service = Service {
+            routes,
+            dispatch: dispatch.clone(),
+            trusted_proxies: self.shared.trusted_proxies,
+            pass: self.shared.pass,
+        };
         let door = FrontDoor {
             listener: tokio::net::TcpListener::from_std(self.listener)?,
             service: Arc::new(service),

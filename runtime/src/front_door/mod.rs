@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 use uuid::Uuid;
 
 use crate::dispatch::Dispatch;
+use crate::pass::Pass;
 use crate::registry::live::Live;
 use crate::router::{Found, Table};
 use hygiene::Checked;
@@ -30,6 +31,8 @@ pub struct Service {
     pub dispatch: Dispatch,
     /// Addresses whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Lets calls by name through.
+    pub pass: Pass,
 }
 
 impl Service {
@@ -40,7 +43,7 @@ impl Service {
             Ok(checked) => checked,
             Err(refusal) => return respond::refusal(Uuid::now_v7(), version, refusal),
         };
-        if checked.path.is_reserved() {
+        if checked.path.is_reserved() && !self.pass.opens(&checked.request, &checked.path) {
             return respond::platform(Uuid::now_v7(), version, checked.path.as_str());
         }
         let found = self.routes.load().find(&checked.host, checked.method(), &checked.path);

@@ -44,6 +44,8 @@ pub struct Control {
     cpu_budget_ns: u64,
     demote_after_ns: u64,
     used_ns: AtomicU64,
+    /// What was used when the budget was filled last.
+    filled_at_ns: AtomicU64,
     slice_start_ns: AtomicU64,
     precise: AtomicBool,
     demote: AtomicBool,
@@ -60,6 +62,7 @@ impl Control {
             cpu_budget_ns: nanos(cpu_budget),
             demote_after_ns: nanos(demote_after),
             used_ns: AtomicU64::new(0),
+            filled_at_ns: AtomicU64::new(0),
             slice_start_ns: AtomicU64::new(0),
             precise: AtomicBool::new(false),
             demote: AtomicBool::new(false),
@@ -98,7 +101,7 @@ impl Control {
             self.precise.store(true, Relaxed);
         }
         self.slice_start_ns.store(cpu, Relaxed);
-        let used = self.used_ns.load(Relaxed);
+        let used = self.used_ns.load(Relaxed).saturating_sub(self.filled_at_ns.load(Relaxed));
         if used >= self.cpu_budget_ns {
             self.kill(Kill::Cpu);
         }
@@ -109,6 +112,16 @@ impl Control {
             Some(_) => Tick::Stop,
             None => Tick::Yield,
         }
+    }
+
+    /// Fills the budget again: another invocation has begun under the same reins.
+    pub fn refill(&self) {
+        self.filled_at_ns.store(self.used_ns.load(Relaxed), Relaxed);
+    }
+
+    /// Charges CPU that was measured elsewhere.
+    pub fn share(&self, used: Duration) {
+        self.charge(nanos(used));
     }
 
     /// CPU charged so far.
@@ -201,6 +214,19 @@ mod tests {
         assert_eq!(control.killed(), Some(Kill::Cpu));
         assert!(control.is_long());
         assert!(control.cpu() >= Duration::from_millis(5));
+    }
+
+    #[test]
+    fn a_refilled_budget_is_whole_again() {
+        let control = control(5);
+        control.share(Duration::from_millis(5));
+        control.refill();
+        control.slice_begin();
+        assert_eq!(control.tick(), Tick::Yield);
+        assert!(!control.is_long());
+        control.share(Duration::from_millis(5));
+        assert_eq!(control.tick(), Tick::Stop);
+        assert!(control.cpu() >= Duration::from_millis(10), "the bill has all of it");
     }
 
     #[test]

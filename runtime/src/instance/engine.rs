@@ -1,11 +1,16 @@
-//! The engine of the process: its configuration, its linker and the ticker that moves the epoch on.
+//! The engine of the process: its lanes, what is linked in each, and the ticker that moves the epoch on.
+//!
+//! Code for WASI 0.3 needs an engine whose calls may interleave. That bookkeeping costs a fifth of a fresh request, so
+//! guests that do without it have an engine of their own: [`Lane`] says which is whose. The concurrent lane has two
+//! pools of memory besides: see [`Reset`].
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use store::catalog::GuestKind;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, ModuleVersionStrategy, OptLevel,
+    Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, ModuleVersionStrategy, OptLevel,
     PoolingAllocationConfig,
 };
 
@@ -13,7 +18,7 @@ use super::control::TICK;
 use super::limits::TABLE_ELEMENTS;
 use super::state::State;
 use crate::problem::Problem;
-use crate::registry::inspect::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES};
+use crate::registry::inspect::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_PARTS, MAX_TABLES};
 use crate::sys;
 
 /// wasmtime's full version: its own check of compiled code sees only the major number. A unit test compares
@@ -22,10 +27,18 @@ const WASMTIME_VERSION: &str = "48.0.8";
 
 /// Guest stack, bytes.
 const STACK_BYTES: usize = 512 << 10;
-/// Memory of a returned instance that is cleared and kept instead of being given back to the system.
-const MEMORY_KEEP_RESIDENT_BYTES: usize = 256 << 10;
+/// Memory of a returned instance that is cleared and kept instead of being given back to the system, where only what was
+/// written has to be cleared.
+const WRITTEN_KEEP_RESIDENT_BYTES: usize = 2 << 20;
+/// The same where the kernel can't tell what was written, and all of it is cleared.
+const UNSEEN_KEEP_RESIDENT_BYTES: usize = 256 << 10;
+/// The same where all of it is cleared on purpose; a larger memory is not kept whole, and gains nothing.
+const WHOLE_KEEP_RESIDENT_BYTES: usize = 4 << 20;
+/// A page of memory, the unit of a module's own sizes, bytes.
+const PAGE_BYTES: usize = 64 << 10;
+/// Smallest memory that is better cleared whole. What the Rust toolchain makes has a little over 1 MiB.
+const WHOLE_MIN_BYTES: usize = 3 << 19;
 const TABLE_KEEP_RESIDENT_BYTES: usize = 64 << 10;
-const STACK_KEEP_RESIDENT_BYTES: usize = 64 << 10;
 
 /// What the engine is sized for.
 #[derive(Clone, Debug)]
@@ -36,69 +49,149 @@ pub struct EngineOptions {
     pub max_memory_bytes: usize,
 }
 
-/// The engine with everything linked that a guest may import. One for the process.
+/// Which of the two engines code is compiled for and runs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// One call at a time: WASI 0.2.
+    Plain,
+    /// Calls that interleave, streams and futures: WASI 0.3, and 0.2 beside it.
+    Concurrent,
+}
+
+impl Lane {
+    /// The lane of that kind of guest.
+    pub fn of(kind: GuestKind) -> Self {
+        match kind {
+            GuestKind::Http02 | GuestKind::Command => Self::Plain,
+            GuestKind::Http03 | GuestKind::Command03 => Self::Concurrent,
+        }
+    }
+}
+
+/// How the memory of an instance becomes that of a new one.
+///
+/// The kernel tells which pages were written, but wasmtime 48 asks it for 32 places only, and drops everything behind the
+/// last. An interpreter writes a reference count here and one there, in well over a hundred places of a few megabytes: each
+/// costs a page fault in every request then. To copy the whole memory made a JavaScript hello 2.8 times as cheap; a small
+/// Rust guest would pay half as much again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reset {
+    /// What was written is written over.
+    Written,
+    /// All of it is written over.
+    Whole,
+}
+
+impl Reset {
+    /// What suits a component of the concurrent lane.
+    fn of(component: &Component) -> Self {
+        let pages = component.resources_required().and_then(|needs| needs.max_initial_memory_size);
+        let pages = pages.and_then(|pages| usize::try_from(pages).ok()).unwrap_or_default();
+        let bytes = pages.saturating_mul(PAGE_BYTES);
+        match (WHOLE_MIN_BYTES..=WHOLE_KEEP_RESIDENT_BYTES).contains(&bytes) {
+            true => Self::Whole,
+            false => Self::Written,
+        }
+    }
+}
+
+/// The engines, with everything linked that a guest may import. One for the process.
 pub struct GuestEngine {
-    engine: Engine,
-    linker: Linker<State>,
+    plain: Track,
+    concurrent: Track,
+    /// Runs the same code as `concurrent`.
+    concurrent_whole: Track,
     fingerprint: String,
     instances: u32,
 }
 
+/// What a lane is made of.
+pub(super) struct Track {
+    pub(super) engine: Engine,
+    pub(super) linker: Linker<State>,
+    lane: Lane,
+}
+
 impl GuestEngine {
-    /// Sets the engine up and starts its ticker thread, which ends with the last handle of the engine.
+    /// Sets the engines up and starts their ticker thread, which ends with the last handle of them.
     pub fn new(options: &EngineOptions) -> Result<Arc<Self>, Problem> {
-        let (engine, instances) = pooled(options)?;
-        let mut linker = Linker::new(&engine);
-        link(&mut linker).map_err(|error| setup_failed(&error))?;
-        start_ticker(&engine)?;
+        let ([plain, concurrent, whole], instances) = pooled(options)?;
+        start_ticker([plain.weak(), concurrent.weak(), whole.weak()])?;
         let mut hasher = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut hasher);
+        for engine in [&plain, &concurrent] {
+            engine.precompile_compatibility_hash().hash(&mut hasher);
+        }
         let fingerprint = format!(
             "wasmtime-{WASMTIME_VERSION} {}-{} {:016x}",
             std::env::consts::ARCH,
             std::env::consts::OS,
             hasher.finish()
         );
-        Ok(Arc::new(Self { engine, linker, fingerprint, instances }))
+        Ok(Arc::new(Self {
+            plain: Track::new(plain, Lane::Plain)?,
+            concurrent: Track::new(concurrent, Lane::Concurrent)?,
+            concurrent_whole: Track::new(whole, Lane::Concurrent)?,
+            fingerprint,
+            instances,
+        }))
     }
 
-    /// Names everything that compiled code depends on: full engine version, target, configuration.
+    /// Names everything that compiled code depends on: full engine version, target, configuration of both lanes.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 
-    /// Instances that can live at once.
+    /// Instances that can live at once. Each lane has slots for all of them: admission counts the sum.
     pub fn instances(&self) -> u32 {
         self.instances
     }
 
-    pub(super) fn engine(&self) -> &Engine {
-        &self.engine
+    /// Where a component runs, which `map` makes of its code for an engine.
+    pub(super) fn place(
+        &self,
+        lane: Lane,
+        map: impl Fn(&Engine) -> wasmtime::Result<Component>,
+    ) -> wasmtime::Result<(&Track, Component)> {
+        let first = match lane {
+            Lane::Plain => &self.plain,
+            Lane::Concurrent => &self.concurrent,
+        };
+        let component = map(&first.engine)?;
+        match (lane, Reset::of(&component)) {
+            (Lane::Concurrent, Reset::Whole) => {
+                Ok((&self.concurrent_whole, map(&self.concurrent_whole.engine)?))
+            }
+            _ => Ok((first, component)),
+        }
     }
+}
 
-    pub(super) fn linker(&self) -> &Linker<State> {
-        &self.linker
+impl Track {
+    fn new(engine: Engine, lane: Lane) -> Result<Self, Problem> {
+        let mut linker = Linker::new(&engine);
+        link(&mut linker, lane).map_err(|error| setup_failed(&error))?;
+        Ok(Self { engine, linker, lane })
     }
 
     /// Names of imported interfaces that the platform does not have, with the version that was asked for.
     pub(super) fn missing_imports(&self, component: &Component) -> Vec<String> {
         let ty = component.component_type();
-        let missing = ty.imports(&self.engine).filter(|(name, _)| !is_offered(name));
+        let missing = ty.imports(&self.engine).filter(|(name, _)| !is_offered(name, self.lane));
         missing.map(|(name, _)| name.to_owned()).collect()
     }
 }
 
 /// What code is compiled for. Threads, shared memory and stack switching are off: wasmtime is built without
 /// them, or has them off by default. The compiler child and the server use the same, or the code would not load.
-pub fn compile_config() -> Config {
+pub fn compile_config(lane: Lane) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
         .max_wasm_stack(STACK_BYTES)
         .async_stack_size(2 * STACK_BYTES)
         .wasm_component_model(true)
-        // WASI 0.3 will need it; until then it costs every call its bookkeeping.
-        .concurrency_support(false)
+        .wasm_component_model_async(lane == Lane::Concurrent)
+        .concurrency_support(lane == Lane::Concurrent)
         .memory_init_cow(true)
         .memory_may_move(false)
         .cranelift_opt_level(OptLevel::Speed)
@@ -108,15 +201,26 @@ pub fn compile_config() -> Config {
     config
 }
 
-/// The engine over the pooling allocator. Each slot reserves gigabytes of address space: where there is too
-/// little of it (39 bits on some aarch64 kernels, `ulimit -v`), half as many slots are tried, and so on.
-fn pooled(options: &EngineOptions) -> Result<(Engine, u32), Problem> {
+/// The engines over pooling allocators. Each slot reserves gigabytes of address space: where there is too little of it
+/// (39 bits on some aarch64 kernels, `ulimit -v`), half as many slots are tried, and so on.
+fn pooled(options: &EngineOptions) -> Result<([Engine; 3], u32), Problem> {
     let mut instances = options.instances.max(1);
+    let engine = |lane, reset, instances| {
+        let mut config = compile_config(lane);
+        config
+            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options, lane, reset, instances)));
+        Engine::new(&config)
+    };
+    let all = |instances| {
+        wasmtime::error::Ok([
+            engine(Lane::Plain, Reset::Written, instances)?,
+            engine(Lane::Concurrent, Reset::Written, instances)?,
+            engine(Lane::Concurrent, Reset::Whole, instances)?,
+        ])
+    };
     loop {
-        let mut config = compile_config();
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options, instances)));
-        match Engine::new(&config) {
-            Ok(engine) => return Ok((engine, instances)),
+        match all(instances) {
+            Ok(engines) => return Ok((engines, instances)),
             Err(error) if instances > 8 => {
                 tracing::warn!(%error, instances, "too little address space, trying with half as many instances");
                 instances /= 2;
@@ -126,18 +230,30 @@ fn pooled(options: &EngineOptions) -> Result<(Engine, u32), Problem> {
     }
 }
 
-fn pool(options: &EngineOptions, instances: u32) -> PoolingAllocationConfig {
+fn pool(options: &EngineOptions, lane: Lane, reset: Reset, instances: u32) -> PoolingAllocationConfig {
     // A page that was dirty and then swapped out is not cleared by wasmtime 48 when it scans the page map
     // (upstream pull request 14357): another project would see it. Without swap the scan is safe, and fast.
-    let scan = if sys::swap_active() { Enabled::No } else { Enabled::Auto };
+    let can_scan = !sys::swap_active() && PoolingAllocationConfig::is_pagemap_scan_available();
+    let (scan, keep_resident) = match (reset, can_scan) {
+        (Reset::Whole, _) => (Enabled::No, WHOLE_KEEP_RESIDENT_BYTES),
+        (Reset::Written, true) => (Enabled::Auto, WRITTEN_KEEP_RESIDENT_BYTES),
+        (Reset::Written, false) => (Enabled::No, UNSEEN_KEEP_RESIDENT_BYTES),
+    };
+    // Where calls interleave, each part of a component may wait with a stack of its own, and one more call start.
+    let stacks = match lane {
+        Lane::Plain => 1,
+        Lane::Concurrent => MAX_PARTS + 1,
+    };
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
-        // As many as that many components may have at most: admission counts instances and nothing else.
+        // As many as that many components may have at most, and a heap for objects each: admission counts instances and
+        // nothing else.
         .total_core_instances(instances.saturating_mul(MAX_CORE_INSTANCES))
-        .total_memories(instances.saturating_mul(MAX_MEMORIES))
+        .total_memories(instances.saturating_mul(MAX_MEMORIES + 1))
         .total_tables(instances.saturating_mul(MAX_TABLES))
-        .total_stacks(instances.saturating_add(16))
-        .total_gc_heaps((instances / 4).max(8))
+        .total_stacks(instances.saturating_mul(stacks).saturating_add(16))
+        // In a memory each: see above.
+        .total_gc_heaps(instances)
         .max_core_instances_per_component(MAX_CORE_INSTANCES)
         .max_memories_per_component(MAX_MEMORIES)
         .max_tables_per_component(MAX_TABLES)
@@ -145,9 +261,8 @@ fn pool(options: &EngineOptions, instances: u32) -> PoolingAllocationConfig {
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(4 << 20)
         .table_elements(TABLE_ELEMENTS)
-        .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT_BYTES)
+        .linear_memory_keep_resident(keep_resident)
         .table_keep_resident(TABLE_KEEP_RESIDENT_BYTES)
-        .async_stack_keep_resident(STACK_KEEP_RESIDENT_BYTES)
         .pagemap_scan(scan);
     pool
 }
@@ -157,15 +272,20 @@ fn setup_failed(error: &wasmtime::Error) -> Problem {
         .hint("lower `--max-instances`, or lift a limit on address space (ulimit -v)")
 }
 
-/// All of WASI 0.2 (sockets link, but every address is refused), HTTP, and Ostro's own interfaces.
-fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+/// All of WASI 0.2 (sockets link, but every address is refused), HTTP, and Ostro's own interfaces; WASI 0.3 where calls
+/// may interleave.
+fn link(linker: &mut Linker<State>, lane: Lane) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    if lane == Lane::Concurrent {
+        wasmtime_wasi::p3::add_to_linker(linker)?;
+        wasmtime_wasi_http::p3::add_to_linker(linker)?;
+    }
     host_api::add_to_linker(linker)
 }
 
 /// Whether an import of that name is linked. Patch versions of an interface are compatible both ways.
-fn is_offered(import: &str) -> bool {
+fn is_offered(import: &str, lane: Lane) -> bool {
     const WASI_02: [&str; 7] = [
         "wasi:io/",
         "wasi:clocks/",
@@ -175,19 +295,34 @@ fn is_offered(import: &str) -> bool {
         "wasi:sockets/",
         "wasi:http/",
     ];
-    const OTHERS: [&str; 4] =
-        ["ostro:secrets/store@0.1.", "wasi:config/store", "wasi:config/runtime", "wasi:logging/logging"];
+    // Streams and futures are types of the component model now: there is no `wasi:io` any more.
+    const WASI_03: [&str; 6] =
+        ["wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/", "wasi:http/"];
+    const OTHERS: [&str; 7] = [
+        // Nothing but the types that the exports use.
+        "ostro:triggers/types@0.1.",
+        "ostro:secrets/store@0.1.",
+        "ostro:queue/producer@0.1.",
+        "ostro:functions/context@0.1.",
+        "wasi:config/store",
+        "wasi:config/runtime",
+        "wasi:logging/logging",
+    ];
     let (_, version) = import.split_once('@').unwrap_or((import, ""));
-    (version.starts_with("0.2.") && WASI_02.iter().any(|package| import.starts_with(package)))
-        || OTHERS.iter().any(|interface| import.starts_with(interface))
+    let among = |names: &[&str]| names.iter().any(|name| import.starts_with(name));
+    (version.starts_with("0.2.") && among(&WASI_02))
+        || (lane == Lane::Concurrent && version.starts_with("0.3.") && among(&WASI_03))
+        || among(&OTHERS)
 }
 
-fn start_ticker(engine: &Engine) -> Result<(), Problem> {
-    let weak = engine.weak();
+/// One thread for all engines.
+fn start_ticker(engines: [EngineWeak; 3]) -> Result<(), Problem> {
     let tick = move || {
-        while let Some(engine) = weak.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
+        loop {
+            let alive = engines.iter().filter_map(EngineWeak::upgrade);
+            if alive.map(|engine| engine.increment_epoch()).count() == 0 {
+                break;
+            }
             std::thread::sleep(TICK);
         }
     };
@@ -207,17 +342,34 @@ mod tests {
     }
 
     #[test]
+    fn memories_of_a_few_megabytes_are_copied_whole() {
+        let engine = Engine::new(&compile_config(Lane::Concurrent)).unwrap();
+        for (pages, reset) in
+            [(17, Reset::Written), (24, Reset::Whole), (64, Reset::Whole), (65, Reset::Written)]
+        {
+            let text =
+                format!("(component (core module $m (memory {pages})) (core instance (instantiate $m)))");
+            let component = Component::new(&engine, wat::parse_str(text).unwrap()).unwrap();
+            assert_eq!(Reset::of(&component), reset, "{pages}");
+        }
+    }
+
+    #[test]
     fn imports_are_offered_by_interface_and_version() {
-        for (import, offered) in [
-            ("wasi:http/types@0.2.0", true),
-            ("wasi:http/types@0.2.10", true),
-            ("wasi:http/types@0.3.0", false),
-            ("wasi:keyvalue/store@0.2.0-draft2", false),
-            ("ostro:secrets/store@0.1.0", true),
-            ("ostro:secrets/store@0.2.0", false),
-            ("my:own/thing", false),
+        for (import, plain, concurrent) in [
+            ("wasi:http/types@0.2.0", true, true),
+            ("wasi:http/types@0.2.10", true, true),
+            ("wasi:http/types@0.3.0", false, true),
+            ("wasi:io/streams@0.3.0", false, false),
+            ("wasi:http/types@0.4.0", false, false),
+            ("wasi:keyvalue/store@0.2.0-draft2", false, false),
+            ("ostro:secrets/store@0.1.0", true, true),
+            ("ostro:triggers/types@0.1.0", true, true),
+            ("ostro:secrets/store@0.2.0", false, false),
+            ("my:own/thing", false, false),
         ] {
-            assert_eq!(is_offered(import), offered, "{import}");
+            assert_eq!(is_offered(import, Lane::Plain), plain, "{import}");
+            assert_eq!(is_offered(import, Lane::Concurrent), concurrent, "{import}");
         }
     }
 }

@@ -5,22 +5,29 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use host_api::triggers::NotExported;
-use host_api::{HostCtx, HostParts, LogSink, SecretValues};
+use host_api::{HostCtx, HostParts, Invocation};
 use http_body::Body;
-use wasmtime::{PoolConcurrencyLimitError, Store, UpdateDeadline};
+use http_body_util::BodyExt as _;
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 use wasmtime_wasi::I32Exit;
-use wasmtime_wasi_http::WasiHttpView;
-pub use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
+use wasmtime_wasi_http::p2::bindings::exports::wasi::http::incoming_handler;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
-use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+use wasmtime_wasi_http::{Error as BodyError, WasiBody, WasiHttpView};
 
+use super::command::{Seat, Unanswered};
 use super::control::{Control, Kill, Tick};
-use super::exports::Bound;
+use super::engine::Lane;
+use super::exports::{Bound, BoundEntry};
+use super::handler03;
 use super::limits::{Limiter, MemoryBudget, Refusal};
 use super::load::Code;
-use super::state::State;
+use super::state::{MAX_HANDLES, State};
 use crate::clock::Clock;
 use crate::telemetry::{HostCalls, OutcomeCode};
+
+/// What a guest may hand to the host in one call, bytes (threat C2): it is allocated before any interface sees it. Messages
+/// are the largest, 8 MiB and what describes them.
+const MAX_CALL_BYTES: usize = 10 << 20;
 
 /// What every instance of a revision is made of.
 #[derive(Clone)]
@@ -29,6 +36,8 @@ pub struct Context {
     pub host: HostParts,
     /// Environment variables.
     pub env: Arc<[(String, String)]>,
+    /// Arguments of a command, after its name.
+    pub args: Arc<[String]>,
     /// The read-only folder that the guest sees at `/assets`.
     pub assets: Option<PathBuf>,
     /// Memory of one instance, bytes.
@@ -44,10 +53,8 @@ pub struct Context {
 pub struct Assignment {
     /// The reins.
     pub control: Arc<Control>,
-    /// Where its log goes.
-    pub log: Arc<dyn LogSink>,
-    /// Values of the secrets that it may see.
-    pub secrets: Arc<SecretValues>,
+    /// What the host interfaces are told.
+    pub invocation: Invocation,
 }
 
 /// Why a guest gave no answer, or could not finish it.
@@ -60,15 +67,17 @@ pub struct Failure {
 }
 
 /// The guest's response: its body arrives while the guest goes on.
-pub type GuestResponse = hyper::Response<HyperOutgoingBody>;
+pub type GuestResponse = hyper::Response<WasiBody>;
 
 /// Where the guest's response head goes, or what the guest gives instead of one.
-pub(super) type Responder = tokio::sync::oneshot::Sender<Result<GuestResponse, ErrorCode>>;
+pub(super) type Responder = tokio::sync::oneshot::Sender<Result<GuestResponse, BodyError>>;
 
 /// A guest in its sandbox.
 pub struct Instance {
     pub(super) store: Store<State>,
     pub(super) exports: Bound,
+    /// Of a command only.
+    pub(super) seat: Option<Box<Seat>>,
     code: Arc<Code>,
     served: u32,
 }
@@ -78,13 +87,23 @@ impl Instance {
     pub async fn new(code: &Arc<Code>, context: &Context, first: &Assignment) -> Result<Self, Failure> {
         let began = context.clock.instant();
         let mut host = HostCtx::new(context.host.clone());
-        host.begin(first.log.clone(), first.secrets.clone());
+        host.begin(first.invocation.clone());
         let control = first.control.clone();
         let limiter = Limiter::new(context.budget.clone(), context.memory_bytes);
-        let state = State::new(host, limiter, control, &context.env, context.assets.as_ref(), &context.clock)
-            .map_err(|error| Failure { code: OutcomeCode::Internal, detail: format!("{error:#}") })?;
+        let seat = code.exports.is_command().then(|| Box::new(Seat::new(context)));
+        let unusable =
+            |error: wasmtime::Error| Failure { code: OutcomeCode::Internal, detail: format!("{error:#}") };
+        let mut state =
+            State::new(host, limiter, control, &context.env, context.assets.as_ref(), &context.clock)
+                .map_err(unusable)?;
+        if let Some(seat) = &seat {
+            seat.furnish(&mut state, context.env.to_vec()).map_err(unusable)?;
+        }
         let mut store = Store::new(code.pre.engine(), state);
         store.limiter(|state| &mut state.limiter);
+        // Beside the table of `State`: the engine counts streams, futures and tasks in one of its own.
+        store.set_max_component_handles(MAX_HANDLES);
+        store.set_hostcall_fuel(MAX_CALL_BYTES);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|context| match context.data().control.tick() {
             Tick::Yield => Ok(UpdateDeadline::Yield(1)),
@@ -94,7 +113,7 @@ impl Instance {
         match started.and_then(|instance| code.exports.bind(&mut store, &instance)) {
             Ok(exports) => {
                 code.measured(context.clock.instant().saturating_duration_since(began));
-                Ok(Self { store, exports, code: code.clone(), served: 1 })
+                Ok(Self { store, exports, seat, code: code.clone(), served: 1 })
             }
             Err(error) => {
                 store.data_mut().host.end();
@@ -109,26 +128,38 @@ impl Instance {
         let state = self.store.data_mut();
         state.control = next.control.clone();
         state.limiter.begin();
-        state.host.begin(next.log.clone(), next.secrets.clone());
+        state.host.begin(next.invocation.clone());
         self.store.set_epoch_deadline(1);
     }
 
-    /// Calls the guest's `wasi:http/incoming-handler`. It ends when the guest has returned, which may be long
-    /// after the response head went to `responder`.
+    /// Gives the guest a request, by whatever interface it exports. It ends when the guest has returned, its body is
+    /// complete and its background work is done, which may be long after the response head went to `responder`.
     pub async fn handle<B>(&mut self, request: hyper::Request<B>, responder: Responder) -> Result<(), Failure>
     where
         B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<wasmtime_wasi_http::Error>,
+        B::Error: Into<BodyError>,
     {
-        let result = self.call(request, responder).await;
+        let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+        let result = match &self.exports.entry {
+            Some(BoundEntry::Http02(guest)) => {
+                let called = call02(&mut self.store, guest, request, responder).await;
+                called.map(|()| self.store.data_mut().holds_unfinished_body())
+            }
+            Some(BoundEntry::Http03(guest)) => {
+                let guest = guest.func_handle();
+                handler03::call(&mut self.store, guest, request, responder).await.map(|()| false)
+            }
+            Some(BoundEntry::Command(_)) => self.run_command(request, responder).await.map(|()| false),
+            None => Err(NotExported("an HTTP handler").into()),
+        };
         self.end();
         match result {
             // Kept, such a body would hold its client for ever; dropped, it would look complete.
-            Ok(()) if self.store.data_mut().holds_unfinished_body() => Err(Failure {
+            Ok(true) => Err(Failure {
                 code: OutcomeCode::BadResponse,
                 detail: "the guest returned without finishing its response body".to_owned(),
             }),
-            Ok(()) => Ok(()),
+            Ok(false) => Ok(()),
             Err(error) => Err(failure(&error, self.store.data())),
         }
     }
@@ -148,6 +179,11 @@ impl Instance {
         self.code.instantiation()
     }
 
+    /// The engine that it lives in.
+    pub(super) fn lane(&self) -> Lane {
+        self.code.lane
+    }
+
     /// Largest size of its memory since [`Instance::begin`], bytes.
     pub fn peak_memory_bytes(&self) -> u64 {
         self.store.data().limiter.peak()
@@ -155,28 +191,40 @@ impl Instance {
 
     /// Calls to host interfaces since [`Instance::begin`].
     pub fn host_calls(&self) -> Vec<HostCalls> {
-        let calls = self.store.data().host.meter.calls();
-        calls.map(|(interface, calls)| HostCalls { interface: interface.name().to_owned(), calls }).collect()
+        self.store.data().host_calls()
     }
+}
 
-    async fn call<B>(&mut self, request: hyper::Request<B>, responder: Responder) -> wasmtime::Result<()>
-    where
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<wasmtime_wasi_http::Error>,
-    {
-        let guest = self.exports.http.as_ref().ok_or(NotExported("wasi:http/incoming-handler"))?;
-        let mut http = self.store.data_mut().http();
-        let request = http.new_incoming_request(Scheme::Http, request)?;
-        let out = http.new_response_outparam(responder)?;
-        guest.call_handle(&mut self.store, request, out).await
-    }
+/// Calls `wasi:http/incoming-handler`: the guest returns when all is done.
+async fn call02(
+    store: &mut Store<State>,
+    guest: &incoming_handler::Guest,
+    request: hyper::Request<WasiBody>,
+    responder: Responder,
+) -> wasmtime::Result<()> {
+    let mut http = store.data_mut().http();
+    let request = http.new_incoming_request(Scheme::Http, request)?;
+    let out = http.new_response_outparam_from_callback(move |answer| {
+        // Whoever asked may have gone.
+        let _ = responder.send(answer.map_err(BodyError::from));
+    })?;
+    guest.call_handle(store, request, out).await
 }
 
 /// Names what happened. The reins and the limiter know better than the trap itself.
 pub(super) fn failure(error: &wasmtime::Error, state: &State) -> Failure {
+    if let (None, Some(unanswered)) = (state.control.killed(), error.downcast_ref::<Unanswered>()) {
+        return unanswered.failure();
+    }
     let (code, detail) = match state.control.killed() {
         Some(kill) => return killed(kill),
         None if error.is::<NotExported>() => (OutcomeCode::NoResponse, format!("{error:#}")),
+        None if error.downcast_ref() == Some(&Trap::AsyncDeadlock) => {
+            (OutcomeCode::NoResponse, "the guest waits for something that can never happen".to_owned())
+        }
+        None if error.downcast_ref() == Some(&Trap::NoAsyncResult) => {
+            (OutcomeCode::NoResponse, "the guest ended without an answer".to_owned())
+        }
         None if error.is::<PoolConcurrencyLimitError>() => (OutcomeCode::Busy, format!("{error:#}")),
         None if state.limiter.refused() == Some(Refusal::Instance) => (
             OutcomeCode::MemoryLimit,

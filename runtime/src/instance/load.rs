@@ -5,10 +5,11 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use store::catalog::Export;
+use store::catalog::{Export, GuestKind};
+use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre};
 
-use super::engine::GuestEngine;
+use super::engine::{GuestEngine, Lane};
 use super::exports::Exports;
 use super::state::State;
 
@@ -16,6 +17,7 @@ use super::state::State;
 pub struct Code {
     pub(super) pre: InstancePre<State>,
     pub(super) exports: Exports,
+    pub(super) lane: Lane,
     instantiate_ns: AtomicU64,
 }
 
@@ -29,6 +31,11 @@ impl Code {
     /// What can start it, sorted; never empty.
     pub fn exports(&self) -> Vec<Export> {
         self.exports.names()
+    }
+
+    /// Whether an instance can serve several requests at once: its handler is that of WASI 0.3.
+    pub fn is_shareable(&self) -> bool {
+        self.exports.are_shareable()
     }
 
     /// What an instantiation takes, a moving average; zero before the first.
@@ -59,35 +66,38 @@ pub enum LoadError {
 }
 
 impl GuestEngine {
-    /// Maps compiled code and links it. The file must have been made by this server's compiler and its seal
-    /// verified by the caller: machine code is executed as it is.
-    pub fn load(&self, file: &File) -> Result<Code, LoadError> {
-        let component = self.map(file).map_err(|error| LoadError::Unusable(format!("{error:#}")))?;
-        let missing = self.missing_imports(&component);
+    /// Maps compiled code of a guest of that kind and links it. The file must have been made by this server's
+    /// compiler and its seal verified by the caller: machine code is executed as it is.
+    pub fn load(&self, file: &File, kind: GuestKind) -> Result<Code, LoadError> {
+        let lane = Lane::of(kind);
+        let (track, component) = self
+            .place(lane, |engine| map(engine, file))
+            .map_err(|error| LoadError::Unusable(format!("{error:#}")))?;
+        let missing = track.missing_imports(&component);
         if !missing.is_empty() {
             return Err(LoadError::Imports(missing));
         }
-        let pre = self
-            .linker()
+        let pre = track
+            .linker
             .instantiate_pre(&component)
             .map_err(|error| LoadError::Imports(vec![format!("{error:#}")]))?;
-        let exports = Exports::find(&pre).map_err(|error| LoadError::Exports(format!("{error:#}")))?;
+        let exports = Exports::find(&pre, kind).map_err(|error| LoadError::Exports(format!("{error:#}")))?;
         if exports.names().is_empty() {
             return Err(LoadError::Exports("none is there".to_owned()));
         }
-        Ok(Code { pre, exports, instantiate_ns: AtomicU64::new(0) })
+        Ok(Code { pre, exports, lane, instantiate_ns: AtomicU64::new(0) })
     }
+}
 
-    #[expect(unsafe_code, reason = "machine code is trusted here, after its seal has been verified")]
-    fn map(&self, file: &File) -> wasmtime::Result<Component> {
-        // Through the descriptor and not the name, so that what was verified is what is mapped.
-        let path = if cfg!(target_os = "linux") {
-            format!("/proc/self/fd/{}", file.as_raw_fd())
-        } else {
-            format!("/dev/fd/{}", file.as_raw_fd())
-        };
-        // SAFETY: the file was written by this server's compiler child, its seal (an HMAC under a key that
-        // only the server reads) was verified by the caller, and the cache folder is the server's alone.
-        unsafe { Component::deserialize_file(self.engine(), path) }
-    }
+#[expect(unsafe_code, reason = "machine code is trusted here, after its seal has been verified")]
+fn map(engine: &Engine, file: &File) -> wasmtime::Result<Component> {
+    // Through the descriptor and not the name, so that what was verified is what is mapped.
+    let path = if cfg!(target_os = "linux") {
+        format!("/proc/self/fd/{}", file.as_raw_fd())
+    } else {
+        format!("/dev/fd/{}", file.as_raw_fd())
+    };
+    // SAFETY: the file was written by this server's compiler child, its seal (an HMAC under a key that
+    // only the server reads) was verified by the caller, and the cache folder is the server's alone.
+    unsafe { Component::deserialize_file(engine, path) }
 }

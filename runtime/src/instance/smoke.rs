@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use host_api::grants::Grants;
 use host_api::outbound_http::{EgressOptions, EgressPool, TlsClient};
-use host_api::{HostLimits, HostParts, LogSink, LogSource};
+use host_api::{Call, HostLimits, HostParts, Invocation, LogSink, LogSource, Outbox};
 use store::catalog::Limits;
 
 use super::control::Control;
@@ -18,8 +18,18 @@ use crate::clock::Clock;
 use crate::problem::Problem;
 use crate::telemetry::OutcomeCode;
 
+/// Longest time that a trial of a guest may take or compute, whatever its limits are.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
 /// A log that nobody reads: what a guest says outside an invocation.
 pub struct Silent;
+
+impl Silent {
+    /// What the host is told where there is no invocation.
+    pub fn invocation() -> Invocation {
+        Invocation { call: Call::default(), log: Arc::new(Self), secrets: Arc::default() }
+    }
+}
 
 impl LogSink for Silent {
     fn line(&self, _: LogSource, _: &'static str, _: String) {}
@@ -35,28 +45,13 @@ impl GuestEngine {
         env: &BTreeMap<String, String>,
         clock: &Clock,
     ) -> Result<(), Problem> {
-        let tls = TlsClient::new().map_err(|error| Problem::internal(&error))?;
-        let grants = Grants::parse(&[] as &[String])
-            .map_err(|error| Problem::new(500, "internal", error.to_string()))?;
-        let context = Context {
-            host: HostParts {
-                grants: Arc::new(grants),
-                environment: Arc::new(env.clone()),
-                egress: EgressPool::new(EgressOptions::new(tls, tokio::runtime::Handle::current())),
-                limits: HostLimits::default(),
-            },
-            env: env.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
-            assets: None,
-            memory_bytes: limits.memory_bytes,
-            budget: MemoryBudget::new(limits.memory_bytes),
-            clock: clock.clone(),
-        };
-        let budget = Duration::from_millis(limits.cpu_ms);
+        let context = context(limits, env, clock)?;
+        let budget = Duration::from_millis(limits.cpu_ms).min(PATIENCE);
+        let wall = Duration::from_millis(limits.wall_ms).min(PATIENCE);
         let control = Arc::new(Control::new(clock.clone(), budget, budget));
-        let assignment =
-            Assignment { control: control.clone(), log: Arc::new(Silent), secrets: Arc::default() };
+        let assignment = Assignment { control: control.clone(), invocation: Silent::invocation() };
         let started = metered(&control, Instance::new(code, &context, &assignment));
-        match tokio::time::timeout(Duration::from_millis(limits.wall_ms), started).await {
+        match tokio::time::timeout(wall, started).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(failure)) => Err(refused(failure.code, &failure.detail)),
             Err(_) => {
@@ -64,6 +59,33 @@ impl GuestEngine {
             }
         }
     }
+}
+
+/// What a guest is tried in: nothing is granted to it, and it has a budget of its own.
+pub(super) fn context(
+    limits: &Limits,
+    env: &BTreeMap<String, String>,
+    clock: &Clock,
+) -> Result<Context, Problem> {
+    let tls = TlsClient::new().map_err(|error| Problem::internal(&error))?;
+    let grants =
+        Grants::parse(&[] as &[String]).map_err(|error| Problem::new(500, "internal", error.to_string()))?;
+    Ok(Context {
+        host: HostParts {
+            identity: Arc::default(),
+            grants: Arc::new(grants),
+            environment: Arc::new(env.clone()),
+            egress: EgressPool::new(EgressOptions::new(tls, tokio::runtime::Handle::current())),
+            outbox: Outbox::closed(),
+            limits: HostLimits::default(),
+        },
+        env: env.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        args: Arc::default(),
+        assets: None,
+        memory_bytes: limits.memory_bytes,
+        budget: MemoryBudget::new(limits.memory_bytes),
+        clock: clock.clone(),
+    })
 }
 
 /// Charges every poll to the reins.

@@ -6,16 +6,20 @@ use std::time::Duration;
 
 use host_api::{HostCtx, HostCtxView, HostView, Stream};
 use wasmtime::component::ResourceTable;
-use wasmtime_wasi::{FsPerms, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::cli::{StdinStream, StdoutStream};
+use wasmtime_wasi::{
+    FsPerms, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView,
+};
 use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::control::Control;
 use super::limits::Limiter;
 use crate::clock::Clock;
+use crate::telemetry::HostCalls;
 
 /// Handles that a guest may hold at once.
-const MAX_HANDLES: usize = 10_000;
+pub(super) const MAX_HANDLES: usize = 10_000;
 /// Headers and trailers of one message that a guest makes, bytes.
 const MAX_FIELDS_BYTES: usize = 128 << 10;
 /// Random bytes that one call may ask for (threat C2).
@@ -40,16 +44,8 @@ impl State {
         assets: Option<&PathBuf>,
         clock: &Clock,
     ) -> wasmtime::Result<Self> {
-        let mut wasi = WasiCtx::builder();
-        wasi.stdout(host.stream(Stream::Stdout))
-            .stderr(host.stream(Stream::Stderr))
-            .envs(env)
-            .max_random_size(MAX_RANDOM_BYTES)
-            .wall_clock(CoarseClock::new(clock))
-            .monotonic_clock(CoarseClock::new(clock));
-        if let Some(folder) = assets {
-            wasi.preopened_dir(folder, "/assets", FsPerms::ReadOnly)?;
-        }
+        let mut wasi = wasi(&host, env, assets, clock)?;
+        wasi.stdout(host.stream(Stream::Stdout));
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(MAX_FIELDS_BYTES);
         let mut table = ResourceTable::new();
@@ -58,11 +54,60 @@ impl State {
     }
 }
 
+/// What a command is started with.
+pub(super) struct CommandLine<'a> {
+    /// Its name first.
+    pub(super) args: Vec<String>,
+    pub(super) env: Vec<(String, String)>,
+    pub(super) assets: Option<&'a PathBuf>,
+    pub(super) clock: &'a Clock,
+}
+
 impl State {
+    /// Gives WASI the arguments, environment and standard streams of one run.
+    pub(super) fn command(
+        &mut self,
+        line: &CommandLine<'_>,
+        stdin: impl StdinStream + 'static,
+        stdout: impl StdoutStream + 'static,
+    ) -> wasmtime::Result<()> {
+        let mut wasi = wasi(&self.host, &line.env, line.assets, line.clock)?;
+        self.wasi = wasi.args(&line.args).stdin(stdin).stdout(stdout).build();
+        Ok(())
+    }
+
+    /// Calls to host interfaces since the invocation began.
+    pub(super) fn host_calls(&self) -> Vec<HostCalls> {
+        let calls = self.host.meter.calls();
+        calls.map(|(interface, calls)| HostCalls { interface: interface.name().to_owned(), calls }).collect()
+    }
+
     /// Whether the guest still has a response body that it neither finished nor dropped.
     pub(super) fn holds_unfinished_body(&mut self) -> bool {
         self.table.iter_mut().any(|entry| entry.is::<HostOutgoingBody>())
     }
+}
+
+/// What WASI gives every guest.
+fn wasi(
+    host: &HostCtx,
+    env: &[(String, String)],
+    assets: Option<&PathBuf>,
+    clock: &Clock,
+) -> wasmtime::Result<WasiCtxBuilder> {
+    let mut wasi = WasiCtx::builder();
+    wasi.stderr(host.stream(Stream::Stderr))
+        .envs(env)
+        .max_random_size(MAX_RANDOM_BYTES)
+        .wall_clock(CoarseClock::new(clock))
+        .monotonic_clock(CoarseClock::new(clock));
+    if let Some(folder) = assets {
+        // The files lie on a local disk. Elsewhere each reader of a folder (0.3) holds a thread until the guest reads on,
+        // and a few hundred of them would hold all there are, which others need too.
+        wasi.allow_blocking_current_thread(true);
+        wasi.preopened_dir(folder, "/assets", FsPerms::ReadOnly)?;
+    }
+    Ok(wasi)
 }
 
 impl WasiView for State {

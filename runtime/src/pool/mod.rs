@@ -3,6 +3,7 @@
 //! One pool per executor. What it keeps is bounded by `policy`, dropped when it has been idle too long, and
 //! never crosses from one generation of a function to another.
 
+mod concurrent;
 mod loaded;
 mod policy;
 
@@ -13,13 +14,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use host_api::outbound_http::{EgressOptions, EgressPool};
-use host_api::{HostLimits, HostParts};
+use host_api::{HostLimits, HostParts, Outboxes};
 use store::catalog::ProjectId;
 
 use crate::clock::Clock;
 use crate::instance::{Assignment, Budgets, Code, Context, Control, Failure, Instance, Silent, metered};
 use crate::registry::live::Live;
 use crate::telemetry::OutcomeCode;
+use concurrent::Shared;
+pub use concurrent::{Closer, Seat};
 use policy::After;
 pub use policy::Spare;
 
@@ -29,6 +32,7 @@ pub struct Pool {
     budgets: Arc<Budgets>,
     clock: Clock,
     egress: EgressOptions,
+    outboxes: Outboxes,
     connections: Mutex<HashMap<ProjectId, EgressPool>>,
     kept: Mutex<Kept>,
     most_kept: usize,
@@ -41,6 +45,10 @@ struct Kept {
     /// Generations that a spare is being made for: one at a time each.
     making: HashSet<u64>,
     count: usize,
+    /// Instances that serve several calls at once, also those that are busy.
+    shared: HashMap<u64, Vec<Shared>>,
+    /// How many of them there have been.
+    opened: u64,
 }
 
 struct Idle {
@@ -52,6 +60,22 @@ impl Kept {
     fn push(&mut self, generation: u64, idle: Idle) {
         self.idle.entry(generation).or_default().push(idle);
         self.count += 1;
+    }
+
+    /// Closes shared instances that have been idle too long, and the longest idle of those that are too many.
+    fn sweep_shared(&mut self, now: Instant, short: bool, most: usize) {
+        for own in self.shared.values_mut() {
+            own.retain(|shared| !shared.expired(now, short));
+        }
+        let idle = self.shared.values().flatten().filter(|shared| shared.is_idle());
+        let mut ages: Vec<Duration> = idle.map(|shared| shared.idle(now)).collect();
+        ages.sort_unstable();
+        if let Some(&surplus) = ages.get(most.saturating_sub(self.count)) {
+            for own in self.shared.values_mut() {
+                own.retain(|shared| !(shared.is_idle() && shared.idle(now) >= surplus));
+            }
+        }
+        self.shared.retain(|_, own| !own.is_empty());
     }
 }
 
@@ -65,17 +89,18 @@ pub enum Health {
 }
 
 impl Pool {
-    /// An empty pool that keeps at most `most_kept` instances and whose outbound connections behave as `egress`
-    /// says.
+    /// An empty pool that keeps at most `most_kept` instances, whose outbound connections behave as `egress` says and
+    /// whose messages go where `outboxes` lead.
     pub fn new(
         loaded: Arc<LoadedCode>,
         budgets: Arc<Budgets>,
         clock: Clock,
         egress: EgressOptions,
+        outboxes: Outboxes,
         most_kept: usize,
     ) -> Self {
         let (connections, kept) = (Mutex::default(), Mutex::default());
-        Self { loaded, budgets, clock, egress, connections, kept, most_kept }
+        Self { loaded, budgets, clock, egress, outboxes, connections, kept, most_kept }
     }
 
     /// The clock that instances are made with.
@@ -136,7 +161,7 @@ impl Pool {
 
     async fn start_spare(&self, live: &Live, control: Arc<Control>) -> Result<Instance, Failure> {
         let code = self.code(live).await?;
-        let nobody = Assignment { control, log: Arc::new(Silent), secrets: Arc::default() };
+        let nobody = Assignment { control, invocation: Silent::invocation() };
         let mut instance = Instance::new(&code, &self.context(live), &nobody).await?;
         instance.end();
         Ok(instance)
@@ -153,6 +178,7 @@ impl Pool {
             !own.is_empty()
         });
         kept.count = kept.idle.values().map(Vec::len).sum();
+        kept.sweep_shared(now, short, self.most_kept);
     }
 
     fn take_idle(&self, live: &Live) -> Option<Instance> {
@@ -179,9 +205,11 @@ impl Pool {
         let limits = &live.spec.limits;
         Context {
             host: HostParts {
+                identity: live.identity.clone(),
                 grants: live.grants.clone(),
                 environment: live.environment.clone(),
                 egress: self.connections(live.project.id),
+                outbox: self.outboxes.of(live.project.id),
                 limits: HostLimits {
                     outbound_calls: limits.outbound_calls,
                     log_bytes: limits.log_bytes,
@@ -189,6 +217,7 @@ impl Pool {
                 },
             },
             env: live.env.clone(),
+            args: live.args.clone(),
             assets: live.assets.clone(),
             memory_bytes: limits.memory_bytes,
             budget: self.budgets.of(live.project.id),

@@ -42,6 +42,16 @@ pub(super) fn spare(reuse: u32, instantiation: Duration, idle: usize) -> Spare {
     if reuse <= 1 && instantiation > SLOW && idle < MAX_SPARES { Spare::Wanted } else { Spare::NotNeeded }
 }
 
+/// Whether one more call may enter an instance that serves several at once.
+pub(super) fn has_room(inside: u32, concurrent: u32) -> bool {
+    inside < concurrent
+}
+
+/// Whether one more instance of a function may stay while it serves nobody.
+pub(super) fn may_idle(own: usize, all: usize, most: usize) -> bool {
+    own <= MAX_IDLE && all <= most
+}
+
 pub(super) fn expired(idle: Duration) -> bool {
     idle > IDLE_TIME
 }

@@ -6,6 +6,7 @@
 
 mod cache;
 mod seal;
+mod shelves;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,9 +22,10 @@ use tokio::sync::Mutex;
 use self::cache::Cache;
 pub use self::cache::Swept;
 use self::seal::{Name, Sealer};
-use super::compile::Compiler;
+use self::shelves::Shelves;
+use super::compile::{COMPILE_LIMIT, Compiler, Known, Output};
 use super::inspect::quote;
-use crate::instance::{Code, GuestEngine, LoadError};
+use crate::instance::{Code, GuestEngine, Lane, LoadError};
 use crate::problem::Problem;
 use crate::sys;
 use crate::telemetry::Gauges;
@@ -35,6 +37,7 @@ pub struct Artifacts {
     compiler: Compiler,
     gauges: Arc<Gauges>,
     cache: Arc<Cache>,
+    shelves: Arc<Shelves>,
     making: DashMap<Name, Arc<Mutex<()>>>,
 }
 
@@ -45,6 +48,17 @@ pub struct Loaded {
     pub kind: GuestKind,
     /// The code, mapped and linked.
     pub code: Arc<Code>,
+    /// What it took.
+    pub effort: Effort,
+}
+
+/// What a component took to compile: nothing when its code was there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// Functions that were compiled.
+    pub compiled: u32,
+    /// Functions that were known from an earlier component of the project.
+    pub reused: u32,
 }
 
 impl Artifacts {
@@ -57,18 +71,22 @@ impl Artifacts {
     ) -> Result<Self, Problem> {
         let dir = store.data.cache().try_clone().map_err(|error| Problem::internal(&error))?;
         let sealer = Sealer::new(*store.keys.cache_mac_key(), engine.fingerprint());
+        let shelves = Arc::new(Shelves::new(&dir, sealer.clone()));
         let cache = Arc::new(Cache::new(dir, sealer));
-        Ok(Self { store, engine, compiler, gauges, cache, making: DashMap::new() })
+        Ok(Self { store, engine, compiler, gauges, cache, shelves, making: DashMap::new() })
     }
 
     /// Verifies all compiled code that `wanted` names and removes everything else.
     pub async fn sweep(&self, wanted: HashSet<(ProjectId, Digest)>) -> Result<Swept, Problem> {
-        let cache = self.cache.clone();
-        let sweeping = tokio::task::spawn_blocking(move || {
+        let (cache, shelves) = (self.cache.clone(), self.shelves.clone());
+        let swept = blocking(move || {
+            let projects: HashSet<ProjectId> = wanted.iter().map(|(project, _)| *project).collect();
+            if let Err(error) = shelves.sweep(&|project| projects.contains(&project)) {
+                tracing::warn!(%error, "compiled functions could not be tidied up");
+            }
             cache.sweep(&|name: &Name| wanted.contains(&(name.project, name.wasm.clone())))
         });
-        let swept = sweeping.await.map_err(|error| Problem::internal(&error))?;
-        swept.map_err(|error| Problem::internal(&error))
+        swept.await?.map_err(|error| Problem::internal(&error))
     }
 
     /// The code of a component that is stored. Compiled again when the cache has it not, or not as it was.
@@ -103,6 +121,11 @@ impl Artifacts {
         }
     }
 
+    /// Removes what was kept to compile the project's components faster: the project is deleted. Blocks.
+    pub fn forget(&self, project: ProjectId) {
+        self.shelves.remove(project);
+    }
+
     async fn get(
         &self,
         project: ProjectId,
@@ -125,8 +148,8 @@ impl Artifacts {
 
     fn open(&self, name: &Name) -> Option<Loaded> {
         let (file, kind) = self.cache.open(name)?;
-        match self.engine.load(&file) {
-            Ok(code) => Some(Loaded { kind, code: Arc::new(code) }),
+        match self.engine.load(&file, kind) {
+            Ok(code) => Some(Loaded { kind, code: Arc::new(code), effort: Effort::default() }),
             Err(error) => {
                 tracing::warn!(%name, %error, "compiled code can't be loaded and is made again");
                 self.cache.distrust(name);
@@ -144,21 +167,39 @@ impl Artifacts {
                 stored.ok_or_else(|| Problem::new(500, "internal", "a stored component is missing"))?
             }
         };
-        let (compiled, image) = self.compiler.compile(name.project, bytes).await?;
-        let kept = self.keep(name, compiled.kind, &image);
-        match (kept, upload) {
+        let Output { compiled, functions, code: image } = self.compile_knowing(name.project, bytes).await?;
+        let kind = compiled.kind;
+        let code = match (self.keep(name, kind, &image), upload) {
             // A disk that is full must not stop a function that is deployed (threat E6).
-            (Err(Unkept::Unwritten(error)), None) => self.hold(name, compiled.kind, &image, &error),
-            (kept, _) => kept.map_err(Problem::from),
+            (Err(Unkept::Unwritten(error)), None) => self.hold(name, kind, &image, &error)?,
+            (kept, _) => kept?,
+        };
+        let (shelves, project) = (self.shelves.clone(), name.project);
+        // After the code, whose place on the disk comes first.
+        blocking(move || shelves.add(project, Lane::of(kind), &functions)).await?;
+        let effort = Effort { compiled: compiled.functions_compiled, reused: compiled.functions_reused };
+        Ok(Loaded { kind, code: Arc::new(code), effort })
+    }
+
+    /// Compiles with what the project has had compiled before. A component that is at the limits without it fails with it:
+    /// then there is a second attempt, and the next ones begin anew.
+    async fn compile_knowing(&self, project: ProjectId, bytes: Bytes) -> Result<Output, Problem> {
+        let shelves = self.shelves.clone();
+        let known = async { blocking(move || shelves.known(project)).await.unwrap_or_default() };
+        match self.compiler.compile(project, bytes.clone(), known).await {
+            Err(problem) if problem.code == COMPILE_LIMIT && self.shelves.remove(project) => {
+                self.compiler.compile(project, bytes, std::future::ready(Known::default())).await
+            }
+            compiled => compiled,
         }
     }
 
     /// Writes code to the cache and loads it. Linked before it is published: what imports too much never gets a name.
-    fn keep(&self, name: &Name, kind: GuestKind, image: &[u8]) -> Result<Loaded, Unkept> {
+    fn keep(&self, name: &Name, kind: GuestKind, image: &[u8]) -> Result<Code, Unkept> {
         let staged = self.cache.stage(name, kind, image).map_err(Unkept::Unwritten)?;
-        let code = self.engine.load(&staged.file).map_err(Unkept::Unloadable)?;
+        let code = self.engine.load(&staged.file, kind).map_err(Unkept::Unloadable)?;
         staged.publish().map_err(Unkept::Unwritten)?;
-        Ok(Loaded { kind, code: Arc::new(code) })
+        Ok(code)
     }
 
     /// Loads code that could not be written: it is in memory only, and made again after the next start.
@@ -168,12 +209,15 @@ impl Artifacts {
         kind: GuestKind,
         image: &[u8],
         unwritten: &std::io::Error,
-    ) -> Result<Loaded, Problem> {
+    ) -> Result<Code, Problem> {
         tracing::warn!(%name, error = %unwritten, "compiled code can't be written and is kept in memory only");
         let file = sys::file_in_memory("ostro-code", image).map_err(|error| Problem::internal(&error))?;
-        let code = self.engine.load(&file).map_err(|error| unloadable(&error))?;
-        Ok(Loaded { kind, code: Arc::new(code) })
+        self.engine.load(&file, kind).map_err(|error| unloadable(&error))
     }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(&error))
 }
 
 /// Why compiled code is not in the cache.
@@ -212,7 +256,7 @@ fn unloadable(error: &LoadError) -> Problem {
         LoadError::Exports(reason) => {
             let message = format!("the component has no export to start it by: {}", quote(reason));
             Problem::new(422, "unsupported_component", message)
-                .hint("build it again with the WIT of wasi:http 0.2 or ostro:triggers 0.1")
+                .hint("build it again with the WIT of wasi:http 0.2 or 0.3, wasi:cli, or ostro:triggers 0.1")
         }
         LoadError::Unusable(reason) => {
             tracing::error!(reason, "code that was just compiled can't be loaded");

@@ -1,7 +1,9 @@
 //! What the control API asks of the registry, each change with the table that follows from it.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
-use store::catalog::{Function, Project};
+use store::catalog::{Bindings, Function, Project};
 
 use super::{Registry, Upload, settings, triggers};
 use crate::control::Changes;
@@ -55,6 +57,7 @@ impl Changes for Registry {
         };
         let what = format!("revision {number}");
         triggers::check_exports(&what, &target.spec.exports, &function.bindings)?;
+        check_names(&what, &target.spec.env, &function.bindings)?;
         self.store.functions.activate(function.id, number, &self.stamp(actor)).await?;
         self.refresh().await?;
         self.reconciler.reconcile(project.id).await?;
@@ -69,10 +72,12 @@ impl Changes for Registry {
     async fn delete_function(&self, project: &Project, name: &str, actor: &str) -> Result<(), Problem> {
         let _commit = self.commits.begin(project.id).await;
         let function = self.function(project, name).await?;
+        let held = self.held(&[function.id]).await?;
         self.store.functions.delete(function.id, &self.stamp(actor)).await?;
         self.refresh().await?;
         self.reconciler.orphan(project.id, function.id).await?;
         self.telemetry.forget(function.id);
+        self.dispose(project.id, &held).await;
         Ok(())
     }
 
@@ -91,11 +96,16 @@ impl Changes for Registry {
         }
         let _commit = self.commits.begin(project.id).await;
         let functions = self.store.functions.active().await?;
+        let own = functions.into_iter().map(|(function, _)| function);
+        let own: Vec<_> =
+            own.filter(|function| function.project == project.id).map(|function| function.id).collect();
+        let held = self.held(&own).await?;
         self.store.projects.delete(project.id, &self.stamp(actor)).await?;
         self.refresh().await?;
         self.store.cleanup.forget(project.id).await?;
-        let own = functions.into_iter().filter(|(function, _)| function.project == project.id);
-        own.for_each(|(function, _)| self.telemetry.forget(function.id));
+        own.iter().for_each(|function| self.telemetry.forget(*function));
+        self.dispose(project.id, &held).await;
+        self.artifacts.forget(project.id);
         Ok(())
     }
 
@@ -124,6 +134,17 @@ impl Changes for Registry {
     async fn delete_secret(&self, project: &Project, name: &str, actor: &str) -> Result<(), Problem> {
         self.store.secrets.delete(project.id, name, &self.stamp(actor)).await?;
         self.refresh().await
+    }
+}
+
+/// Refuses a revision whose environment has a variable of a name that stands for a resource now.
+fn check_names(what: &str, env: &BTreeMap<String, String>, bindings: &Bindings) -> Result<(), Problem> {
+    match bindings.names.iter().find(|(name, _)| env.contains_key(*name)) {
+        None => Ok(()),
+        Some((name, resource)) => {
+            let message = format!("`{name}` stands for `{resource}` now, and in {what} it is a variable");
+            Err(Problem::new(409, "binding", message).hint("deploy with another name for one of them"))
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! Compilation in a child process: hostile WebAssembly may break the compiler, but only that process, and only
 //! for so long. The parent starts its own program again with a hidden command.
 //!
-//! Pipe in: the memory and CPU limits (two little-endian u64: bytes, seconds), then the upload. Pipe out: the
-//! length of a JSON [`Report`] (little-endian u32), the report, then the machine code if there is any.
+//! Pipe in: the memory and CPU limits (two little-endian u64: bytes, seconds); the lengths of the functions known for
+//! either lane (two u64) and these ([`Known`]); the upload. Pipe out: the length of a JSON [`Report`] (little-endian
+//! u32) and the report; the length of the functions that are new (u64) and these; the machine code if there is any.
 
 mod child;
+mod functions;
 
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -22,16 +24,22 @@ use tokio::sync::Semaphore;
 pub use child::child_main;
 #[cfg(test)]
 pub(crate) use child::compile as compile_here;
+pub use functions::Known;
+pub(crate) use functions::{MAX_FUNCTIONS_BYTES, merge};
 
 use super::inspect::{self, Form, Reason, Rejected};
 use crate::problem::Problem;
 
 /// Name of the hidden command.
 pub const COMMAND: &str = "__compile";
+/// The code of a problem: the child reached one of its limits.
+pub const COMPILE_LIMIT: &str = "compile_limit";
 /// Longest report, bytes.
 const MAX_REPORT_BYTES: u32 = 16 << 20;
 /// Largest machine code, bytes.
 const MAX_CODE_BYTES: u64 = 1 << 30;
+/// A compiler that is itself not optimised, as tests run it, takes three times as long for a large component.
+const SLOWNESS: u64 = if cfg!(debug_assertions) { 3 } else { 1 };
 /// What is kept of the child's last words, bytes.
 const MAX_WORDS_BYTES: u64 = 8 << 10;
 
@@ -53,8 +61,8 @@ impl Default for CompileLimits {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             memory_bytes: 2 << 30,
-            cpu: Duration::from_secs(60),
-            wall: Duration::from_secs(120),
+            cpu: Duration::from_secs(60 * SLOWNESS),
+            wall: Duration::from_secs(120 * SLOWNESS),
             children: cores.div_ceil(2).max(2),
         }
     }
@@ -71,13 +79,28 @@ pub struct Compiled {
     pub exports: Vec<String>,
     /// It was a core module.
     pub componentized: bool,
+    /// Functions that were compiled, trampolines among them.
+    pub functions_compiled: u32,
+    /// Functions whose code was known from an earlier compilation of the project.
+    pub functions_reused: u32,
+}
+
+/// What comes of a compilation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// What the child says of it.
+    pub compiled: Compiled,
+    /// The functions that were not known. Made by a child that has read this project's upload: for no other project.
+    pub functions: Vec<u8>,
+    /// The machine code of the whole component.
+    pub code: Vec<u8>,
 }
 
 /// What the child says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Report {
-    /// Machine code follows.
+    /// New functions and machine code follow.
     Compiled(Compiled),
     /// Nothing follows.
     Rejected(Rejected),
@@ -108,13 +131,19 @@ impl Compiler {
         Ok(Self::new(exe, CompileLimits::default()))
     }
 
-    /// Checks and compiles. What is clearly no WebAssembly is refused without a child.
-    pub async fn compile(&self, project: ProjectId, wasm: Bytes) -> Result<(Compiled, Vec<u8>), Problem> {
+    /// Checks and compiles; what `known` gives has been compiled for the same project. It is large, and asked when it is
+    /// needed. What is clearly no WebAssembly is refused without a child.
+    pub async fn compile(
+        &self,
+        project: ProjectId,
+        wasm: Bytes,
+        known: impl Future<Output = Known>,
+    ) -> Result<Output, Problem> {
         recognise(&wasm)?;
         let turn = self.projects.entry(project).or_insert_with(|| Arc::new(Semaphore::new(1))).clone();
         let _turn = turn.acquire().await.map_err(|error| Problem::internal(&error))?;
         let _place = self.children.acquire().await.map_err(|error| Problem::internal(&error))?;
-        let running = self.run(wasm);
+        let running = self.run(wasm, known.await);
         match tokio::time::timeout(self.limits.wall, running).await {
             Ok(done) => done,
             // Dropping the future has killed the child.
@@ -122,7 +151,7 @@ impl Compiler {
         }
     }
 
-    async fn run(&self, wasm: Bytes) -> Result<(Compiled, Vec<u8>), Problem> {
+    async fn run(&self, wasm: Bytes, known: Known) -> Result<Output, Problem> {
         let mut child = self.start().map_err(|error| {
             tracing::error!(%error, exe = %self.exe.display(), "the compiler could not be started");
             Problem::new(
@@ -137,10 +166,14 @@ impl Compiler {
         };
         let mut head = self.limits.memory_bytes.to_le_bytes().to_vec();
         head.extend_from_slice(&self.limits.cpu.as_secs().max(1).to_le_bytes());
+        let sets = [known.plain, known.concurrent];
+        sets.iter().for_each(|set| head.extend_from_slice(&(set.len() as u64).to_le_bytes()));
         let send = async move {
             // A child that has answered early no longer reads: its answer says why.
-            let _ = stdin.write_all(&head).await;
-            let _ = stdin.write_all(&wasm).await;
+            let [plain, concurrent] = &sets;
+            for part in [&head, plain, concurrent, &*wasm] {
+                let _ = stdin.write_all(part).await;
+            }
             drop(stdin);
         };
         let words = async move {
@@ -151,8 +184,10 @@ impl Compiler {
         let ((), answer, words) = tokio::join!(send, receive(&mut stdout), words);
         let status = child.wait().await.map_err(|error| Problem::internal(&error))?;
         match (status.success(), answer) {
-            (true, Some((Report::Compiled(compiled), code))) => Ok((compiled, code)),
-            (true, Some((Report::Rejected(rejected), _))) => Err(rejected.into()),
+            (true, Some((Report::Compiled(compiled), functions, code))) => {
+                Ok(Output { compiled, functions, code })
+            }
+            (true, Some((Report::Rejected(rejected), ..))) => Err(rejected.into()),
             _ => Err(died(status, &words)),
         }
     }
@@ -183,14 +218,18 @@ pub fn recognise(wasm: &[u8]) -> Result<Form, Rejected> {
     inspect::form(wasm)
 }
 
-async fn receive(stdout: &mut (impl AsyncRead + Unpin)) -> Option<(Report, Vec<u8>)> {
+/// Nothing that is said here is believed before it is whole: the child may have been taken over by what it compiles.
+async fn receive(stdout: &mut (impl AsyncRead + Unpin)) -> Option<(Report, Vec<u8>, Vec<u8>)> {
     let length = stdout.read_u32_le().await.ok().filter(|length| *length <= MAX_REPORT_BYTES)?;
     let mut report = Vec::new();
     stdout.take(u64::from(length)).read_to_end(&mut report).await.ok()?;
     let report = serde_json::from_slice(&report).ok()?;
+    let length = stdout.read_u64_le().await.ok().filter(|length| *length <= MAX_FUNCTIONS_BYTES as u64)?;
+    let mut functions = Vec::new();
+    stdout.take(length).read_to_end(&mut functions).await.ok()?;
     let mut code = Vec::new();
     stdout.take(MAX_CODE_BYTES + 1).read_to_end(&mut code).await.ok()?;
-    (code.len() as u64 <= MAX_CODE_BYTES).then_some((report, code))
+    (code.len() as u64 <= MAX_CODE_BYTES).then_some((report, functions, code))
 }
 
 /// Reads the cause off a child that ended without an answer.
@@ -218,7 +257,7 @@ fn out_of_memory(words: &str) -> bool {
 }
 
 fn limit(how: &str) -> Problem {
-    Problem::new(422, "compile_limit", format!("compiling this component {how}"))
+    Problem::new(422, COMPILE_LIMIT, format!("compiling this component {how}"))
         .hint("make the component smaller, or split very large functions")
 }
 

@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
-use store::StoreError;
 use store::catalog::{
     Digest, Export, Function, GuestKind, NewRevision, Project, ProjectId, Published, Revision, RevisionSpec,
     Stamp,
 };
 use store::objects::Area;
 
+use super::artifact::Loaded;
 use super::bundle::Bundle;
 use super::merge::{self, Desired, Settled};
 use super::{Registry, Settings, Upload, inspect, triggers};
@@ -62,8 +62,8 @@ impl Registry {
         let functions = self.store.functions.active().await?;
         let functions = functions.iter().map(|(function, _)| function);
         triggers::check_schedules(functions, project.id, name, &after.bindings)?;
-        let consumed = after.bindings.queues.iter().map(|queue| queue.name.as_str());
-        let wanted = consumed.chain(queues.iter().map(|queue| queue.name.as_str()));
+        let queues = triggers::with_used(queues, &after.bindings);
+        let wanted = queues.iter().map(|queue| queue.name.as_str());
         triggers::check_queues(&*self.store.queues, project.id, wanted).await?;
         let mut removed = if declarative { merge::removed(&before.settled, &after) } else { Vec::new() };
         if declarative && before.assets.is_some() && upload.assets.is_none() {
@@ -75,11 +75,7 @@ impl Registry {
         let compiled = self.artifacts.make(project.id, &wasm, &upload.component).await?;
         let compile_ms = self.since(began);
         let began = self.clock.instant();
-        let exports = compiled.code.exports();
-        let tried = match triggers::check_exports("the component", &exports, &after.bindings) {
-            Ok(()) => self.engine.smoke(&compiled.code, &after.limits, &after.env, &self.clock).await,
-            Err(problem) => Err(problem),
-        };
+        let tried = self.try_out(project.id, &compiled, &after).await;
         let smoke_ms = self.since(began);
 
         let began = self.clock.instant();
@@ -88,11 +84,13 @@ impl Registry {
             wasm: wasm.clone(),
             component: upload.component,
             kind: compiled.kind,
-            exports,
+            exports: compiled.code.exports(),
             tar: upload.assets,
             kept: if declarative { None } else { before.assets },
         };
         let _commit = self.commits.begin(project.id).await;
+        let mut held = self.held_by(project.id, name).await?;
+        held.add(&wasm, new_assets.as_ref());
         let published = match tried {
             Ok(()) => self.commit(project.id, name, parts, after, actor).await,
             Err(problem) => Err(problem),
@@ -100,20 +98,55 @@ impl Registry {
         let published = match published {
             Ok(published) => published,
             Err(problem) => {
-                self.discard(project.id, &wasm, new_assets.as_ref()).await;
+                self.dispose(project.id, &held).await;
+                self.forget_deleted(project).await;
                 return Err(problem);
             }
         };
+        // Before anybody can send to them; what is committed is served even if that fails.
+        let declared = self.reconciler.declare(project.id, &queues).await;
         self.refresh().await?;
-        self.reconciler.declare(project.id, &queues).await?;
+        declared?;
         self.reconciler.reconcile(project.id).await?;
+        // Old revisions are no longer kept.
+        self.dispose(project.id, &held).await;
         let timing = DeployTiming {
             receive_ms: upload.receive_ms,
             compile_ms,
+            functions_compiled: compiled.effort.compiled,
+            functions_reused: compiled.effort.reused,
             smoke_ms,
             publish_ms: self.since(began),
         };
         self.report(project, published, removed, timing).await
+    }
+
+    /// Sees that the component fits its settings, starts it once, and gives it requests where its instances shall serve several. One of a project at a
+    /// time, so that nobody else waits for a place but behind those.
+    async fn try_out(&self, project: ProjectId, compiled: &Loaded, settled: &Settled) -> Result<(), Problem> {
+        let code = &compiled.code;
+        triggers::check_exports("the component", &code.exports(), &settled.bindings)?;
+        check_kind(compiled.kind, settled)?;
+        let Settled { limits, env, reuse, concurrent, .. } = settled;
+        if *concurrent > 1 && !code.is_shareable() {
+            let message = "only a handler of WASI 0.3 (wasi:http/handler) can serve several requests at once";
+            return Err(Problem::new(422, "reuse", message).hint("take `concurrent` out of `reuse`"));
+        }
+        let _turn = self.trials.begin(project).await;
+        let _place = self.places.acquire().await.map_err(|error| Problem::internal(&error))?;
+        // Boxed, because an instance that starts is a large future.
+        Box::pin(self.engine.smoke(code, limits, env, &self.clock)).await?;
+        if *reuse > 1 && code.exports().contains(&Export::Http) {
+            Box::pin(self.engine.probe_reuse(code, limits, env, &self.clock)).await?;
+        }
+        Ok(())
+    }
+
+    /// Of a project that was deleted while its component was compiled, nothing stays.
+    async fn forget_deleted(&self, project: &Project) {
+        if self.check_project(project).await.is_err() {
+            self.artifacts.forget(project.id);
+        }
     }
 
     /// A project that was deleted meanwhile gets no new functions.
@@ -134,9 +167,19 @@ impl Registry {
                 assets: None,
             });
         };
-        let RevisionSpec { env, limits, jobs, reuse, on_disconnect, assets, .. } = active.spec;
+        let RevisionSpec { env, limits, jobs, args, reuse, concurrent, on_disconnect, assets, .. } =
+            active.spec;
         Ok(Before {
-            settled: Settled { bindings: function.bindings, env, limits, jobs, reuse, on_disconnect },
+            settled: Settled {
+                bindings: function.bindings,
+                env,
+                limits,
+                jobs,
+                args,
+                reuse,
+                concurrent,
+                on_disconnect,
+            },
             assets,
         })
     }
@@ -206,32 +249,6 @@ impl Registry {
         unpacking.await.map_err(|error| Problem::internal(&error))?
     }
 
-    /// Removes what a failed deploy has stored, unless a revision refers to it.
-    async fn discard(&self, project: ProjectId, wasm: &Digest, assets: Option<&Digest>) {
-        let _nobody_commits = self.parts.write().await;
-        let Ok(referenced) = self.store.functions.referenced().await else { return };
-        let mut removed = Ok(());
-        if !referenced.contains(wasm) {
-            self.artifacts.discard(project, wasm);
-            removed = self.store.blobs.delete(Area::Wasm, wasm).await;
-        }
-        if let Some(assets) = assets.filter(|assets| !referenced.contains(*assets)) {
-            removed = removed.and(self.store.blobs.delete(Area::Assets, assets).await);
-            if let Ok(unpacked) = self.unpacked()
-                && unpacked.exists(assets.as_str())
-            {
-                removed = removed.and(
-                    unpacked
-                        .remove_dir_all(assets.as_str())
-                        .map_err(|error| StoreError::Driver(error.into())),
-                );
-            }
-        }
-        if let Err(error) = removed {
-            tracing::warn!(%error, "parts of a failed deploy stay until the next start");
-        }
-    }
-
     async fn report(
         &self,
         project: &Project,
@@ -259,7 +276,7 @@ impl Registry {
             revision: active.number,
             outcome,
             digest: active.spec.digest.to_string(),
-            kind: "http02".to_owned(),
+            kind: active.spec.kind.name().to_owned(),
             removed,
             timing,
         })
@@ -273,6 +290,27 @@ impl Registry {
         let taken = self.clock.instant().saturating_duration_since(began);
         u64::try_from(taken.as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// Refuses settings that a guest of that kind cannot have.
+fn check_kind(kind: GuestKind, settled: &Settled) -> Result<(), Problem> {
+    if kind.is_command() && settled.reuse > 1 {
+        return Err(Problem::new(422, "reuse", "a command ends with its invocation and can't serve another")
+            .hint("remove `reuse`, or deploy with `--reuse 1`"));
+    }
+    if kind != GuestKind::Http03 && settled.concurrent > 1 {
+        let message = format!(
+            "only a component of WASI 0.3 serves several invocations at once, and this one is {}",
+            kind.name()
+        );
+        return Err(Problem::new(422, "reuse", message)
+            .hint("write `reuse = N`: one after the other; with flags, `--concurrent 1`"));
+    }
+    if !kind.is_command() && !settled.args.is_empty() {
+        let message = format!("`args` are for commands, and this component is {}", kind.name());
+        return Err(Problem::new(422, "settings", message).hint("use `env`, which every component can read"));
+    }
+    Ok(())
 }
 
 /// The content of a revision with its digest, which is over everything else in it.
@@ -293,7 +331,9 @@ fn spec(
         env: settled.env.clone(),
         limits: settled.limits.clone(),
         jobs: settled.jobs.clone(),
+        args: settled.args.clone(),
         reuse: settled.reuse,
+        concurrent: settled.concurrent,
         on_disconnect: settled.on_disconnect,
     };
     let text = serde_json::to_vec(&spec).unwrap_or_default();

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use host_api::SecretValues;
 use host_api::grants::Grants;
+use host_api::{Identity, SecretValues};
 use store::catalog::{CronTrigger, Digest, Export, FunctionId, ProjectId, QueueTrigger, RevisionSpec, Route};
 use store::jobs::ScheduleId;
 
@@ -25,6 +25,8 @@ pub struct Live {
     pub name: String,
     /// The active revision.
     pub revision: u32,
+    /// The same as the guest may know it, with the names that it gives to resources.
+    pub identity: Arc<Identity>,
     /// Its content.
     pub spec: RevisionSpec,
     /// Which compiled code it runs.
@@ -33,6 +35,8 @@ pub struct Live {
     pub env: Arc<[(String, String)]>,
     /// The same, as `wasi:config` wants them.
     pub environment: Arc<BTreeMap<String, String>>,
+    /// Arguments of a command, after its name.
+    pub args: Arc<[String]>,
     /// The folder that the guest sees at `/assets`.
     pub assets: Option<PathBuf>,
     /// Explicit routes.

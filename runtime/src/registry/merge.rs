@@ -22,8 +22,12 @@ pub(super) struct Settled {
     pub limits: Limits,
     /// Limits when a job runs it.
     pub jobs: JobLimits,
+    /// Arguments of a command.
+    pub args: Vec<String>,
     /// Invocations that one instance serves.
     pub reuse: u32,
+    /// Of those, how many at once.
+    pub concurrent: u32,
     /// What the client going away means.
     pub on_disconnect: OnDisconnect,
 }
@@ -36,7 +40,9 @@ impl Settled {
             env: BTreeMap::new(),
             limits: ceilings.default_limits(),
             jobs: ceilings.default_job_limits(),
+            args: Vec::new(),
             reuse: 1,
+            concurrent: 1,
             on_disconnect: OnDisconnect::default(),
         }
     }
@@ -78,11 +84,14 @@ pub(super) fn from_manifest(
             grants: settings.grants.clone(),
             cron: settings.cron.clone(),
             queues: settings.queues.clone(),
+            names: settings.names.clone(),
         },
         env: settings.env.clone(),
         limits: settings.limits.clone(),
         jobs: settings.jobs.clone(),
+        args: settings.args.clone(),
         reuse: settings.reuse,
+        concurrent: settings.concurrent,
         on_disconnect: settings.on_disconnect,
     };
     let queues = manifest.queues.into_iter();
@@ -102,17 +111,31 @@ pub(super) fn with_flags(
         current.bindings.routes = settings::normalise_routes(routes).map_err(|reason| refused(&reason))?;
     }
     if let Some(grants) = flags.grants {
-        settings::check_grants(&grants)
-            .map_err(|refusal| refusal.hint.into_iter().fold(refused(&refusal.message), Problem::hint))?;
+        settings::check_grants(&grants).map_err(with_hint)?;
         current.bindings.grants = grants;
     }
     if let Some(env) = flags.env {
         settings::check_environment(&env).map_err(|reason| refused(&reason))?;
         current.env = env;
     }
+    if let Some(names) = flags.bindings {
+        current.bindings.names = names;
+    }
+    // Grants and variables may have changed under them.
+    settings::check_bindings(&current.bindings.names, &current.bindings.grants, &current.env)
+        .map_err(with_hint)?;
+    if let Some(args) = flags.args {
+        settings::check_args(&args).map_err(|reason| refused(&reason))?;
+        current.args = args;
+    }
     if let Some(reuse) = flags.reuse {
         current.reuse =
             settings::check_reuse(u64::from(reuse), ceilings).map_err(|reason| refused(&reason))?;
+        current.concurrent = current.concurrent.min(current.reuse);
+    }
+    if let Some(concurrent) = flags.concurrent {
+        current.concurrent = settings::check_concurrent(u64::from(concurrent), current.reuse)
+            .map_err(|reason| refused(&reason))?;
     }
     if let Some(on_disconnect) = flags.on_disconnect {
         current.on_disconnect = on_disconnect.into();
@@ -144,6 +167,7 @@ pub(super) fn removed(before: &Settled, after: &Settled) -> Vec<String> {
     let routes = before.bindings.routes.iter().filter(|route| !after.bindings.routes.contains(route));
     let grants = before.bindings.grants.iter().filter(|grant| !after.bindings.grants.contains(grant));
     let env = before.env.keys().filter(|name| !after.env.contains_key(*name));
+    let names = before.bindings.names.iter().filter(|(name, _)| !after.bindings.names.contains_key(*name));
     let runs = |all: &[CronTrigger], one: &CronTrigger| {
         all.iter().any(|other| other.schedule == one.schedule && other.timezone == one.timezone)
     };
@@ -154,6 +178,7 @@ pub(super) fn removed(before: &Settled, after: &Settled) -> Vec<String> {
         .map(|route| format!("the route {}", route.path))
         .chain(grants.map(|grant| format!("the grant {grant}")))
         .chain(env.map(|name| format!("the variable {name}")))
+        .chain(names.map(|(name, resource)| format!("the binding {name} of {resource}")))
         .chain(cron.map(|cron| format!("the schedule {} ({})", cron.schedule, cron.timezone)))
         .chain(queues.map(|queue| format!("the queue {}, which keeps its messages", queue.name)))
         .collect()
@@ -206,6 +231,10 @@ fn unfit(unfit: Unfit) -> Problem {
     }
 }
 
+fn with_hint(refusal: settings::Refused) -> Problem {
+    refusal.hint.into_iter().fold(refused(&refusal.message), Problem::hint)
+}
+
 fn refused(reason: &str) -> Problem {
     Problem::new(422, "settings", reason)
 }
@@ -231,9 +260,12 @@ mod tests {
     fn full() -> Settled {
         Settled {
             env: BTreeMap::from([("A".to_owned(), "1".to_owned())]),
+            args: vec!["-v".to_owned()],
             reuse: 7,
+            concurrent: 3,
             bindings: Bindings {
-                grants: vec!["secret:KEY".to_owned()],
+                grants: vec!["secret:KEY".to_owned(), "queue:out:send".to_owned()],
+                names: BTreeMap::from([("OUT".to_owned(), "queue:out".to_owned())]),
                 cron: settings::cron_triggers(vec![cron("@daily")]).unwrap(),
                 queues: settings::queue_triggers(vec![queue("mail")]).unwrap(),
                 ..Bindings::default()
@@ -281,6 +313,37 @@ mod tests {
     }
 
     #[test]
+    fn bindings_need_their_grants_whichever_flag_changes() {
+        let with = |flags| with_flags(full(), flags, &Ceilings::default());
+        let names = BTreeMap::from([("MAIL".to_owned(), "queue:mail".to_owned())]);
+        let problem =
+            with(DeployFlags { bindings: Some(names.clone()), ..DeployFlags::default() }).unwrap_err();
+        assert!(problem.hint.unwrap().contains("\"queue:mail:send\""));
+        let grants = Some(vec!["queue:mail:send".to_owned()]);
+        let both = DeployFlags { bindings: Some(names.clone()), grants, ..DeployFlags::default() };
+        assert_eq!(with(both).unwrap().bindings.names, names);
+        assert!(with(DeployFlags { grants: Some(Vec::new()), ..DeployFlags::default() }).is_err());
+        let taken = BTreeMap::from([("OUT".to_owned(), "x".to_owned())]);
+        assert!(with(DeployFlags { env: Some(taken), ..DeployFlags::default() }).is_err());
+    }
+
+    #[test]
+    fn reuse_bounds_what_is_served_at_once() {
+        let with = |reuse, concurrent| {
+            let settled = with_flags(
+                full(),
+                DeployFlags { reuse, concurrent, ..DeployFlags::default() },
+                &Ceilings::default(),
+            );
+            settled.map(|settled| (settled.reuse, settled.concurrent)).ok()
+        };
+        assert_eq!(with(None, None), Some((7, 3)));
+        assert_eq!(with(Some(2), None), Some((2, 2)));
+        assert_eq!(with(Some(100), Some(16)), Some((100, 16)));
+        assert_eq!(with(None, Some(8)), None);
+    }
+
+    #[test]
     fn g1_flags_obey_the_rules_of_the_manifest() {
         let with = |flags| with_flags(fresh(), flags, &Ceilings::default()).expect_err("refused");
         let problem = with(DeployFlags {
@@ -301,14 +364,16 @@ mod tests {
         let after = manifest("[function.f]\n").unwrap().settled;
         let gone = [
             "the grant secret:KEY",
+            "the grant queue:out:send",
             "the variable A",
+            "the binding OUT of queue:out",
             "the schedule @daily (UTC)",
             "the queue mail, which keeps its messages",
         ];
         assert_eq!(removed(&full(), &after), gone);
         let kept =
             manifest("[function.f]\ncron = ['@daily']\nqueues = [{ name = 'mail', batch = 1 }]").unwrap();
-        assert_eq!(removed(&full(), &kept.settled), gone[..2]);
+        assert_eq!(removed(&full(), &kept.settled), gone[..4]);
         assert_eq!(removed(&after, &full()), [""; 0]);
     }
 

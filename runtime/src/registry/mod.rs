@@ -5,6 +5,7 @@ pub mod bundle;
 mod changes;
 pub mod compile;
 mod deploy;
+mod disposal;
 pub mod inspect;
 pub mod live;
 pub mod manifest;
@@ -24,7 +25,7 @@ use cap_std::fs::Dir;
 use store::Store;
 use store::catalog::{Digest, Stamp};
 use store::objects::Area;
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, Semaphore};
 
 use crate::clock::Clock;
 use crate::control::wire::DeployFlags;
@@ -41,6 +42,8 @@ use settings::Ceilings;
 pub(crate) use triggers::next_slot;
 
 const DEFAULT_PROJECT: &str = "default";
+/// Components that are tried out at once.
+const TRIALS: usize = 2;
 /// Pauses between attempts to build the route table.
 const REFRESH_PAUSES: [Duration; 3] =
     [Duration::from_millis(50), Duration::from_millis(250), Duration::from_secs(1)];
@@ -80,7 +83,10 @@ pub struct Registry {
     ceilings: Ceilings,
     refresher: Refresher,
     turns: deploy::Turns,
-    commits: triggers::Commits,
+    commits: triggers::Turns,
+    trials: triggers::Turns,
+    /// How many components are tried out at once: the memory they take is nobody's.
+    places: Semaphore,
     reconciler: triggers::Reconciler,
     /// Held shared from the storing of parts to the commit that refers to them, alone while unreferenced parts
     /// are removed: projects share what has the same digest.
@@ -130,7 +136,9 @@ impl Registry {
             ceilings,
             refresher,
             turns: deploy::Turns::default(),
-            commits: triggers::Commits::default(),
+            commits: triggers::Turns::default(),
+            trials: triggers::Turns::default(),
+            places: Semaphore::new(TRIALS),
             reconciler,
             parts: RwLock::default(),
         };

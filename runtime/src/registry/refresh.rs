@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use host_api::SecretValues;
 use host_api::grants::Grants;
+use host_api::{Identity, SecretValues};
 use store::Store;
 use store::catalog::{CronTrigger, Digest, Export, Function, FunctionId, Project, ProjectId, Revision};
 use tokio::sync::Mutex;
@@ -156,9 +156,16 @@ impl Refresher {
             function: function.id,
             name: function.name.clone(),
             revision: revision.number,
+            identity: Arc::new(Identity {
+                project: shared.project.name.clone(),
+                function: function.name.clone(),
+                revision: revision.number,
+                bindings: function.bindings.names.clone().into_iter().collect(),
+            }),
             code: (function.project, spec.wasm.clone()),
             env: spec.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
             environment: Arc::new(spec.env.clone()),
+            args: spec.args.iter().cloned().collect(),
             assets: spec.assets.as_ref().map(|digest| assets_path(&self.store, digest)),
             routes: function.bindings.routes.clone(),
             grants: Arc::new(grants),

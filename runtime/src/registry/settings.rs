@@ -1,6 +1,7 @@
 //! What a function's settings may be, wherever they come from: manifest and flags obey the same rules. Pure.
 
 mod limits;
+mod resources;
 mod triggers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use host_api::grants::Grants;
 use store::catalog::Route;
 
+pub use store::catalog::check_name;
+
 pub use limits::{Ceilings, JobKey, LimitKey, Unit};
+pub use resources::{check_binding, check_bindings, check_granted};
 pub use triggers::{
     CRON_PATH, MAX_QUEUES, MAX_SCHEDULES, QUEUE_PATH, Unfit, check_retention, cron_trigger, cron_triggers,
     queue_trigger, queue_triggers, same_queue, same_schedule,
@@ -27,24 +31,12 @@ pub const MAX_ENV_BYTES: usize = 64 << 10;
 const MAX_ENV_VARIABLES: usize = 500;
 /// Longest name of an environment variable, bytes.
 const MAX_ENV_NAME_BYTES: usize = 256;
-
-/// Names of functions and projects: `[a-z0-9-]{1,40}`, no `--`, no `-` at either end.
-pub fn check_name(name: &str) -> Result<(), &'static str> {
-    let valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if name.is_empty() || name.len() > 40 {
-        return Err("a name has 1 to 40 characters");
-    }
-    if !name.bytes().all(valid) {
-        return Err("a name has only lower-case letters, digits and `-`");
-    }
-    if name.contains("--") {
-        return Err("a name has no `--`, which separates function and project in host names");
-    }
-    if name.starts_with('-') || name.ends_with('-') {
-        return Err("a name neither starts nor ends with `-`");
-    }
-    Ok(())
-}
+/// Most arguments of a command.
+const MAX_ARGS: usize = 256;
+/// All arguments of a command, bytes.
+const MAX_ARGS_BYTES: usize = 64 << 10;
+/// Most invocations that one instance serves at once.
+const MAX_CONCURRENT: u32 = 100;
 
 /// Normalises a route, or says what is wrong with it.
 pub fn normalise_route(route: Route) -> Result<Route, String> {
@@ -119,6 +111,17 @@ pub struct Refused {
     pub hint: Option<String>,
 }
 
+impl Refused {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
 /// Checks grants; the first bad one is named.
 pub fn check_grants(grants: &[String]) -> Result<(), Refused> {
     match Grants::parse(grants) {
@@ -159,6 +162,33 @@ pub fn check_environment(env: &BTreeMap<String, String>) -> Result<(), String> {
     Ok(())
 }
 
+/// Checks the arguments of a command.
+pub fn check_args(args: &[String]) -> Result<(), String> {
+    if args.len() > MAX_ARGS {
+        return Err(format!("more than {MAX_ARGS} arguments"));
+    }
+    if args.iter().any(|arg| arg.contains('\0')) {
+        return Err("an argument has a NUL character".to_owned());
+    }
+    let bytes: usize = args.iter().map(|arg| arg.len() + 1).sum();
+    if bytes > MAX_ARGS_BYTES {
+        return Err(format!("the arguments are longer than {}", units::show_bytes(MAX_ARGS_BYTES as u64)));
+    }
+    Ok(())
+}
+
+/// Checks how many of the invocations that one instance serves it may serve at once.
+pub fn check_concurrent(concurrent: u64, reuse: u32) -> Result<u32, String> {
+    match u32::try_from(concurrent) {
+        Ok(concurrent @ 1) => Ok(concurrent),
+        Ok(concurrent @ 2..=MAX_CONCURRENT) if concurrent <= reuse => Ok(concurrent),
+        Ok(2..=MAX_CONCURRENT) => {
+            Err(format!("an instance that serves {reuse} in all can't serve {concurrent} at once"))
+        }
+        _ => Err(format!("`concurrent` is a number from 1 (one after the other) to {MAX_CONCURRENT}")),
+    }
+}
+
 /// Checks how many invocations one instance may serve.
 pub fn check_reuse(reuse: u64, ceilings: &Ceilings) -> Result<u32, String> {
     match u32::try_from(reuse) {
@@ -170,16 +200,6 @@ pub fn check_reuse(reuse: u64, ceilings: &Ceilings) -> Result<u32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names() {
-        for name in ["a", "hello", "a-b-c", "0", &"x".repeat(40)] {
-            assert_eq!(check_name(name), Ok(()), "{name}");
-        }
-        for name in ["", "-a", "a-", "a--b", "A", "a_b", "a.b", "ä", "a b", &"x".repeat(41)] {
-            assert!(check_name(name).is_err(), "{name}");
-        }
-    }
 
     #[test]
     fn routes_are_normalised_or_refused() {
@@ -207,6 +227,25 @@ mod tests {
         assert!(normalise_routes(twice).is_err());
         let apart = vec![route("/a/{x}", &["GET"], None), route("/a/{y}", &["POST"], None)];
         assert_eq!(normalise_routes(apart).map(|routes| routes.len()), Ok(2));
+    }
+
+    #[test]
+    fn arguments_at_their_edges() {
+        let one = |bytes: usize| vec!["x".repeat(bytes)];
+        assert_eq!(check_args(&one(MAX_ARGS_BYTES - 1)), Ok(()));
+        assert!(check_args(&one(MAX_ARGS_BYTES)).is_err());
+        assert_eq!(check_args(&vec![String::new(); MAX_ARGS]), Ok(()));
+        assert!(check_args(&vec![String::new(); MAX_ARGS + 1]).is_err());
+        assert!(check_args(&["a\0b".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn at_once_is_a_part_of_all() {
+        assert_eq!((check_concurrent(1, 1), check_concurrent(8, 8)), (Ok(1), Ok(8)));
+        assert_eq!(check_concurrent(100, 1000), Ok(100));
+        for (concurrent, reuse) in [(0, 1), (2, 1), (9, 8), (101, 1000), (1 << 33, 1000)] {
+            assert!(check_concurrent(concurrent, reuse).is_err(), "{concurrent} of {reuse}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use host_api::grants::Grants;
 use store::Store;
 use store::catalog::{Bindings, CronTrigger, Export, Function, FunctionId, ProjectId};
 use store::jobs::{Firing, QueueSpec, Queues, Schedule, ScheduleSpec};
@@ -96,6 +97,24 @@ pub(super) async fn check_queues(
     );
     Err(Problem::new(422, "too_many_queues", message)
         .hint("use queues that the project has (`ostro queue list` shows them), or another project"))
+}
+
+/// The queues that a deploy declares, and those that its function uses.
+pub(super) fn with_used(mut declared: Vec<QueueSpec>, bindings: &Bindings) -> Vec<QueueSpec> {
+    for name in queues_of(bindings) {
+        if declared.iter().all(|queue| queue.name != name) {
+            declared.push(QueueSpec { name, retention_ms: None });
+        }
+    }
+    declared
+}
+
+/// The queues that a function consumes or may send to: they exist as soon as it does.
+fn queues_of(bindings: &Bindings) -> BTreeSet<String> {
+    let consumed = bindings.queues.iter().map(|queue| queue.name.clone());
+    // Grants were checked when they were deployed; of those that can't be read any more nothing is used either.
+    let grants = Grants::parse(&bindings.grants).unwrap_or_default();
+    consumed.chain(grants.queue_names().map(str::to_owned)).collect()
 }
 
 /// Keeps the job store's schedules and queues those of the catalog: also those of functions that can't be served
@@ -293,10 +312,11 @@ impl Wanted {
         let own = |function: &Function| -> Vec<ScheduleSpec> {
             function.bindings.cron.iter().map(|cron| spec(function.id, cron, now_ms)).collect()
         };
-        let queues = functions.iter().flat_map(|function| &function.bindings.queues);
+        let queues: BTreeSet<String> =
+            functions.iter().flat_map(|function| queues_of(&function.bindings)).collect();
         Self {
             schedules: functions.iter().flat_map(own).collect(),
-            queues: queues.map(|queue| QueueSpec { name: queue.name.clone(), retention_ms: None }).collect(),
+            queues: queues.into_iter().map(|name| QueueSpec { name, retention_ms: None }).collect(),
         }
     }
 }
@@ -319,11 +339,11 @@ fn spec(function: FunctionId, trigger: &CronTrigger, now_ms: i64) -> ScheduleSpe
 /// From a commit to the job store's knowledge of it, changes of one project go one after the other: a later one
 /// must not be undone by an earlier one that was slower.
 #[derive(Default)]
-pub(super) struct Commits {
+pub(super) struct Turns {
     projects: dashmap::DashMap<ProjectId, Arc<Mutex<()>>>,
 }
 
-impl Commits {
+impl Turns {
     pub(super) async fn begin(&self, project: ProjectId) -> OwnedMutexGuard<()> {
         let turn = self.projects.entry(project).or_default().clone();
         turn.lock_owned().await

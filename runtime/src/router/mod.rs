@@ -13,6 +13,9 @@ pub use table::{Entry, Found, Match, Table};
 
 use store::catalog::Route;
 
+/// Where a function is called by name: JSON in, JSON out. No client reaches it, only whoever may invoke the function.
+pub const CALL_PATH: &str = "/_ostro/invoke";
+
 /// Where a function answers, best first: its own origin, then its explicit routes.
 ///
 /// `port` is the data plane's; it is left out for a domain, which stands behind a proxy on the usual port.

@@ -6,6 +6,7 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod names;
 pub mod records;
 pub(crate) mod sqlite;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use names::check_name;
 pub use records::*;
 
 use crate::StoreError;

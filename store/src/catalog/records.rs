@@ -131,6 +131,9 @@ pub struct Bindings {
     /// Queues that the function consumes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queues: Vec<QueueTrigger>,
+    /// Names that the function gives to its resources: `MAIL` for `queue:mail`. The grant is separate.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, String>,
 }
 
 /// A schedule that starts a function.
@@ -218,12 +221,20 @@ impl Default for JobLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Export {
-    /// `wasi:http/incoming-handler`.
+    /// HTTP: `wasi:http/incoming-handler`, `wasi:http/handler`, or a command that answers as CGI.
     Http,
-    /// `ostro:triggers/scheduled`.
+    /// `ostro:triggers/scheduled` or its asynchronous form.
     Scheduled,
-    /// `ostro:triggers/queued`.
+    /// `ostro:triggers/queued` or its asynchronous form.
     Queued,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(number: &u32) -> bool {
+    *number == 1
 }
 
 fn http_only() -> Vec<Export> {
@@ -268,6 +279,31 @@ impl Route {
 pub enum GuestKind {
     /// A component that exports `wasi:http/incoming-handler` 0.2.
     Http02,
+    /// A component that exports `wasi:http/handler` 0.3, or the asynchronous exports of `ostro:triggers`: it needs an
+    /// engine with concurrency support.
+    Http03,
+    /// A command: a component that exports `wasi:cli/run` 0.2, which a WASI preview 1 command becomes. It is run as
+    /// CGI/1.1 (RFC 3875), once per invocation.
+    Command,
+    /// A command of WASI 0.3: as [`GuestKind::Command`], in an engine with concurrency support.
+    Command03,
+}
+
+impl GuestKind {
+    /// Its name, as people read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http02 => "http-0.2",
+            Self::Http03 => "http-0.3",
+            Self::Command => "command",
+            Self::Command03 => "command-0.3",
+        }
+    }
+
+    /// Whether it is run as CGI, once per instance.
+    pub fn is_command(self) -> bool {
+        matches!(self, Self::Command | Self::Command03)
+    }
 }
 
 /// Limits of one function. Every field has a default; see `Limits::default`.
@@ -347,8 +383,14 @@ pub struct RevisionSpec {
     /// Limits when a job runs it.
     #[serde(default, skip_serializing_if = "JobLimits::is_default")]
     pub jobs: JobLimits,
-    /// Invocations that one instance serves, one after the other; 1 is a fresh instance each time.
+    /// Arguments of a command, after its name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+    /// Invocations that one instance serves; 1 is a fresh instance each time.
     pub reuse: u32,
+    /// Of those, how many at once; more than 1 only for [`GuestKind::Http03`].
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub concurrent: u32,
     /// What the client going away means.
     #[serde(default)]
     pub on_disconnect: OnDisconnect,

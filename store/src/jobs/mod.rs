@@ -7,6 +7,7 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod message;
 #[cfg(test)]
 mod model;
 mod policy;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
+pub use message::*;
 pub use policy::*;
 pub use records::*;
 

@@ -33,6 +33,7 @@ pub(crate) fn run(profile: Profile) -> Result<()> {
     let ostro = build::ostro(profile)?;
     let floor = build::bench("hyper_floor", profile)?;
     let component = guests::component("hello-rust")?;
+    let bare = build::bench("bare_wasmtime", profile)?;
     println!(
         "measuring: wrk -t1 -c{CONNECTIONS} -d{SECONDS}s after {WARM_UP_SECONDS} s of warm-up, {} cores",
         super::cores()
@@ -44,7 +45,14 @@ pub(crate) fn run(profile: Profile) -> Result<()> {
         command.arg(address);
         command
     })?;
-    rows.push(measure("bare hyper, constant answer", "none", peer.process.id(), peer.at, "localhost")?);
+    rows.push(measure("bare hyper, constant answer", "none", peer.pid(), peer.at, "localhost")?);
+    drop(peer);
+    let peer = Peer::start(|address| {
+        let mut command = Command::new(&bare);
+        command.arg(address).arg(workspace::target().join("guests/hello-rust.wasm"));
+        command
+    })?;
+    rows.push(measure("bare hyper and wasmtime, fresh", "no limits", peer.pid(), peer.at, "localhost")?);
     drop(peer);
 
     let server = Setup::on_free_ports(&ostro, &workspace::fresh("bench")?).start()?;
@@ -66,7 +74,7 @@ pub(crate) fn run(profile: Profile) -> Result<()> {
             command.args(["serve", "-Scli", "--addr", address]).arg(&wasm);
             command
         })?;
-        rows.push(measure("wasmtime serve, defaults", "full", peer.process.id(), peer.at, "localhost")?);
+        rows.push(measure("wasmtime serve, defaults", "full", peer.pid(), peer.at, "localhost")?);
     } else {
         println!(
             "`wasmtime` is not there: not measured (cargo install --locked wasmtime-cli@48.0.8 --root {})",
@@ -121,6 +129,13 @@ fn print(rows: &[Row]) {
     let cost = |start: &str| rows.iter().find(|row| row.name.starts_with(start)).map(|row| row.cpu_us);
     if let Some(fresh) = cost("ostro, fresh") {
         println!("\nfresh against bare hyper: {:.2} x the CPU (goal: at most 4)", fresh / floor);
+        if let Some(bare) = cost("bare hyper and wasmtime") {
+            println!(
+                "hyper and wasmtime alone: {:.2} x; what Ostro adds to them: {:.1} us",
+                bare / floor,
+                fresh - bare
+            );
+        }
         if let Some(peer) = cost("wasmtime serve") {
             println!("wasmtime serve against fresh: {:.2} x the CPU (goal: at least 3)", peer / fresh);
         }
@@ -128,14 +143,15 @@ fn print(rows: &[Row]) {
 }
 
 /// Another server, killed when dropped.
-struct Peer {
+pub(super) struct Peer {
     process: Child,
-    at: SocketAddr,
+    /// Where it listens, on the loopback.
+    pub(super) at: SocketAddr,
 }
 
 impl Peer {
     /// Starts it on a port that was free a moment ago, and waits until it accepts.
-    fn start(command: impl FnOnce(&str) -> Command) -> Result<Self> {
+    pub(super) fn start(command: impl FnOnce(&str) -> Command) -> Result<Self> {
         let at = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let mut command = command(&at.to_string());
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
@@ -148,6 +164,11 @@ impl Peer {
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(peer)
+    }
+
+    /// The id of its process.
+    pub(super) fn pid(&self) -> u32 {
+        self.process.id()
     }
 }
 

@@ -1,6 +1,7 @@
 //! `wrk`, the load generator for throughput: run, and its report read.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
@@ -37,11 +38,29 @@ pub(crate) fn ensure() -> Result<()> {
     tool::ensure(&[WRK])
 }
 
-/// Runs the load. An answer that is not a success, or a broken connection, is a failure: it measured something else.
+/// What each request asks, where that is more than `GET /`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask<'a> {
+    /// The path.
+    pub(crate) path: &'a str,
+    /// A script in Lua that makes another request of it than a GET.
+    pub(crate) script: Option<&'a Path>,
+}
+
+/// Runs the load with `GET /`.
 pub(crate) fn run(load: &Load<'_>) -> Result<Report> {
+    ask(load, Ask { path: "/", script: None })
+}
+
+/// Runs the load. An answer that is not a success, or a broken connection, is a failure: it measured something else.
+pub(crate) fn ask(load: &Load<'_>, ask: Ask<'_>) -> Result<Report> {
     let mut wrk = Command::new("wrk");
     wrk.args(["-t1", &format!("-c{}", load.connections), &format!("-d{}s", load.seconds)]);
-    wrk.args(["--timeout", "10s", "-H", &format!("Host: {}", load.host), &format!("http://{}/", load.to)]);
+    wrk.args(["--timeout", "10s", "-H", &format!("Host: {}", load.host)]);
+    if let Some(script) = ask.script {
+        wrk.arg("-s").arg(script);
+    }
+    wrk.arg(format!("http://{}{}", load.to, ask.path));
     read(&process::output(&mut wrk)?)
 }
 

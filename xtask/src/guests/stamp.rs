@@ -1,25 +1,26 @@
-//! Whether an example has changed since it was built: a digest over its sources and the contract that it is built against.
+//! Whether a guest has changed since it was built: a digest over its sources and what it is built against.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
-/// Digest over names and contents of what a build of that folder reads, `wit` included, in hexadecimal.
-pub(crate) fn digest(folder: &Path, wit: &Path) -> Result<String> {
-    let mut files = vec![folder.join("Cargo.toml"), folder.join("Cargo.lock")];
-    collect(&folder.join("src"), &mut files)?;
+/// What a build makes itself, or what a lock file says.
+const NOT_SOURCES: [&str; 4] = ["target", "node_modules", "README.md", "__pycache__"];
+
+/// Digest over names and contents of the folder's sources and of `wit`, and over `tool`, in hexadecimal.
+pub(crate) fn digest(folder: &Path, wit: &Path, tool: &str) -> Result<String> {
+    let mut files = Vec::new();
+    collect(folder, &mut files)?;
     collect(wit, &mut files)?;
     files.sort();
     let mut hash = Sha256::new();
+    add(&mut hash, tool.as_bytes());
     for file in files {
-        let content = std::fs::read(&file)?;
+        let content = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let name = file.strip_prefix(folder).unwrap_or(&file).to_string_lossy().into_owned();
-        // Lengths keep names and contents apart.
-        for part in [name.as_bytes(), &content] {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part);
-        }
+        add(&mut hash, name.as_bytes());
+        add(&mut hash, &content);
     }
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
@@ -29,12 +30,24 @@ pub(crate) fn read(stamp: &Path) -> Option<String> {
     std::fs::read_to_string(stamp).ok()
 }
 
+/// Lengths keep the parts apart.
+fn add(hash: &mut Sha256, part: &[u8]) {
+    hash.update((part.len() as u64).to_le_bytes());
+    hash.update(part);
+}
+
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        match path.is_dir() {
-            true => collect(&path, files)?,
-            false => files.push(path),
+    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        // `.npmrc` and what editors leave decide nothing about the result.
+        if NOT_SOURCES.iter().any(|not| name == *not) || name.to_string_lossy().starts_with('.') {
+            continue;
+        }
+        match entry.file_type()?.is_dir() {
+            true => collect(&entry.path(), files)?,
+            false => files.push(entry.path()),
         }
     }
     Ok(())

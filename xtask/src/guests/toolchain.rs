@@ -24,6 +24,22 @@ const DEBIAN: [Tool; 4] = [
     Tool { needs: "wasm-ld-22", package: "lld-22", why: "the linker for wasm" },
 ];
 
+/// What programs with a main function need besides: files, arguments and environment are WASI's.
+const DEBIAN_LIBC: Tool = Tool {
+    needs: "/usr/lib/wasm32-wasi/crt1-command.o",
+    package: "wasi-libc",
+    why: "the C library of programs for WASI",
+};
+
+/// What a Rust package makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A library that exports the functions of its world.
+    Library,
+    /// A program with a main function: a command.
+    Program,
+}
+
 /// What the person asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Wish {
@@ -69,14 +85,14 @@ pub(crate) fn choose(wish: Wish) -> Result<Toolchain> {
 }
 
 impl Toolchain {
-    /// `cargo build` for a guest; the caller sets folders.
-    pub(crate) fn cargo(&self) -> Command {
+    /// `cargo build` for a guest; the caller sets folders. May install what programs need, saying so.
+    pub(crate) fn cargo(&self, form: Form) -> Result<Command> {
         let mut cargo = match self {
             Toolchain::Target => process::cargo(),
             Toolchain::Debian { .. } => Command::new("/usr/bin/cargo"),
         };
         process::forget_cargo(&mut cargo);
-        cargo.args(["build", "--release", "--locked", "--target", self.triple()]);
+        cargo.args(["build", "--release", "--locked", "--target", self.triple(form)]);
         if let Toolchain::Debian { linker } = self {
             cargo
                 .arg("-Zbuild-std=std,panic_abort")
@@ -84,16 +100,28 @@ impl Toolchain {
                 // A stable compiler builds its own standard library only when told that it may.
                 .env("RUSTC_BOOTSTRAP", "1")
                 .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker)
+                .env("CARGO_TARGET_WASM32_WASIP1_LINKER", linker)
                 .env_remove("RUSTUP_TOOLCHAIN");
+            if form == Form::Program {
+                tool::ensure(&[DEBIAN_LIBC])?;
+                cargo.env(
+                    "CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS",
+                    format!(
+                        "-L /usr/lib/wasm32-wasi -C link-self-contained=no -C link-arg={}",
+                        DEBIAN_LIBC.needs
+                    ),
+                );
+            }
         }
-        cargo
+        Ok(cargo)
     }
 
     /// The target whose folder has the result.
-    pub(crate) fn triple(&self) -> &'static str {
-        match self {
-            Toolchain::Target => TARGET,
-            Toolchain::Debian { .. } => "wasm32-unknown-unknown",
+    pub(crate) fn triple(&self, form: Form) -> &'static str {
+        match (self, form) {
+            (Toolchain::Target, _) => TARGET,
+            (Toolchain::Debian { .. }, Form::Library) => "wasm32-unknown-unknown",
+            (Toolchain::Debian { .. }, Form::Program) => "wasm32-wasip1",
         }
     }
 }

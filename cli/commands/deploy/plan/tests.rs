@@ -131,15 +131,33 @@ fn a_manifest_with_two_functions() {
 
     assert!(refusal(&[target, "--function", "nope"]).contains("defines no function `nope`"));
     for flag in [["--env", "A=1"], ["--cron", "@daily"], ["--queue", "mail"], ["--job-cpu", "1m"]] {
-        let expected = format!("`{}` is for a .wasm file", flag[0]);
+        let expected = format!("`{}` is for a function of one file", flag[0]);
         assert!(refusal(&[target, flag[0], flag[1]]).contains(&expected), "{flag:?}");
     }
 }
 
 #[test]
 fn what_comes_later_is_said() {
-    assert!(refusal(&["app.js"]).contains("JavaScript comes in a later version"));
     assert!(refusal(&["a.wasm", "--auth", "required"]).contains("accounts"));
     assert!(refusal(&["a.wasm", "--function", "x"]).contains("manifest"));
     assert!(refusal(&["___.wasm"]).contains("no name"));
+}
+
+#[test]
+fn a_folder_without_a_manifest_is_its_script() {
+    let folder = tempfile::tempdir().unwrap();
+    let shop = folder.path().join("My Shop");
+    fs::create_dir_all(shop.join("src")).unwrap();
+    fs::write(shop.join("src/index.js"), "").unwrap();
+    let plan = Plan::make(&args(&[shop.to_str().unwrap()])).unwrap();
+    let [function] = plan.functions.as_slice() else { panic!("one function") };
+    assert_eq!((function.name.as_str(), &function.component), ("my-shop", &shop.join("src/index.js")));
+    fs::write(shop.join("app.ts"), "").unwrap();
+    assert_eq!(
+        Plan::make(&args(&[shop.to_str().unwrap()])).unwrap().functions[0].component,
+        shop.join("app.ts")
+    );
+    // What a manifest says counts.
+    fs::write(shop.join("ostro.toml"), "manifest = 1\n[function.a]\nsource = \"a.wasm\"\n").unwrap();
+    assert_eq!(Plan::make(&args(&[shop.to_str().unwrap()])).unwrap().functions[0].name, "a");
 }

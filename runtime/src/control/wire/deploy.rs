@@ -32,9 +32,18 @@ pub struct DeployFlags {
     /// Limits when a job runs it; those not named stay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jobs: Option<JobLimitFlags>,
-    /// Invocations that one instance serves, one after the other.
+    /// Names that it gives to resources, such as `MAIL` for `queue:mail`; an empty map removes all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bindings: Option<BTreeMap<String, String>>,
+    /// Arguments of a command, after its name; an empty list removes all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub args: Option<Vec<String>>,
+    /// Invocations that one instance serves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reuse: Option<u32>,
+    /// Of those, how many at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrent: Option<u32>,
     /// What the client going away means.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_disconnect: Option<OnDisconnect>,
@@ -148,7 +157,7 @@ pub struct DeployReport {
     pub outcome: DeployOutcome,
     /// Digest of the revision.
     pub digest: String,
-    /// What kind of guest it is, such as `http02`.
+    /// What kind of guest it is, such as `http-0.2` or `command`.
     pub kind: String,
     /// What a declarative deploy has taken away, a sentence each.
     #[serde(default)]
@@ -171,13 +180,19 @@ pub enum DeployOutcome {
     Rebound,
 }
 
-/// How long the steps of a deploy took, milliseconds.
+/// What the steps of a deploy took; times in milliseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeployTiming {
     /// Receiving the upload.
     pub receive_ms: u64,
     /// Validating and compiling.
     pub compile_ms: u64,
+    /// Functions of the component that were compiled.
+    #[serde(default)]
+    pub functions_compiled: u32,
+    /// Functions whose code was known from an earlier component of the project.
+    #[serde(default)]
+    pub functions_reused: u32,
     /// The trial instantiation.
     pub smoke_ms: u64,
     /// Storing, and going live on every executor.

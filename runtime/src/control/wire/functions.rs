@@ -46,6 +46,8 @@ pub struct FunctionDetail {
     /// What the list shows too.
     #[serde(flatten)]
     pub function: FunctionView,
+    /// What kind of guest the active revision is: `http-0.2`, `http-0.3`, `command` or `command-0.3`.
+    pub kind: String,
     /// Limits of the active revision.
     pub limits: Limits,
     /// Limits of the active revision when a job runs it, in place of `cpu_ms` and `wall_ms`.
@@ -58,8 +60,16 @@ pub struct FunctionDetail {
     pub exports: Vec<String>,
     /// Environment variables of the active revision.
     pub env: BTreeMap<String, String>,
-    /// Invocations that one instance serves, one after the other.
+    /// Names that it gives to resources, such as `MAIL` for `queue:mail`.
+    #[serde(default)]
+    pub bindings: BTreeMap<String, String>,
+    /// Arguments of a command of the active revision, after its name.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// Invocations that one instance serves.
     pub reuse: u32,
+    /// Of those, how many at once.
+    pub concurrent: u32,
     /// What the client going away means.
     pub on_disconnect: OnDisconnect,
     /// Digest over component, assets, environment and limits.

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
+pub use crate::router::CALL_PATH;
+
 /// Name of the header that carries the guest's own status in an answer to `invoke`.
 pub const STATUS_HEADER: &str = "ostro-status";
 /// Name of the header that carries the id of an invocation.
@@ -16,7 +18,8 @@ pub struct InvokeQuery {
     /// HTTP method; `POST` by default.
     #[param(required = false, example = "POST")]
     pub method: Option<String>,
-    /// Path and query that the function sees; `/` by default.
+    /// Path and query that the function sees; `/` by default. A POST to `/_ostro/invoke`, which no client of the data
+    /// plane reaches, calls the function by name: JSON in, JSON out.
     #[param(required = false, example = "/")]
     pub path: Option<String>,
     /// Answer at once with a job that makes the call.

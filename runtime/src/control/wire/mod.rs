@@ -27,7 +27,7 @@ pub use deploy::{
 pub use functions::{
     FunctionDetail, FunctionList, FunctionView, JobLimits, Limits, OnDisconnect, QueueTrigger, Route,
 };
-pub use invoke::{INVOCATION_HEADER, InvokeQuery, STATUS_HEADER};
+pub use invoke::{CALL_PATH, INVOCATION_HEADER, InvokeQuery, STATUS_HEADER};
 pub use jobs::{Accepted, JobList, JobQuery, JobResult, JobState, JobTrigger, JobView, Redriven};
 pub use projects::{NewProject, Project, ProjectList};
 pub use queues::{

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
@@ -13,6 +14,7 @@ use store::catalog::GuestKind;
 use uuid::Uuid;
 
 use super::seal::{Distrust, MAX_SEAL_BYTES, Name, Seal, Sealer};
+use super::shelves;
 
 /// Files that are verified at once at the start.
 const SWEEPERS: usize = 4;
@@ -69,7 +71,7 @@ impl Cache {
     /// The code, if it was verified by this process and is still the same file.
     pub(super) fn open(&self, name: &Name) -> Option<(File, GuestKind)> {
         let known = *self.known.get(name)?;
-        let file = self.open_file(&name.code_file()).ok()?;
+        let file = open_regular(&self.dir, &name.code_file()).ok()?;
         (Stat::of(&file).ok()? == known.stat).then_some((file, known.kind))
     }
 
@@ -103,6 +105,9 @@ impl Cache {
         for entry in self.dir.entries()? {
             let file_name = entry?.file_name();
             let text = file_name.to_str().unwrap_or_default();
+            if text == shelves::FOLDER {
+                continue;
+            }
             match text.strip_suffix(".cwasm").and_then(Name::parse) {
                 Some(name) if wanted(&name) => candidates.push(name),
                 Some(_) => strangers.push(file_name),
@@ -114,7 +119,7 @@ impl Cache {
         }
         let mut removed = strangers.len();
         for file_name in strangers {
-            self.remove_entry(std::path::Path::new(&file_name))?;
+            remove_entry(&self.dir, &file_name)?;
         }
         let found = candidates.len();
         let bad = self.verify_all(candidates);
@@ -129,7 +134,7 @@ impl Cache {
     pub(super) fn remove(&self, name: &Name) -> io::Result<()> {
         self.known.remove(name);
         for file in [name.seal_file(), name.code_file()] {
-            self.remove_entry(std::path::Path::new(&file))?;
+            remove_entry(&self.dir, &file)?;
         }
         Ok(())
     }
@@ -159,41 +164,16 @@ impl Cache {
 
     fn verify(&self, name: &Name) -> Result<Known, Distrust> {
         let mut text = Vec::new();
-        let seal = self.open_file(&name.seal_file()).map_err(Distrust::Unreadable)?;
+        let seal = open_regular(&self.dir, &name.seal_file()).map_err(Distrust::Unreadable)?;
         seal.take(MAX_SEAL_BYTES).read_to_end(&mut text).map_err(Distrust::Unreadable)?;
         let seal: Seal = serde_json::from_slice(&text).map_err(|_| Distrust::Other("version of Ostro"))?;
-        let mut file = self.open_file(&name.code_file()).map_err(Distrust::Unreadable)?;
+        let mut file = open_regular(&self.dir, &name.code_file()).map_err(Distrust::Unreadable)?;
         let before = Stat::of(&file).map_err(Distrust::Unreadable)?;
         self.sealer.verify(name, &seal, &mut file)?;
         let after = Stat::of(&file).map_err(Distrust::Unreadable)?;
         match before == after {
             true => Ok(Known { kind: seal.kind, stat: after }),
             false => Err(Distrust::Mac),
-        }
-    }
-
-    /// Opens a regular file and nothing else: no link is followed, no pipe waited for.
-    fn open_file(&self, name: &str) -> io::Result<File> {
-        let mut options = OpenOptions::new();
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        options.read(true).custom_flags(i32::try_from(flags.bits()).map_err(io::Error::other)?);
-        let file = self.dir.open_with(name, &options)?.into_std();
-        match file.metadata()?.is_file() {
-            true => Ok(file),
-            false => Err(io::Error::other("not a regular file")),
-        }
-    }
-
-    /// Whatever it is: the folder is ours alone, and a link is removed instead of followed.
-    fn remove_entry(&self, name: &std::path::Path) -> io::Result<()> {
-        let removed = match self.dir.symlink_metadata(name) {
-            Ok(found) if found.is_dir() => self.dir.remove_dir_all(name),
-            Ok(_) => self.dir.remove_file(name),
-            Err(error) => Err(error),
-        };
-        match removed {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
         }
     }
 }
@@ -204,7 +184,7 @@ impl Staged {
         let dir = &self.cache.dir;
         // Whatever stands in the place of a file, a folder say, gives way.
         if dir.symlink_metadata(self.name.code_file()).is_ok_and(|found| !found.is_file()) {
-            self.cache.remove_entry(std::path::Path::new(&self.name.code_file()))?;
+            remove_entry(dir, self.name.code_file())?;
         }
         dir.rename(format!("{}.cwasm", self.draft), dir, self.name.code_file())?;
         dir.rename(format!("{}.seal", self.draft), dir, self.name.seal_file())?;
@@ -237,6 +217,32 @@ impl Stat {
             size: found.size(),
             changed: (found.ctime(), found.ctime_nsec()),
         })
+    }
+}
+
+/// Opens a regular file and nothing else: no link is followed, no pipe waited for.
+pub(super) fn open_regular(dir: &Dir, name: &str) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    options.read(true).custom_flags(i32::try_from(flags.bits()).map_err(io::Error::other)?);
+    let file = dir.open_with(name, &options)?.into_std();
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("not a regular file")),
+    }
+}
+
+/// Whatever it is: the folder is ours alone, and a link is removed instead of followed.
+pub(super) fn remove_entry(dir: &Dir, name: impl AsRef<Path>) -> io::Result<()> {
+    let name = name.as_ref();
+    let removed = match dir.symlink_metadata(name) {
+        Ok(found) if found.is_dir() => dir.remove_dir_all(name),
+        Ok(_) => dir.remove_file(name),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

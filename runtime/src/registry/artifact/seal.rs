@@ -99,7 +99,7 @@ impl Sealer {
             size: code.len() as u64,
             mac: String::new(),
         };
-        seal.mac = hex(&self.mac(&seal, code)?.finalize().into_bytes());
+        seal.mac = self.sign(&seal, code)?;
         Ok(seal)
     }
 
@@ -114,16 +114,30 @@ impl Sealer {
         if seal.project != name.project || seal.wasm != name.wasm {
             return Err(Distrust::Other("code"));
         }
-        let given = unhex(&seal.mac).ok_or(Distrust::Mac)?;
+        let header = Seal { mac: String::new(), ..seal.clone() };
         // One byte more than there should be is enough to know that it is too long.
-        let mac = self.mac(seal, code.take(seal.size.saturating_add(1)))?;
-        mac.verify_slice(&given).map_err(|_| Distrust::Mac)
+        self.check(&header, code.take(seal.size.saturating_add(1)), &seal.mac)
     }
 
-    fn mac(&self, seal: &Seal, mut code: impl Read) -> Result<Hmac<Sha256>, Distrust> {
+    /// The engine that seals are for.
+    pub(super) fn engine(&self) -> &str {
+        &self.engine
+    }
+
+    /// The MAC over a header, which names what the code is of, and the code itself, in hexadecimal digits.
+    pub(super) fn sign(&self, header: &impl Serialize, code: impl Read) -> Result<String, Distrust> {
+        Ok(hex(&self.mac(header, code)?.finalize().into_bytes()))
+    }
+
+    /// Reads the whole of the code; only a MAC that this server made for this header and code is good.
+    pub(super) fn check(&self, header: &impl Serialize, code: impl Read, mac: &str) -> Result<(), Distrust> {
+        let given = unhex(mac).ok_or(Distrust::Mac)?;
+        self.mac(header, code)?.verify_slice(&given).map_err(|_| Distrust::Mac)
+    }
+
+    fn mac(&self, header: &impl Serialize, mut code: impl Read) -> Result<Hmac<Sha256>, Distrust> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).map_err(|_| Distrust::Mac)?;
-        let header = Seal { mac: String::new(), ..seal.clone() };
-        let header = serde_json::to_vec(&header).map_err(|error| Distrust::Unreadable(error.into()))?;
+        let header = serde_json::to_vec(header).map_err(|error| Distrust::Unreadable(error.into()))?;
         mac.update(&(header.len() as u64).to_le_bytes());
         mac.update(&header);
         let mut buffer = vec![0; 256 << 10];

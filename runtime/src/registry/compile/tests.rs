@@ -1,5 +1,6 @@
 //! The compiler without its process, and the process without its compiler.
 
+use std::future::ready;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
@@ -59,10 +60,10 @@ fn the_server_loads_what_the_child_compiles() {
     use std::io::Write as _;
     let engine = GuestEngine::new(&EngineOptions { instances: 2, max_memory_bytes: 64 << 20 }).unwrap();
     let load = |text: &str| {
-        let (_, code) = compile(wat::parse_str(text).unwrap()).unwrap();
+        let (compiled, code) = compile(wat::parse_str(text).unwrap()).unwrap();
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&code).unwrap();
-        engine.load(&file)
+        engine.load(&file, compiled.kind)
     };
     load(HANDLER).unwrap();
     let unknown = HANDLER.replace("(component\n", "(component (import \"my:own/thing@1.0.0\" (instance))\n");
@@ -86,6 +87,65 @@ fn a_core_module_with_metadata_is_made_a_component() {
 }
 
 #[test]
+fn a_preview_1_command_is_made_a_component_that_is_run() {
+    let command = |imports: &str| {
+        let text = format!("(module {imports} (memory (export \"memory\") 1) (func (export \"_start\")))");
+        compile(wat::parse_str(text).unwrap())
+    };
+    for imports in ["", "(import \"wasi_snapshot_preview1\" \"proc_exit\" (func (param i32)))"] {
+        let (compiled, code) = command(imports).unwrap();
+        assert!(compiled.componentized && !code.is_empty());
+        assert_eq!(compiled.kind, GuestKind::Command);
+        assert!(compiled.exports.iter().any(|name| name.starts_with("wasi:cli/run@0.2.")), "{compiled:?}");
+    }
+    let unknown = command("(import \"wasi_snapshot_preview1\" \"fd_teleport\" (func))").unwrap_err();
+    assert!(unknown.message.contains("fd_teleport"), "{unknown:?}");
+}
+
+#[test]
+fn functions_that_are_known_are_not_compiled_again() {
+    let with_data = |data: &str| {
+        let core = format!("(core module $m (memory 1) (data (i32.const 0) \"{data}\")");
+        let text = HANDLER.replace("(core module $m", &core);
+        assert_ne!(text, HANDLER);
+        wat::parse_str(text).unwrap()
+    };
+    let first = child::compile_knowing(with_data("one"), Known::default()).unwrap();
+    let counts = |output: &Output| (output.compiled.functions_compiled, output.compiled.functions_reused);
+    let (functions, reused) = counts(&first);
+    assert!(functions > 0 && reused == 0 && !first.functions.is_empty(), "{:?}", first.compiled);
+    let known = Known { plain: first.functions.clone(), concurrent: Vec::new() };
+    let second = child::compile_knowing(with_data("other"), known).unwrap();
+    // Not always all: some keys of the engine depend on what else its threads have just compiled.
+    let (again, known) = counts(&second);
+    assert!(again + known == functions && known > functions / 2, "{again} {known} of {functions}");
+    assert!(second.functions.len() < first.functions.len() / 2, "what is known is not handed back");
+    let (compiled, code) = compile(with_data("other")).unwrap();
+    assert_eq!(compiled.functions_compiled, functions);
+    assert!(code == second.code, "the code is the same as without the cache");
+    // The other lane's set is not looked at.
+    let known = Known { plain: Vec::new(), concurrent: first.functions };
+    assert_eq!(counts(&child::compile_knowing(with_data("one"), known).unwrap()), (functions, 0));
+}
+
+#[test]
+fn the_code_of_one_lane_is_not_found_by_the_other() {
+    use wasmtime::Engine;
+    let shelf = Arc::new(functions::Shelf::new(Vec::new()));
+    let compile_for = |lane, shelf: &Arc<functions::Shelf>| {
+        let mut config = crate::instance::compile_config(lane);
+        config.enable_incremental_compilation(shelf.clone()).unwrap();
+        Engine::new(&config).unwrap().precompile_component(&wat::parse_str(HANDLER).unwrap()).unwrap();
+    };
+    compile_for(crate::instance::Lane::Plain, &shelf);
+    let plain = shelf.take_added();
+    assert!(!plain.is_empty());
+    let concurrent = Arc::new(functions::Shelf::new(plain));
+    compile_for(crate::instance::Lane::Concurrent, &concurrent);
+    println!("reused {} compiled {}", concurrent.reused(), concurrent.compiled());
+}
+
+#[test]
 fn a2_prefixes_are_refused() {
     let whole = wat::parse_str(HANDLER).unwrap();
     for length in 0..whole.len() {
@@ -105,6 +165,8 @@ fn an_answer_reads_back() {
             imports: vec!["a".to_owned()],
             exports: Vec::new(),
             componentized: true,
+            functions_compiled: 2,
+            functions_reused: 3,
         }),
     ] {
         let text = serde_json::to_vec(&report).unwrap();
@@ -120,7 +182,7 @@ async fn with_script(script: &str, wall: Duration) -> Problem {
     std::fs::set_permissions(&exe, std::fs::Permissions::from_mode(0o700)).unwrap();
     let compiler = Compiler::new(exe, CompileLimits { wall, ..CompileLimits::default() });
     let wasm = Bytes::from_static(b"\0asm\x0d\0\x01\0");
-    compiler.compile(ProjectId(Uuid::nil()), wasm).await.unwrap_err()
+    compiler.compile(ProjectId(Uuid::nil()), wasm, ready(Known::default())).await.unwrap_err()
 }
 
 #[tokio::test]
@@ -148,8 +210,14 @@ async fn a5_the_end_of_a_child_is_named() {
 async fn what_is_clearly_wrong_starts_no_child() {
     let compiler = Compiler::new(PathBuf::from("/nowhere/compiler"), CompileLimits::default());
     let project = ProjectId(Uuid::nil());
-    let problem = compiler.compile(project, Bytes::from_static(b"(module)")).await.unwrap_err();
+    let problem = compiler
+        .compile(project, Bytes::from_static(b"(module)"), ready(Known::default()))
+        .await
+        .unwrap_err();
     assert_eq!(problem.code, "invalid_component");
-    let problem = compiler.compile(project, Bytes::from_static(b"\0asm\x0d\0\x01\0")).await.unwrap_err();
+    let problem = compiler
+        .compile(project, Bytes::from_static(b"\0asm\x0d\0\x01\0"), ready(Known::default()))
+        .await
+        .unwrap_err();
     assert_eq!(problem.code, "internal");
 }

@@ -8,10 +8,13 @@ use wasmparser::{
 
 use super::{Reason, Rejected};
 
-/// Core instances of one component. The engine's allocator is sized by this and the next two.
+/// Core instances of one component. The engine's allocator is sized by this and the next three.
 pub const MAX_CORE_INSTANCES: u32 = 64;
 /// Memories of one component.
 pub const MAX_MEMORIES: u32 = 4;
+/// Components with code of their own in one component, itself among them. Where calls interleave, each may hold a stack
+/// while it waits: the engine has as many for each instance.
+pub const MAX_PARTS: u32 = 4;
 /// Tables of one component.
 pub const MAX_TABLES: u32 = 16;
 
@@ -20,6 +23,7 @@ const MOST: Cost = Cost {
     memories: MAX_MEMORIES as u64,
     tables: MAX_TABLES as u64,
     components: 200,
+    parts: MAX_PARTS as u64,
 };
 
 /// What one instantiation makes.
@@ -29,6 +33,7 @@ struct Cost {
     memories: u64,
     tables: u64,
     components: u64,
+    parts: u64,
 }
 
 impl Cost {
@@ -37,6 +42,7 @@ impl Cost {
         self.memories = self.memories.saturating_add(other.memories);
         self.tables = self.tables.saturating_add(other.tables);
         self.components = self.components.saturating_add(other.components);
+        self.parts = self.parts.saturating_add(other.parts);
     }
 }
 
@@ -44,6 +50,8 @@ impl Cost {
 #[derive(Default)]
 struct Frame {
     is_component: bool,
+    /// Whether it makes instances of modules itself.
+    has_code: bool,
     cost: Cost,
     modules: Vec<Cost>,
     components: Vec<Cost>,
@@ -81,6 +89,7 @@ impl Expansion {
                     if let Instance::Instantiate { module_index, .. } = instance? {
                         let cost = self.module(0, module_index, section.range().start)?;
                         self.cost(|total| total.add(cost));
+                        self.frames.last_mut().into_iter().for_each(|frame| frame.has_code = true);
                     }
                 }
                 Ok(())
@@ -126,6 +135,7 @@ impl Expansion {
             ("memories", self.total.memories, MOST.memories),
             ("tables", self.total.tables, MOST.tables),
             ("nested components", self.total.components, MOST.components),
+            ("components with code of their own", self.total.parts, MOST.parts),
         ];
         match counts.into_iter().find(|(_, count, most)| count > most) {
             None => Ok(()),
@@ -147,7 +157,8 @@ impl Expansion {
     }
 
     fn end(&mut self) {
-        let Some(done) = self.frames.pop() else { return };
+        let Some(mut done) = self.frames.pop() else { return };
+        done.cost.parts = done.cost.parts.saturating_add(u64::from(done.is_component && done.has_code));
         match self.frames.last_mut() {
             Some(parent) if done.is_component => parent.components.push(done.cost),
             Some(parent) => parent.modules.push(done.cost),

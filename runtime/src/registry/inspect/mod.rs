@@ -3,14 +3,15 @@
 
 mod bounds;
 mod expansion;
+mod kind;
 
 use serde::{Deserialize, Serialize};
-use store::catalog::GuestKind;
-use wasmparser::{Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{ExternalKind, Parser, Payload, Validator, WasmFeatures};
 
 use self::bounds::Bounds;
 use self::expansion::Expansion;
-pub use self::expansion::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES};
+pub use self::expansion::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_PARTS, MAX_TABLES};
+pub use self::kind::{Adapter, ModuleFacts, decide_kind, decide_module};
 use crate::problem::Problem;
 
 /// What the first bytes say.
@@ -29,15 +30,8 @@ pub struct Surface {
     pub imports: Vec<String>,
     /// Names of its exports.
     pub exports: Vec<String>,
-}
-
-/// What a core module needs to become a component.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ModuleFacts {
-    /// It carries the custom section that says which component it is.
-    pub metadata: bool,
-    /// It imports WASI preview 1.
-    pub preview1: bool,
+    /// It uses asynchronous functions, streams or futures somewhere: it needs an engine with concurrency support.
+    pub concurrent: bool,
 }
 
 /// Why an upload is refused.
@@ -72,13 +66,8 @@ pub struct Rejected {
     pub names: Vec<String>,
 }
 
-/// What a component can be started by: interface, and the versions that the server calls.
-const STARTS: [(&str, &str); 3] = [
-    ("wasi:http/incoming-handler", "0.2"),
-    ("ostro:triggers/scheduled", "0.1"),
-    ("ostro:triggers/queued", "0.1"),
-];
-
+/// Where modules import WASI preview 1 from.
+const PREVIEW_1: &str = "wasi_snapshot_preview1";
 /// Longest guest text in a message, characters.
 const MAX_QUOTE_CHARS: usize = 200;
 /// Most names in a message's details.
@@ -218,13 +207,16 @@ pub fn check(bytes: &[u8]) -> Result<(), Rejected> {
         expansion.look(&payload)?;
     }
     expansion.finish()?;
-    // Threads share memory between instances and make clocks: off.
-    let features = WasmFeatures::default().difference(WasmFeatures::THREADS);
-    Validator::new_with_features(features).validate_all(bytes)?;
+    Validator::new_with_features(features()).validate_all(bytes)?;
     Ok(())
 }
 
-/// Names of a component's own imports and exports.
+/// What guests may use. Threads share memory between instances and make clocks: off.
+fn features() -> WasmFeatures {
+    WasmFeatures::default().difference(WasmFeatures::THREADS)
+}
+
+/// A valid component's own imports and exports, and what its types need.
 pub fn surface(bytes: &[u8]) -> Result<Surface, Rejected> {
     let mut surface = Surface::default();
     let mut depth = 0_u32;
@@ -245,7 +237,16 @@ pub fn surface(bytes: &[u8]) -> Result<Surface, Rejected> {
             _ => {}
         }
     }
+    surface.concurrent = is_concurrent(bytes);
     Ok(surface)
+}
+
+/// Whether a valid component is not valid any more without asynchronous functions, streams and futures: just
+/// what an engine without concurrency support would say. The bodies of its functions can't tell and are skipped.
+fn is_concurrent(bytes: &[u8]) -> bool {
+    let mut validator = Validator::new_with_features(features().difference(WasmFeatures::CM_ASYNC));
+    let mut payloads = Parser::new(0).parse_all(bytes);
+    payloads.any(|payload| payload.and_then(|payload| validator.payload(&payload)).is_err())
 }
 
 /// What has to be known of a core module.
@@ -258,72 +259,24 @@ pub fn module_facts(bytes: &[u8]) -> Result<ModuleFacts, Rejected> {
             }
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
-                    facts.preview1 |= import?.module == "wasi_snapshot_preview1";
+                    let import = import?;
+                    match import.module {
+                        PREVIEW_1 => facts.preview1.push(import.name.to_owned()),
+                        module => facts.foreign.push(format!("{module}.{}", import.name)),
+                    }
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    let export = export?;
+                    facts.start |= export.kind == ExternalKind::Func && export.name == "_start";
+                    facts.interfaces |= export.name.contains('#');
                 }
             }
             _ => {}
         }
     }
     Ok(facts)
-}
-
-/// Decides whether a core module can be made a component.
-pub fn decide_module(facts: &ModuleFacts) -> Result<(), Rejected> {
-    match (facts.metadata, facts.preview1) {
-        (true, _) => Ok(()),
-        (false, true) => Err(Rejected::new(
-            Reason::Unsupported,
-            "this is a WASI preview 1 command; running commands (CGI) comes in a later version of Ostro",
-        )
-        .hint("build for the target wasm32-wasip2 and export wasi:http/incoming-handler")),
-        (false, false) => Err(Rejected::new(
-            Reason::Unsupported,
-            "this is a core module without component metadata: nothing says how to call it",
-        )
-        .hint("build a component (for Rust: --target wasm32-wasip2), or embed its WIT with wasm-tools component embed")),
-    }
-}
-
-/// Decides what kind of guest a component is: it can be started by at least one of [`STARTS`].
-pub fn decide_kind(surface: &Surface) -> Result<GuestKind, Rejected> {
-    let starts = STARTS.map(|(interface, version)| format!("{interface}@{version}."));
-    if surface.exports.iter().any(|name| starts.iter().any(|start| name.starts_with(start))) {
-        return Ok(GuestKind::Http02);
-    }
-    let exports =
-        |interface: &str| surface.exports.iter().find(|name| name.split('@').next() == Some(interface));
-    let unsupported =
-        |message: String| Err(Rejected::new(Reason::Unsupported, message).names(&surface.exports));
-    const NOW: &str = "export wasi:http/incoming-handler@0.2.x for now";
-    if let Some(name) = exports("wasi:http/handler") {
-        return unsupported(format!(
-            "this component exports {}; WASI 0.3 comes in a later version of Ostro",
-            quote(name)
-        ))
-        .map_err(|r: Rejected| r.hint(NOW));
-    }
-    for (interface, version) in STARTS {
-        if let Some(name) = exports(interface) {
-            return unsupported(format!("this component exports {}, which is another version", quote(name)))
-                .map_err(|r: Rejected| r.hint(format!("export {interface}@{version}.x")));
-        }
-    }
-    if exports("wasi:cli/run").is_some() {
-        return unsupported(
-            "this is a command (wasi:cli/run); running commands (CGI) comes in a later version of Ostro"
-                .to_owned(),
-        )
-        .map_err(|r: Rejected| r.hint(NOW));
-    }
-    let found = match surface.exports.as_slice() {
-        [] => "nothing".to_owned(),
-        names => names.iter().take(10).map(|name| quote(name)).collect::<Vec<_>>().join(", "),
-    };
-    unsupported(format!("this component does not export wasi:http/incoming-handler; it exports {found}")).map_err(
-        |r: Rejected| {
-            r.hint("export wasi:http/incoming-handler@0.2.x, ostro:triggers/scheduled@0.1.x or ostro:triggers/queued@0.1.x")
-        },
-    )
 }
 
 #[cfg(test)]

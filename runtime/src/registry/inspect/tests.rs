@@ -1,6 +1,7 @@
 //! What is refused before the compiler sees it, by the ids of the threat list.
 
 use proptest::prelude::*;
+use store::catalog::GuestKind;
 
 use super::*;
 
@@ -130,7 +131,9 @@ fn bomb(levels: usize, each: usize) -> Vec<u8> {
 
 #[test]
 fn a6_counts_are_taken_after_expansion() {
-    assert_eq!(check(&bomb(2, 8)), Ok(()));
+    assert_eq!(check(&bomb(2, 2)), Ok(()));
+    let parts = check(&bomb(1, 5)).unwrap_err();
+    assert!(parts.message.contains("components with code of their own: more than 4"), "{parts:?}");
     for bytes in [bomb(3, 8), bomb(8, 8), bomb(12, 12)] {
         let rejected = check(&bytes).unwrap_err();
         assert_eq!(rejected.reason, Reason::Limit, "{rejected:?}");
@@ -174,47 +177,115 @@ fn b11_threads_are_refused() {
     assert!(check(&wat("(module (memory 1) (func i32.const 0 i32.atomic.load drop))")).is_err());
 }
 
+fn surface_of(imports: &[&str], exports: &[&str], concurrent: bool) -> Surface {
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    Surface { imports: owned(imports), exports: owned(exports), concurrent }
+}
+
 #[test]
 fn exports_decide_the_kind() {
-    let surface = |exports: &[&str]| Surface {
-        imports: Vec::new(),
-        exports: exports.iter().map(|name| (*name).to_owned()).collect(),
-    };
-    for exports in [
-        &["wasi:http/incoming-handler@0.2.0"][..],
-        &["x", "wasi:http/incoming-handler@0.2.10"],
-        &["ostro:triggers/scheduled@0.1.0"],
-        &["ostro:triggers/queued@0.1.2", "wasi:http/handler@0.3.0"],
+    use GuestKind::{Command, Command03, Http02, Http03};
+    for (exports, kind) in [
+        (&["wasi:http/incoming-handler@0.2.0"][..], Http02),
+        (&["x", "wasi:http/incoming-handler@0.2.10"], Http02),
+        (&["ostro:triggers/scheduled@0.1.0"], Http02),
+        (&["wasi:http/handler@0.3.0"], Http03),
+        (&["wasi:http/handler@0.3.1", "wasi:http/incoming-handler@0.2.0"], Http03),
+        (&["ostro:triggers/queued@0.1.2", "wasi:http/handler@0.3.0"], Http03),
+        (&["ostro:triggers/queued-async@0.1.0"], Http03),
+        (&["ostro:triggers/scheduled-async@0.1.0", "wasi:http/incoming-handler@0.2.0"], Http03),
+        (&["wasi:cli/run@0.2.0"], Command),
+        (&["wasi:cli/run@0.2.12"], Command),
+        (&["wasi:cli/run@0.3.0"], Command03),
+        (&["wasi:cli/run@0.2.0", "wasi:http/incoming-handler@0.2.0"], Http02),
+        (&["wasi:cli/run@0.3.0", "ostro:triggers/queued-async@0.1.0"], Http03),
     ] {
-        assert_eq!(decide_kind(&surface(exports)), Ok(GuestKind::Http02), "{exports:?}");
+        assert_eq!(decide_kind(&surface_of(&[], exports, false)), Ok(kind), "{exports:?}");
     }
     for (exports, word) in [
-        (&["wasi:http/handler@0.3.0"][..], "later version"),
-        (&["wasi:http/incoming-handler@0.3.0"], "another version"),
+        (&["wasi:http/incoming-handler@0.3.0"][..], "another version"),
         (&["wasi:http/incoming-handler"], "another version"),
-        (&["ostro:triggers/queued@0.2.0"], "another version"),
+        (&["wasi:http/handler@0.3.0-rc-2025-09-16"], "missing: wasi:http/handler@0.3.x"),
+        (&["wasi:http/handler@0.30.0"], "another version"),
+        (&["ostro:triggers/queued@0.2.0"], "missing: ostro:triggers/queued@0.1.x"),
         (&["ostro:triggers/queued-by-others@0.1.0"], "it exports ostro:triggers/queued-by-others@0.1.0"),
-        (&["wasi:cli/run@0.2.0"], "later version"),
+        (&["wasi:cli/run@0.1.0"], "missing: wasi:cli/run@0.2.x or wasi:cli/run@0.3.x"),
         (&["add", "\u{1b}[31mred"], "it exports add, \\u{1b}[31mred"),
         (&[], "it exports nothing"),
     ] {
-        let rejected = decide_kind(&surface(exports)).unwrap_err();
+        let rejected = decide_kind(&surface_of(&[], exports, false)).unwrap_err();
         assert_eq!(rejected.reason, Reason::Unsupported);
         assert!(rejected.message.contains(word), "{exports:?}: {rejected:?}");
+        assert!(rejected.message.contains("missing") && rejected.hint.is_some(), "{rejected:?}");
     }
 }
 
 #[test]
-fn core_modules_need_metadata() {
-    for (text, word) in [
-        ("(module)", "without component metadata"),
-        ("(module (import \"wasi_snapshot_preview1\" \"fd_write\" (func)))", "preview 1 command"),
+fn what_waits_needs_the_engine_that_can() {
+    use GuestKind::{Command, Command03, Http02, Http03};
+    let (http, run) = ("wasi:http/incoming-handler@0.2.0", "wasi:cli/run@0.2.0");
+    for (import, concurrent, kinds) in [
+        ("wasi:random/random@0.2.3", false, [Http02, Command]),
+        ("wasi:random/random@0.3.0", false, [Http03, Command03]),
+        ("my:own/thing@0.3.0", false, [Http02, Command]),
+        ("my:own/thing@0.3.0", true, [Http03, Command03]),
     ] {
-        let rejected = decide_module(&module_facts(&wat(text)).unwrap()).unwrap_err();
-        assert!(rejected.message.contains(word), "{rejected:?}");
+        let kind = |export| decide_kind(&surface_of(&[import], &[export], concurrent)).unwrap();
+        assert_eq!([kind(http), kind(run)], kinds, "{import} {concurrent}");
     }
-    let carrying = module(&[section(0, &[&[16], &b"component-type:x"[..], &[0]].concat())]);
-    assert_eq!(decide_module(&module_facts(&carrying).unwrap()), Ok(()));
+}
+
+#[test]
+fn asynchronous_types_are_seen_wherever_they_are() {
+    for (text, concurrent) in [
+        ("(component)", false),
+        ("(component (type (list u8)))", false),
+        ("(component (type (stream u8)))", true),
+        ("(component (type (future)))", true),
+        ("(component (type (func async (result u32))))", true),
+        ("(component (import \"a:b/c\" (instance (export \"f\" (func async)))))", true),
+        ("(component (component (component (type (stream)))))", true),
+        ("(component (core func (canon task.cancel)))", true),
+        ("(component (core module (func (result i32) i32.const 1)))", false),
+    ] {
+        let bytes = wat(text);
+        assert_eq!(check(&bytes), Ok(()), "{text}");
+        assert_eq!(surface(&bytes).unwrap().concurrent, concurrent, "{text}");
+    }
+}
+
+#[test]
+fn core_modules_become_components_or_are_told_why_not() {
+    let facts = |text: &str| module_facts(&wat(text)).unwrap();
+    const PREVIEW: &str = "(import \"wasi_snapshot_preview1\" \"fd_write\" (func))";
+    const FOREIGN: &str = "(import \"env\" \"draw\" (func)) (import \"wasi\" \"thread-spawn\" (func))";
+    const START: &str = "(func (export \"_start\"))";
+    for (text, word) in [
+        ("(module)".to_owned(), "without component metadata"),
+        (format!("(module {PREVIEW})"), "neither `_start`"),
+        (format!("(module {PREVIEW} (global (export \"_start\") i32 (i32.const 0)))"), "neither `_start`"),
+        (format!("(module {FOREIGN} {START})"), "env.draw, wasi.thread-spawn"),
+        ("(module (import \"env\" \"f\" (func)))".to_owned(), "without component metadata"),
+    ] {
+        let rejected = decide_module(&facts(&text)).unwrap_err();
+        assert_eq!(rejected.reason, Reason::Unsupported);
+        assert!(rejected.message.contains(word) && rejected.hint.is_some(), "{text}: {rejected:?}");
+    }
+    for text in [format!("(module {PREVIEW} {START})"), format!("(module {START})")] {
+        assert_eq!(decide_module(&facts(&text)), Ok(Adapter::Command), "{text}");
+    }
+    let carrying = |text: &str| ModuleFacts { metadata: true, ..facts(text) };
+    let handle = "(func (export \"wasi:http/incoming-handler@0.2.0#handle\"))";
+    for (text, adapter) in [
+        (format!("(module {handle})"), Adapter::None),
+        (format!("(module {PREVIEW} {handle})"), Adapter::Reactor),
+        (format!("(module {PREVIEW} {START} {handle})"), Adapter::Reactor),
+        (format!("(module {PREVIEW} {FOREIGN} {START})"), Adapter::Command),
+    ] {
+        assert_eq!(decide_module(&carrying(&text)), Ok(adapter), "{text}");
+    }
+    let section = module(&[section(0, &[&[16], &b"component-type:x"[..], &[0]].concat())]);
+    assert!(module_facts(&section).unwrap().metadata);
 }
 
 #[test]

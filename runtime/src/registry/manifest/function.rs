@@ -22,26 +22,34 @@ const KNOWN: &[&str] = &[
     "jobs",
     "grants",
     "env",
+    "bindings",
+    "args",
     "assets",
     "on_disconnect",
 ];
 
-const LATER: &[Later] = &[("events", "data events"), ("args", "CGI commands")];
+const LATER: &[Later] = &[("events", "data events")];
 
 pub(super) fn read(section: &Section<'_, '_>, ceilings: &Ceilings) -> Result<FunctionSettings, Fault> {
     section.allow(KNOWN, LATER)?;
     auth(section)?;
+    let (grants, env) = (grants(section)?, env(section)?);
+    let names = bindings(section, &grants, &env)?;
+    let (reuse, concurrent) = reuse(section, ceilings)?;
     Ok(FunctionSettings {
         source: source(section)?,
         build: section.string("build")?.map(|(text, _)| text.to_owned()),
         routes: routes(section)?,
-        grants: grants(section)?,
-        env: env(section)?,
+        grants,
+        env,
         cron: triggers::cron(section)?,
         queues: triggers::queues(section)?,
         limits: limits(section, ceilings)?,
         jobs: jobs(section, ceilings)?,
-        reuse: reuse(section, ceilings)?,
+        names,
+        args: args(section)?,
+        reuse,
+        concurrent,
         on_disconnect: on_disconnect(section)?,
         assets: section.string("assets")?.map(|(text, at)| folder(text, at)).transpose()?,
     })
@@ -49,12 +57,7 @@ pub(super) fn read(section: &Section<'_, '_>, ceilings: &Ceilings) -> Result<Fun
 
 fn source(section: &Section<'_, '_>) -> Result<Option<String>, Fault> {
     let Some((text, at)) = section.string("source")? else { return Ok(None) };
-    let text = folder(text, at)?;
-    if [".js", ".mjs", ".ts"].iter().any(|ending| text.ends_with(ending)) {
-        return Err(Fault::at(at, format!("`{text}`: JavaScript comes in a later version of Ostro"))
-            .hint("name a .wasm file for now"));
-    }
-    Ok(Some(text))
+    folder(text, at).map(Some)
 }
 
 fn folder(text: &str, at: usize) -> Result<String, Fault> {
@@ -117,10 +120,7 @@ fn grants(section: &Section<'_, '_>) -> Result<Vec<String>, Fault> {
     let mut grants: Vec<String> = Vec::new();
     for (text, at) in section.strings("grants")? {
         let one = [text.to_owned()];
-        settings::check_grants(&one).map_err(|refusal| {
-            let fault = Fault::at(at, refusal.message);
-            refusal.hint.into_iter().fold(fault, Fault::hint)
-        })?;
+        settings::check_grants(&one).map_err(|refused| fault(at, refused))?;
         if !grants.iter().any(|known| known == text) {
             grants.push(text.to_owned());
         }
@@ -138,6 +138,35 @@ fn env(section: &Section<'_, '_>) -> Result<BTreeMap<String, String>, Fault> {
     }
     settings::check_environment(&env).map_err(|reason| Fault::at(table.start(), reason))?;
     Ok(env)
+}
+
+fn bindings(
+    section: &Section<'_, '_>,
+    grants: &[String],
+    env: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, Fault> {
+    let Some(table) = section.section("bindings")? else { return Ok(BTreeMap::new()) };
+    let mut names = BTreeMap::new();
+    for (name, at) in table.keys() {
+        let Some((resource, value_at)) = table.string(name)? else { continue };
+        settings::check_binding(name, resource)
+            .and_then(|()| settings::check_granted(name, resource, grants, env))
+            .map_err(|refused| fault(if env.contains_key(name) { at } else { value_at }, refused))?;
+        names.insert(name.to_owned(), resource.to_owned());
+    }
+    settings::check_bindings(&names, grants, env).map_err(|refused| fault(table.start(), refused))?;
+    Ok(names)
+}
+
+fn args(section: &Section<'_, '_>) -> Result<Vec<String>, Fault> {
+    let Some(value) = section.value("args") else { return Ok(Vec::new()) };
+    let args: Vec<String> = section.strings("args")?.into_iter().map(|(text, _)| text.to_owned()).collect();
+    settings::check_args(&args).map_err(|reason| Fault::at(value.span().start, reason))?;
+    Ok(args)
+}
+
+fn fault(at: usize, refused: settings::Refused) -> Fault {
+    refused.hint.into_iter().fold(Fault::at(at, refused.message), Fault::hint)
 }
 
 fn limits(section: &Section<'_, '_>, ceilings: &Ceilings) -> Result<Limits, Fault> {
@@ -187,10 +216,33 @@ fn amount(name: &str, unit: Unit, value: &Spanned<DeValue<'_>>) -> Result<At<u64
     }
 }
 
-fn reuse(section: &Section<'_, '_>, ceilings: &Ceilings) -> Result<u32, Fault> {
-    let Some((number, at)) = section.integer("reuse")? else { return Ok(1) };
-    let number = u64::try_from(number).unwrap_or(0);
-    settings::check_reuse(number, ceilings).map_err(|reason| Fault::at(at, reason))
+/// `reuse = 50`, or `reuse = { invocations = 50, concurrent = 8 }`: in all, and at once.
+fn reuse(section: &Section<'_, '_>, ceilings: &Ceilings) -> Result<(u32, u32), Fault> {
+    let Some(value) = section.value("reuse") else { return Ok((1, 1)) };
+    let invocations = |number: i64, at: usize| {
+        settings::check_reuse(u64::try_from(number).unwrap_or(0), ceilings)
+            .map_err(|reason| Fault::at(at, reason))
+    };
+    let table = match value.get_ref() {
+        DeValue::Integer(_) => {
+            let (number, at) = integer(&section.name("reuse"), value)?;
+            return Ok((invocations(number, at)?, 1));
+        }
+        DeValue::Table(_) => Section::of(section.name("reuse"), value)?,
+        other => {
+            let wanted = "a whole number or a table with `invocations`";
+            return Err(wrong_type(&section.name("reuse"), wanted, other, value.span().start));
+        }
+    };
+    table.allow(&["invocations", "concurrent"], &[])?;
+    let Some((number, at)) = table.integer("invocations")? else {
+        return Err(Fault::at(table.start(), "`reuse` does not say how many `invocations`")
+            .hint("write for example { invocations = 1000, concurrent = 16 }"));
+    };
+    let reuse = invocations(number, at)?;
+    let Some((number, at)) = table.integer("concurrent")? else { return Ok((reuse, 1)) };
+    let concurrent = settings::check_concurrent(u64::try_from(number).unwrap_or(0), reuse);
+    Ok((reuse, concurrent.map_err(|reason| Fault::at(at, reason))?))
 }
 
 fn on_disconnect(section: &Section<'_, '_>) -> Result<OnDisconnect, Fault> {

@@ -59,8 +59,14 @@ pub struct FunctionSettings {
     pub limits: Limits,
     /// Limits when a job runs it.
     pub jobs: JobLimits,
+    /// Names that the function gives to its resources: `MAIL` for `queue:mail`.
+    pub names: BTreeMap<String, String>,
+    /// Arguments of a command, after its name.
+    pub args: Vec<String>,
     /// Invocations that one instance serves; 1 is a fresh instance each time.
     pub reuse: u32,
+    /// Of those, how many at once.
+    pub concurrent: u32,
     /// What the client going away means.
     pub on_disconnect: OnDisconnect,
     /// Read-only folder that the guest sees as `/assets`, relative to the manifest.
@@ -79,7 +85,10 @@ impl Default for FunctionSettings {
             queues: Vec::new(),
             limits: Limits::default(),
             jobs: JobLimits::default(),
+            names: BTreeMap::new(),
+            args: Vec::new(),
             reuse: 1,
+            concurrent: 1,
             on_disconnect: OnDisconnect::default(),
             assets: None,
         }

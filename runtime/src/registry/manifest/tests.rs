@@ -150,6 +150,33 @@ fn g1_refused_triggers_name_their_place() {
 }
 
 #[test]
+fn what_a_function_calls_its_resources() {
+    for source in ["app.js", "app.mjs", "src/app.ts", "app.jsx", "app.tsx", "app.wasm"] {
+        let manifest = read(&format!(
+            r#"[function.a]
+source = "{source}"
+grants = ["queue:mail:send", "secret:KEY"]
+args = ["--depth", "3", ""]
+reuse = {{ invocations = 1000, concurrent = 16 }}
+[function.a.bindings]
+MAIL = "queue:mail"
+'$outbox' = "queue:mail"
+"#
+        ))
+        .unwrap();
+        let function = &manifest.functions["a"];
+        assert_eq!(function.source.as_deref(), Some(source));
+        assert_eq!(function.args, ["--depth", "3", ""]);
+        assert_eq!((function.reuse, function.concurrent), (1000, 16));
+        let names: Vec<(&str, &str)> =
+            function.names.iter().map(|(name, resource)| (name.as_str(), resource.as_str())).collect();
+        assert_eq!(names, [("$outbox", "queue:mail"), ("MAIL", "queue:mail")]);
+    }
+    let alone = read("[function.a]\nreuse = { invocations = 3 }").unwrap();
+    assert_eq!((alone.functions["a"].reuse, alone.functions["a"].concurrent), (3, 1));
+}
+
+#[test]
 fn low_ceilings_lower_what_is_left_out() {
     let ceilings = Ceilings { limits: Limits { wall_ms: 5, ..Limits::default() }, ..Ceilings::default() };
     let manifest = parse("[function.a]\n[function.b]\nlimits = { cpu = '1s' }", &ceilings).unwrap();
@@ -179,10 +206,29 @@ fn refusals_name_their_place() {
         ("[project]\nname = 'A'", 2, 8, "not a project name", ""),
         ("[function.a--b]", 1, 11, "not a function name", ""),
         ("function = 3", 1, 12, "`function` has to be a table", ""),
-        ("[function.a]\nsource = 'app.js'", 2, 10, "JavaScript comes in a later", ".wasm"),
         ("[function.a]\nsauce = 'a'", 2, 1, "unknown key `function.a.sauce`", "`source`"),
         ("[function.a]\nevents = []", 2, 1, "later", ""),
-        ("[function.a]\nargs = []", 2, 1, "later", ""),
+        ("[function.a]\nargs = 'x'", 2, 8, "an array, not a string", ""),
+        ("[function.a]\nargs = ['a', 1]", 2, 14, "a string, not a whole number", ""),
+        ("[function.a]\nargs = [\"a\\u0000\"]", 2, 8, "NUL", ""),
+        ("[function.a.bindings]\nMAIL = 'queue:mail'", 2, 8, "may not use", "\"queue:mail:send\""),
+        ("[function.a.bindings]\nMAIL = 'mail'", 2, 8, "no resource", "queue:mail"),
+        ("[function.a.bindings]\nMAIL = 'kv:mail'", 2, 8, "later", "remove"),
+        ("[function.a.bindings]\nMAIL = 1", 2, 8, "a string, not a whole number", ""),
+        ("[function.a.bindings]\n'a-b' = 'queue:mail'", 2, 9, "name of a binding", "letters"),
+        (
+            "[function.a]\ngrants = ['queue:m:send']\nenv = { M = '1' }\nbindings = { M = 'queue:m' }",
+            4,
+            14,
+            "variable already",
+            "another name",
+        ),
+        ("[function.a]\ngrants = ['queue:mail']", 2, 11, "what for", "queue:mail:send"),
+        ("[function.a]\nreuse = 'x'", 2, 9, "a whole number or a table", ""),
+        ("[function.a]\nreuse = {}", 2, 9, "how many `invocations`", "concurrent"),
+        ("[function.a]\nreuse = { invocations = 0 }", 2, 25, "a number from 1", ""),
+        ("[function.a]\nreuse = { invocations = 8, concurrent = 9 }", 2, 41, "8 in all", ""),
+        ("[function.a]\nreuse = { invocations = 8, at_once = 9 }", 2, 28, "unknown key", ""),
         ("[function.a]\nauth = 'required'", 2, 8, "later", "none"),
         ("[function.a]\nauth = 'maybe'", 2, 8, "unknown auth mode", "none"),
         ("[collection.x]", 1, 2, "documents comes in a later", ""),
@@ -236,7 +282,7 @@ proptest! {
 
     #[test]
     fn never_panics_near_the_truth(
-        key in "(source|routes|limits|grants|env|reuse|auth|assets|cron|queues|jobs)",
+        key in "(source|routes|limits|grants|env|bindings|args|reuse|auth|assets|cron|queues|jobs)",
         value in "(\"[ -~]{0,12}\"|-?[0-9]{1,20}|\\[.{0,8}\\]|\\{ ?[a-z]{1,6} = (1|\"x\") ?\\}|true|1.5)",
     ) {
         let _ = read(&format!("[function.a]\n{key} = {value}\n"));

@@ -129,7 +129,9 @@ impl Bench {
             env: Default::default(),
             limits: Limits::default(),
             jobs: JobLimits::default(),
+            args: Vec::new(),
             reuse: 1,
+            concurrent: 1,
             on_disconnect: OnDisconnect::default(),
         };
         let new = NewRevision { project: self.project, name: name.to_owned(), spec, bindings, keep: 5 };

@@ -1,0 +1,123 @@
+//! The names that a function gives to resources: `MAIL` for `queue:mail`. Pure.
+
+use std::collections::BTreeMap;
+
+use host_api::grants::{Grants, send_grant};
+use store::catalog::check_name;
+
+use super::Refused;
+
+/// Most names of one function.
+const MAX_BINDINGS: usize = 100;
+/// Longest name, characters.
+const MAX_BINDING_CHARACTERS: usize = 64;
+/// Kinds of resources that the manifest will know.
+const LATER: [&str; 5] = ["collection", "kv", "bucket", "function", "sql"];
+
+/// Checks one name and its resource, without the grant.
+pub fn check_binding(name: &str, resource: &str) -> Result<(), Refused> {
+    check_binding_name(name)?;
+    let (kind, rest) = resource.split_once(':').unwrap_or((resource, ""));
+    match kind {
+        "queue" => check_name(rest).map_err(|reason| {
+            let shown = resource.escape_debug();
+            Refused::new(format!("`{shown}`: {reason}"))
+                .hint("write it as `queue:NAME`, such as `queue:mail`")
+        }),
+        later if LATER.contains(&later) => {
+            Err(Refused::new(format!("`{later}` comes in a later version of Ostro"))
+                .hint("remove it for now"))
+        }
+        _ => Err(Refused::new(format!("`{}` is no resource", resource.escape_debug()))
+            .hint("write it as `queue:NAME`, such as `queue:mail`")),
+    }
+}
+
+/// Refuses a name that something else in the guest's `env` has, and a resource that the function may not use: a name
+/// grants nothing.
+pub fn check_granted(
+    name: &str,
+    resource: &str,
+    grants: &[String],
+    env: &BTreeMap<String, String>,
+) -> Result<(), Refused> {
+    if env.contains_key(name) {
+        return Err(Refused::new(format!("`{name}` is an environment variable already"))
+            .hint("give the resource another name"));
+    }
+    let granted = Grants::parse(grants).unwrap_or_default();
+    if granted.allows_secret(name) {
+        return Err(Refused::new(format!("`{name}` is a granted secret already"))
+            .hint("give the resource another name"));
+    }
+    let queue = resource.strip_prefix("queue:").unwrap_or(resource);
+    if granted.allows_send(queue) {
+        return Ok(());
+    }
+    let grant = send_grant(queue);
+    Err(Refused::new(format!("`{name}` names `{resource}`, which the function may not use"))
+        .hint(format!("add \"{grant}\" to the function's grants")))
+}
+
+/// Checks all names of a function as they will stand.
+pub fn check_bindings(
+    names: &BTreeMap<String, String>,
+    grants: &[String],
+    env: &BTreeMap<String, String>,
+) -> Result<(), Refused> {
+    if names.len() > MAX_BINDINGS {
+        return Err(Refused::new(format!("more than {MAX_BINDINGS} bindings")));
+    }
+    for (name, resource) in names {
+        check_binding(name, resource)?;
+        check_granted(name, resource, grants, env)?;
+    }
+    Ok(())
+}
+
+/// A name has to be one that a program can write after `env.`.
+fn check_binding_name(name: &str) -> Result<(), Refused> {
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '$');
+    let begins_well = !name.starts_with(|c: char| c.is_ascii_digit());
+    if !name.is_empty() && name.len() <= MAX_BINDING_CHARACTERS && name.chars().all(word) && begins_well {
+        return Ok(());
+    }
+    Err(Refused::new(format!("`{}` can't be the name of a binding", name.escape_debug())).hint(format!(
+        "it has 1 to {MAX_BINDING_CHARACTERS} letters, digits, `_` or `$`, and no digit at its beginning"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_words_and_resources_are_queues() {
+        let long = "x".repeat(64);
+        for name in ["MAIL", "mail", "$", "_", "a1", &long] {
+            assert_eq!(check_binding(name, "queue:mail"), Ok(()), "{name}");
+        }
+        for name in ["", "1a", "a-b", "a b", "ä", "a.b", &format!("{long}x")] {
+            assert!(check_binding(name, "queue:mail").is_err(), "{name}");
+        }
+        for resource in ["", "mail", "queue", "queue:", "queue:Mail", "queue:mail:send", "topic:a"] {
+            let refused = check_binding("MAIL", resource).expect_err(resource);
+            assert!(refused.hint.unwrap().contains("queue:mail"), "{resource}");
+        }
+        assert!(check_binding("DB", "collection:entries").unwrap_err().message.contains("later"));
+    }
+
+    #[test]
+    fn a_name_needs_its_grant_and_a_place_of_its_own() {
+        let env = BTreeMap::from([("GREETING".to_owned(), "hi".to_owned())]);
+        let check = |name: &str, grants: &[&str]| {
+            let grants: Vec<String> = grants.iter().map(|&grant| grant.to_owned()).collect();
+            check_granted(name, "queue:mail", &grants, &env)
+        };
+        assert_eq!(check("MAIL", &["queue:mail:send"]), Ok(()));
+        let refused = check("MAIL", &["queue:other:send"]).unwrap_err();
+        assert_eq!(refused.hint.unwrap(), "add \"queue:mail:send\" to the function's grants");
+        assert!(check("GREETING", &["queue:mail:send"]).unwrap_err().message.contains("variable"));
+        assert!(check("KEY", &["queue:mail:send", "secret:KEY"]).unwrap_err().message.contains("secret"));
+    }
+}
