@@ -1,6 +1,7 @@
 //! What can be typed: the command line, exactly as clap parses it. What it means is decided in `commands`.
 
 mod deploy;
+mod develop;
 mod jobs;
 mod serve;
 mod values;
@@ -11,6 +12,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, builder::NonEmptyStringValuePars
 use runtime::{control::wire::Scope, registry::compile::COMMAND as COMPILE};
 
 pub(crate) use deploy::{BuildArgs, DeployArgs, SettingsArgs};
+pub(crate) use develop::{DevArgs, Lang, NewArgs};
 pub(crate) use jobs::{CronCommand, JobsCommand, QueueCommand, ScheduleArgs, SendArgs};
 pub(crate) use serve::{LogFormat, ServeArgs};
 pub(crate) use values::{Data, RouteFlag, Since};
@@ -27,6 +29,8 @@ use crate::connection::Token;
     subcommand_required = true,
     disable_help_subcommand = true,
     after_help = "Examples:
+  ostro new shop --lang js                 a new project, in the folder `shop`
+  ostro dev                                build, deploy and watch the project in this folder
   ostro serve                              start a server here, state in ./.ostro
   ostro deploy hello.wasm                  upload a component; prints its URLs
   curl http://hello.localhost:8700/        call it
@@ -70,6 +74,10 @@ pub(crate) struct Global {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Make a new project in a folder of its own
+    New(NewArgs),
+    /// Develop: a server of its own that builds and deploys again whenever a file changes
+    Dev(DevArgs),
     /// Run the server
     Serve(Box<ServeArgs>),
     /// Make the components of functions, and send nothing

@@ -5,12 +5,14 @@ mod body;
 mod build;
 mod cron;
 mod deploy;
+mod dev;
 mod functions;
 mod invocations;
 mod invoke;
 mod jobs;
 mod login;
 mod logs;
+mod new;
 mod project;
 mod queue;
 mod revisions;
@@ -44,6 +46,8 @@ pub(crate) struct Context {
 /// Runs one command to its end.
 pub(crate) fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
     let done = match command {
+        Command::New(args) => new::run(context, &args),
+        Command::Dev(args) => dev::run(context, &args),
         Command::Serve(args) => serve::run(context, *args),
         Command::Build(args) => build::run(context, &args),
         Command::Deploy(args) => deploy::run(context, &args),

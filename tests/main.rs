@@ -18,6 +18,7 @@ mod clock;
 mod crash;
 mod cron;
 mod deploy;
+mod dev;
 mod front_door;
 mod invoke;
 mod isolation;
@@ -26,6 +27,7 @@ mod js;
 mod js_build;
 mod limits;
 mod logs;
+mod new;
 mod outbound;
 mod p3;
 mod producer;
@@ -49,6 +51,7 @@ const SOURCES: &[&str] = &[
     include_str!("crash.rs"),
     include_str!("cron.rs"),
     include_str!("deploy.rs"),
+    include_str!("dev.rs"),
     include_str!("front_door.rs"),
     include_str!("invoke.rs"),
     include_str!("isolation.rs"),

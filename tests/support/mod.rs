@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod control;
+pub mod dev;
 pub mod example;
 pub mod guest;
 pub mod hostile;
