@@ -170,9 +170,7 @@ impl Dev<'_> {
         let (listen, admin) = (ready.listen.to_string(), ready.admin.to_string());
         say(self.out, &Happening::Ready { listen, admin })?;
         if self.has_keys {
-            let paint = self.out.word_paint();
-            let key = |key: &str| paint.cyan(key);
-            self.out.word(&format!("keys: {} builds everything again, {} quits", key("r"), key("q")));
+            self.out.word("keys: r builds everything again, q quits");
         }
         Ok(())
     }
