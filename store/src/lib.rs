@@ -5,7 +5,9 @@ pub mod data_dir;
 mod error;
 pub mod jobs;
 pub mod keys;
+pub mod kv;
 pub mod objects;
+mod project;
 mod sqlite;
 
 use std::path::PathBuf;
@@ -16,8 +18,10 @@ pub use error::StoreError;
 pub use keys::{KeySource, Keys};
 
 use catalog::{Audit, Functions, Projects, Secrets, Tokens, Totals};
-use jobs::{Cleanup, Jobs, Queues, Schedules};
+use jobs::{Cleanup, JobStore, Jobs, Queues, Schedules};
+use kv::KeyValue;
 use objects::Blobs;
+use project::ProjectFiles;
 
 /// Tells the time of the store, milliseconds since 1970.
 pub type StoreClock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -60,8 +64,10 @@ pub struct Store {
     pub queues: Arc<dyn Queues>,
     /// Schedules and their slots.
     pub schedules: Arc<dyn Schedules>,
-    /// What deleted functions and projects leave behind among jobs.
+    /// What deleted functions and projects leave behind.
     pub cleanup: Arc<dyn Cleanup>,
+    /// Key-value.
+    pub kv: Arc<dyn KeyValue>,
     /// Components and asset bundles, by digest.
     pub blobs: Arc<dyn Blobs>,
     /// Keys of this server.
@@ -78,7 +84,7 @@ pub fn open(config: Config) -> Result<Store, StoreError> {
     let data = DataDir::open(&config.data)?;
     let keys = Keys::load(&data, config.key)?;
     let catalog = catalog::sqlite::open(&data)?;
-    let jobs = jobs::sqlite::open(&data, config.clock, jobs::sqlite::Limits::default())?;
+    let (jobs, kv) = open_projects(&data, config.clock)?;
     let blobs = objects::local::open(&data)?;
     // Last: from here on, a missing part means that something was lost.
     data.establish()?;
@@ -94,9 +100,20 @@ pub fn open(config: Config) -> Result<Store, StoreError> {
         queues: jobs.queues,
         schedules: jobs.schedules,
         cleanup: jobs.cleanup,
+        kv,
         blobs,
         keys,
     })
+}
+
+/// What is kept in the files of projects: every kind of data shares the file, its writer and its commits.
+fn open_projects(data: &DataDir, clock: StoreClock) -> Result<(JobStore, Arc<dyn KeyValue>), StoreError> {
+    let (index, names) = (Arc::<jobs::sqlite::Index>::default(), Arc::<kv::sqlite::Names>::default());
+    let limits = project::Limits::default();
+    let files = ProjectFiles::open(data, clock, limits, vec![index.clone(), names.clone()])?;
+    let files = Arc::new(files);
+    let jobs = jobs::sqlite::open(files.clone(), index, jobs::sqlite::Limits::default());
+    Ok((jobs, kv::sqlite::open(files, names, kv::sqlite::Limits::default())))
 }
 
 #[cfg(test)]

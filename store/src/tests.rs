@@ -61,6 +61,35 @@ async fn a_new_directory_is_whole_private_and_opens_again() {
     assert_eq!(*store.keys.cache_mac_key(), mac_key);
 }
 
+/// Every kind of data of a project goes with it, and no other project's.
+#[tokio::test]
+async fn a_forgotten_project_leaves_no_data_of_any_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_text(folder.path()).unwrap();
+    let lane = jobs::Lane::Queue("mail".to_owned());
+    let namespaces = [kv::NamespaceSpec { name: "a".to_owned(), ttl_ms: None }];
+    let keys = ["k".to_owned()];
+    for number in [1, 2] {
+        let job = jobs::NewJob::new(lane.clone(), jobs::Trigger::Queue);
+        store.jobs.enqueue(project(number), vec![job]).await.unwrap();
+        store.kv.declare(project(number), &namespaces).await.unwrap();
+        let set = kv::Write::Set("k".to_owned(), "v".into());
+        store.kv.write(project(number), "a", vec![set]).await.unwrap();
+    }
+    store.cleanup.forget(project(1)).await.unwrap();
+    let get = store.kv.get(project(1), "a", &keys).await;
+    assert!(matches!(get, Err(StoreError::NotFound { what: "key-value namespace" })), "{get:?}");
+    assert_eq!(store.kv.namespaces(project(1)).await.unwrap(), []);
+    let late = store.kv.declare(project(1), &namespaces).await;
+    assert!(matches!(late, Err(StoreError::NotFound { what: "project" })), "{late:?}");
+    assert_eq!(store.queues.list(project(1)).await.unwrap(), []);
+    assert_eq!(store.cleanup.projects().await.unwrap(), [project(2)]);
+    drop(store);
+    let store = open_text(folder.path()).unwrap();
+    assert!(store.kv.get(project(2), "a", &keys).await.unwrap()[0].is_some());
+    assert_eq!(store.queues.list(project(2)).await.unwrap()[0].waiting, 1);
+}
+
 #[test]
 fn e11_a_second_server_is_refused_until_every_part_of_the_first_is_gone() {
     let folder = tempfile::tempdir().unwrap();

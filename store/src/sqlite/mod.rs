@@ -1,6 +1,10 @@
-//! What every SQLite file of ours shares: how it is opened, what is refused, who writes it, how it is closed.
+//! What every SQLite file of ours shares: how it is opened, what is refused, who writes and reads it, how it is
+//! closed.
 
 mod migrate;
+#[cfg(test)]
+mod plan;
+mod readers;
 mod values;
 mod writer;
 
@@ -12,7 +16,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 pub(crate) use self::migrate::{Schema, version};
-pub(crate) use self::values::{Json, new_id};
+#[cfg(test)]
+pub(crate) use self::plan::plan;
+pub(crate) use self::readers::Readers;
+pub(crate) use self::values::{Json, new_id, stored};
 pub(crate) use self::writer::{Durability, Writer};
 use crate::StoreError;
 use crate::data_dir::{self, DataDir};
@@ -61,7 +68,7 @@ impl Place {
     pub(crate) fn project(data: &DataDir, dir: Dir, folder: &Path) -> Self {
         let names = Names { file: "data.db", log: "data.db-wal", mark: "data.open" };
         let remedy = "restore the folder of the project from a backup, or delete it to go on without the \
-                      project's jobs; other projects are not affected";
+                      project's data; other projects are not affected";
         Self { dir, path: folder.join(names.file), names, remedy, _locked: data.clone() }
     }
 

@@ -23,6 +23,11 @@ pub(crate) fn new_id(at_ms: i64) -> Result<Uuid> {
     Ok(uuid::Builder::from_unix_timestamp_millis(u64::try_from(at_ms).unwrap_or(0), &random).into_uuid())
 }
 
+/// A number as it is stored: one that is too large is the largest.
+pub(crate) fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
 impl<T: Serialize> ToSql for Json<&T> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         let text = serde_json::to_string(self.0).map_err(|e| Error::ToSqlConversionFailure(e.into()))?;

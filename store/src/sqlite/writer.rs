@@ -103,6 +103,14 @@ impl Writer {
         self.failed.load(Ordering::Acquire) || self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
+    /// Fails if the thread has given up.
+    pub(crate) fn refuse_stopped(&self) -> Result<()> {
+        match self.has_stopped() {
+            true => Err(stopped(&self.name)),
+            false => Ok(()),
+        }
+    }
+
     /// Has the thread end after what is queued; dropping waits for it. For closing many at once.
     pub(crate) fn stop(&mut self) {
         self.queue.take();
@@ -372,7 +380,7 @@ fn run_more(
 }
 
 /// Runs a statement that returns nothing; compiled once for the connection.
-fn step(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+pub(super) fn step(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 

@@ -3,10 +3,9 @@
 use rusqlite::OptionalExtension as _;
 
 use super::change::{Change, Step};
-use super::rows::stored;
 use super::schema::Phase;
 use crate::jobs::{DEDUPE_WINDOW_MS, Enqueued, JobId, Lane, NewJob, Result, Trigger};
-use crate::sqlite::{Json, new_id};
+use crate::sqlite::{Json, new_id, stored};
 
 /// The job that a dedupe key of a lane may stand for.
 pub(super) const WITH_DEDUPE_KEY: &str =

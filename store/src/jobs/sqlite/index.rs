@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rusqlite::Connection;
 use tokio::sync::Notify;
 
-use super::LOOK_AGAIN_MS;
+use super::{LOOK_AGAIN_MS, look};
 use crate::catalog::ProjectId;
-use crate::jobs::{Due, Lane};
+use crate::jobs::{Due, Lane, Result};
+use crate::project::{Account, Time};
 
 /// The index of all projects.
 #[derive(Default)]
-pub(super) struct Index {
+pub(crate) struct Index {
     projects: Mutex<HashMap<ProjectId, Entry>>,
     bell: Arc<Notify>,
 }
@@ -49,11 +51,6 @@ pub(super) struct Moved {
 }
 
 impl Index {
-    /// Puts in what was found in a project's file.
-    pub(super) fn insert(&self, project: ProjectId, entry: Entry) {
-        self.lock().insert(project, entry);
-    }
-
     /// Whether the project's file was ever read.
     pub(super) fn knows(&self, project: ProjectId) -> bool {
         self.lock().contains_key(&project)
@@ -82,11 +79,6 @@ impl Index {
         if moved.ring {
             self.bell.notify_one();
         }
-    }
-
-    /// Forgets a project.
-    pub(super) fn remove(&self, project: ProjectId) {
-        self.lock().remove(&project);
     }
 
     /// Lanes with jobs that can be claimed, now or later.
@@ -145,6 +137,34 @@ impl Index {
     fn lock(&self) -> MutexGuard<'_, HashMap<ProjectId, Entry>> {
         // Nothing panics between two halves of a change.
         self.projects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Account for Index {
+    fn found(&self, project: ProjectId, connection: &Connection) -> Result<()> {
+        let mut entry = look::entry(connection)?;
+        if look::has_leases(connection)? {
+            // Who held them is lost: the first look takes them back, whatever the clock says.
+            entry.look_at = Some(0);
+        }
+        self.lock().insert(project, entry);
+        Ok(())
+    }
+
+    fn opened(&self, project: ProjectId, connection: &Connection, time: Time) -> Result<()> {
+        if time == Time::First {
+            look::end_leases(connection)?;
+        }
+        if !self.knows(project) {
+            // It is new, or could not be read at the start.
+            let entry = look::entry(connection)?;
+            self.lock().insert(project, entry);
+        }
+        Ok(())
+    }
+
+    fn forgotten(&self, project: ProjectId) {
+        self.lock().remove(&project);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is due in a project's file.
+//! What is due in a project's file, and who holds leases there.
 
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -45,6 +45,17 @@ pub(super) fn entry(connection: &Connection) -> Result<Entry> {
         }
     }
     Ok(entry)
+}
+
+/// Whether somebody holds a lease, or held it when the server was lost.
+pub(super) fn has_leases(connection: &Connection) -> Result<bool> {
+    Ok(connection.prepare("SELECT 1 FROM jobs WHERE phase = 3")?.exists([])?)
+}
+
+/// Has every lease lapse: whoever held them is lost.
+pub(super) fn end_leases(connection: &Connection) -> Result<()> {
+    connection.execute("UPDATE jobs SET lease_until_ms = 0 WHERE phase = 3", [])?;
+    Ok(())
 }
 
 /// When the first job of a lane can be claimed.

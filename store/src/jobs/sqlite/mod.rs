@@ -1,4 +1,4 @@
-//! Jobs in SQLite: one file per project, one writer per file, and an index of what is due in memory.
+//! Jobs in SQLite: in the file of their project, and an index of what is due in memory.
 
 mod change;
 mod claim;
@@ -22,12 +22,15 @@ use futures_util::StreamExt as _;
 use tokio::sync::Notify;
 
 use self::files::Files;
+pub(crate) use self::index::Index;
+pub(crate) use self::schema::TABLES;
 use super::{
     Claim, Due, Enqueued, Extended, JobStore, Jobs, Lease, LeaseRef, MAX_DEAD, MAX_KEYED_DONE,
     MAX_PROJECT_BYTES, MAX_WAITING, NewJob, Reaped, Result, Settled, Settlement,
 };
 use crate::catalog::ProjectId;
-use crate::{DataDir, StoreClock};
+use crate::project::ProjectFiles;
+use crate::sqlite::stored;
 
 /// Projects that are looked through at once.
 const LOOKS_AT_ONCE: usize = 8;
@@ -49,30 +52,24 @@ pub(crate) struct Limits {
     pub(crate) dead: i64,
     /// What all jobs of a project hold together, bytes.
     pub(crate) bytes: i64,
-    /// Files that are open at once, as long as that many are not in use.
-    pub(crate) open: usize,
-    /// A file is closed when nobody has used it for that long, milliseconds.
-    pub(crate) idle_ms: i64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            waiting: rows::stored(MAX_WAITING),
+            waiting: stored(MAX_WAITING),
             done: 100_000,
-            kept: rows::stored(MAX_KEYED_DONE),
-            dead: rows::stored(MAX_DEAD),
-            bytes: rows::stored(MAX_PROJECT_BYTES),
-            open: 128,
-            idle_ms: 60_000,
+            kept: stored(MAX_KEYED_DONE),
+            dead: stored(MAX_DEAD),
+            bytes: stored(MAX_PROJECT_BYTES),
         }
     }
 }
 
-/// Opens the driver and finds out what is due. Blocks, for some time where many projects have jobs.
-pub(crate) fn open(data: &DataDir, clock: StoreClock, limits: Limits) -> Result<JobStore> {
-    let sqlite = Arc::new(Sqlite { files: Files::open(data, clock, limits)? });
-    Ok(JobStore { jobs: sqlite.clone(), queues: sqlite.clone(), schedules: sqlite.clone(), cleanup: sqlite })
+/// The driver over the files of projects, whose account the index keeps.
+pub(crate) fn open(projects: Arc<ProjectFiles>, index: Arc<Index>, limits: Limits) -> JobStore {
+    let sqlite = Arc::new(Sqlite { files: Files::new(projects, index, limits) });
+    JobStore { jobs: sqlite.clone(), queues: sqlite.clone(), schedules: sqlite.clone(), cleanup: sqlite }
 }
 
 /// The driver.

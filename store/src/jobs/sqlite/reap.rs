@@ -4,10 +4,10 @@ use rusqlite::Params;
 
 use super::change::Change;
 use super::look;
-use super::rows::stored;
 use super::schema::Phase;
 use super::settle::random;
 use crate::jobs::{DEDUPE_WINDOW_MS, MAX_CRASHES, Reaped, Result, backoff_ms};
+use crate::sqlite::stored;
 
 /// Jobs that one look touches of each kind at most, so that it does not hold up others for long.
 const AT_ONCE: i64 = 1_000;

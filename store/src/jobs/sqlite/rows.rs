@@ -7,7 +7,7 @@ use super::look::parse_lane;
 use super::schema::Phase;
 use crate::StoreError;
 use crate::jobs::{Job, JobResult, Lane, Result, Trigger};
-use crate::sqlite::Json;
+use crate::sqlite::{Json, stored};
 
 /// Selects whole jobs, from `jobs j`; a condition follows.
 pub(super) const SELECT_JOB: &str = "
@@ -85,11 +85,6 @@ fn resize(change: &mut Change<'_>, seq: i64, by: i64) -> Result<()> {
     let sql = "UPDATE jobs SET bytes = bytes + ?2 WHERE seq = ?1";
     change.connection.prepare_cached(sql)?.execute((seq, by))?;
     change.holds(by)
-}
-
-/// A number as it is stored: one that is too large is the largest.
-pub(super) fn stored(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// A stored number that is never negative.

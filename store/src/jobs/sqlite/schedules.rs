@@ -5,14 +5,13 @@ use rusqlite::Row;
 
 use super::change::Change;
 use super::enqueue::enqueue_one;
-use super::rows::stored;
 use super::{Sqlite, rows};
 use crate::StoreError;
 use crate::catalog::{Missed, Overlap, ProjectId};
 use crate::jobs::{
     Fired, Firing, JobId, Lane, NewJob, Pause, Result, Schedule, ScheduleId, ScheduleSpec, Schedules, Trigger,
 };
-use crate::sqlite::Json;
+use crate::sqlite::{Json, stored};
 
 /// Columns that [`schedule`] reads.
 const SCHEDULE: &str =

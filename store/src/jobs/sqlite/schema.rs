@@ -3,10 +3,6 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::jobs::JobState;
-use crate::sqlite::Schema;
-
-/// The schema of `data.db`; `Ostd` tells it from other SQLite databases.
-pub(super) const SCHEMA: Schema = Schema { file: "data.db", application_id: 0x4f73_7464, steps: &[INITIAL] };
 
 /// Where a job is on its way: [`JobState`], and what claiming and forgetting need to tell apart.
 ///
@@ -63,9 +59,11 @@ impl FromSql for Phase {
     }
 }
 
+/// The tables, as they were released first: never changed.
+///
 /// Every index of jobs is partial, so that a job is in few of them at a time. Payloads and results stand apart:
 /// a job's row is rewritten with every step, and they are not.
-const INITIAL: &str = "
+pub(crate) const TABLES: &str = "
     -- The counts are those of the rows in jobs, changed in the same transaction. In a database with several
     -- writers the row is also the lock under which an order key's next job is let go.
     CREATE TABLE lanes (

@@ -3,10 +3,11 @@
 use rusqlite::OptionalExtension as _;
 
 use super::change::{Again, Change, Step};
-use super::rows::{keep_result, stored};
+use super::rows::keep_result;
 use crate::jobs::{
     End, Extended, LEASE_MS, LeaseRef, MAX_RETRY_AFTER_MS, Result, Settled, Settlement, backoff_ms,
 };
+use crate::sqlite::stored;
 
 /// Settles leased jobs, each for itself.
 pub(super) fn settle(change: &mut Change<'_>, settlements: &[Settlement]) -> Result<Vec<Settled>> {

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::super::*;
-use super::scratch;
+use super::{open, scratch};
+use crate::DataDir;
 use crate::catalog::ProjectId;
 use crate::jobs::conformance::{START_MS, TurnedClock};
 use crate::jobs::model::Model;

@@ -1,10 +1,10 @@
 //! Bounds of what is kept, beside those that every driver has.
 
 use super::super::*;
-use super::{mail, message, scratch};
-use crate::StoreError;
+use super::{mail, message, project_files, scratch};
 use crate::jobs::conformance::{START_MS, TurnedClock};
 use crate::jobs::{End, JobId, JobResult, JobState, Purge, Settlement, Suspects, View};
+use crate::{DataDir, StoreError, project};
 
 const PROJECT: ProjectId = ProjectId(uuid::Uuid::from_u128(1));
 
@@ -18,7 +18,8 @@ struct Bench {
 fn bench(limits: Limits) -> Bench {
     let (folder, clock) = (scratch(), TurnedClock::at(START_MS));
     let data = DataDir::open(folder.path()).unwrap();
-    let sqlite = Arc::new(Sqlite { files: Files::open(&data, clock.store_clock(), limits).unwrap() });
+    let (files, index) = project_files(&data, clock.store_clock(), project::Limits::default()).unwrap();
+    let sqlite = Arc::new(Sqlite { files: Files::new(files, index, limits) });
     let (jobs, queues) = (sqlite.clone(), sqlite.clone());
     let store = JobStore { jobs, queues, schedules: sqlite.clone(), cleanup: sqlite.clone() };
     Bench { _folder: folder, clock, sqlite, store }

@@ -9,20 +9,37 @@ use std::path::Path;
 
 use super::change::Step;
 use super::*;
+use crate::jobs::JobState;
 use crate::jobs::conformance::{self, Wanted};
-use crate::jobs::{JobState, Lane, NewJob, Trigger};
+use crate::project::tests::{mail, message, scratch};
+use crate::project::{self, SCHEMA};
+use crate::sqlite::plan;
+use crate::{DataDir, StoreClock};
 
 /// The driver over the data in a folder.
 fn open_in(folder: &Path, wanted: &Wanted) -> Result<JobStore> {
     let data = DataDir::open(folder)?;
-    let limits = Limits {
-        waiting: rows::stored(wanted.waiting),
-        done: rows::stored(wanted.done),
-        ..Limits::default()
-    };
+    let limits = Limits { waiting: stored(wanted.waiting), done: stored(wanted.done), ..Limits::default() };
     let store = open(&data, wanted.clock.clone(), limits)?;
     data.establish()?;
     Ok(store)
+}
+
+/// The driver over a data directory.
+fn open(data: &DataDir, clock: StoreClock, limits: Limits) -> Result<JobStore> {
+    let (files, index) = project_files(data, clock, project::Limits::default())?;
+    Ok(super::open(files, index, limits))
+}
+
+/// The files of projects, with the index that follows them.
+fn project_files(
+    data: &DataDir,
+    clock: StoreClock,
+    limits: project::Limits,
+) -> Result<(Arc<ProjectFiles>, Arc<Index>)> {
+    let index = Arc::<Index>::default();
+    let files = ProjectFiles::open(data, clock, limits, vec![index.clone()])?;
+    Ok((Arc::new(files), index))
 }
 
 #[tokio::test]
@@ -32,24 +49,11 @@ async fn conforms() {
     conformance::run(open).await.unwrap();
 }
 
-/// A folder in memory where there is one: these tests commit often, and wait for no disk.
-fn scratch() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
-}
-
-fn mail() -> Lane {
-    Lane::Queue("mail".to_owned())
-}
-
-fn message(body: &str) -> NewJob {
-    NewJob { payload: body.to_owned().into(), ..NewJob::new(mail(), Trigger::Queue) }
-}
-
 /// Queries that select more begin to read it where a step ends.
 #[test]
 fn a_step_is_as_wide_as_its_columns() {
     let connection = rusqlite::Connection::open_in_memory().unwrap();
-    schema::SCHEMA.migrate(&connection).unwrap();
+    SCHEMA.migrate(&connection).unwrap();
     let select = connection.prepare(&format!("SELECT {} FROM jobs", Step::COLUMNS)).unwrap();
     assert_eq!(select.column_count(), Step::WIDTH);
 }
@@ -58,7 +62,7 @@ fn a_step_is_as_wide_as_its_columns() {
 #[test]
 fn no_hot_statement_scans_or_sorts() {
     let connection = rusqlite::Connection::open_in_memory().unwrap();
-    schema::SCHEMA.migrate(&connection).unwrap();
+    SCHEMA.migrate(&connection).unwrap();
     let jobs = |condition: &str| format!("SELECT seq, last_error FROM jobs WHERE {condition}");
     let statements = [
         claim::due_jobs(),
@@ -96,18 +100,4 @@ fn no_hot_statement_scans_or_sorts() {
     let steps = plan(&connection, look::FORGOTTEN);
     let by_index = steps.iter().filter(|step| step.contains("jobs_ended (lane=? AND phase=?)"));
     assert_eq!(by_index.count(), 3, "{steps:#?}");
-}
-
-/// What SQLite would do for a statement.
-fn plan(connection: &rusqlite::Connection, sql: &str) -> Vec<String> {
-    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-    for parameter in 1..=statement.parameter_count() {
-        statement.raw_bind_parameter(parameter, 1).unwrap();
-    }
-    let mut rows = statement.raw_query();
-    let mut steps = Vec::new();
-    while let Some(row) = rows.next().unwrap() {
-        steps.push(row.get(3).unwrap());
-    }
-    steps
 }

@@ -12,8 +12,10 @@ use futures_util::future::try_join_all;
 use uuid::Uuid;
 
 use super::super::*;
+use super::{open, project_files};
 use crate::catalog::ProjectId;
 use crate::jobs::{Claim, Due, End, Lane, NewJob, Settled, Settlement, Suspects, Trigger};
+use crate::{DataDir, project};
 
 const PROJECT: ProjectId = ProjectId(Uuid::from_u128(1));
 
@@ -47,8 +49,12 @@ async fn speed() {
 async fn speed_of_opening() {
     for (projects, messages) in [(1_000, 0), (1_000, 1)] {
         let folder = tempfile::tempdir_in(".").unwrap();
-        let limits = Limits { idle_ms: -1, ..Limits::default() };
-        let opened = || open(&DataDir::open(folder.path()).unwrap(), Arc::new(now_ms), limits).unwrap();
+        let limits = project::Limits { idle_ms: -1, ..project::Limits::default() };
+        let opened = || {
+            let data = DataDir::open(folder.path()).unwrap();
+            let (files, index) = project_files(&data, Arc::new(now_ms), limits).unwrap();
+            super::super::open(files, index, Limits::default())
+        };
         let store = opened();
         for number in 0..projects {
             let project = ProjectId(Uuid::from_u128(number));

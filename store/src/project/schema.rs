@@ -1,0 +1,11 @@
+//! The schema of a project's file: the tables of every kind of data, in the order in which they were released.
+
+use crate::sqlite::Schema;
+use crate::{jobs, kv};
+
+/// `Ostd` tells the file from other SQLite databases.
+pub(crate) const SCHEMA: Schema = Schema {
+    file: "data.db",
+    application_id: 0x4f73_7464,
+    steps: &[jobs::sqlite::TABLES, kv::sqlite::TABLES],
+};
