@@ -369,6 +369,17 @@ fn streams_and_text_pass_their_tables() {
 }
 
 #[test]
+fn namespaces_pass_their_table() {
+    let server = shared();
+    let Some(component) = built(&folder().join("kv.js")) else { return };
+    let grants = json!(["kv:words", "kv:lists"]);
+    let flags = json!({ "grants": grants, "bindings": { "WORDS": "kv:words" }, "limits": { "cpu": "60s" } });
+    server.deploy("table-kv", &component, &flags);
+    let report = server.get("table-kv", "/").expect_status(200).json();
+    assert_eq!((&report["failed"], &report["passed"]), (&json!([]), &json!(9)), "{report}");
+}
+
+#[test]
 fn the_rest_of_the_platform_passes_its_tables() {
     table(&folder().join("platform.js"), "table-platform", 21);
 }

@@ -26,6 +26,7 @@ mod isolation;
 mod jobs;
 mod js;
 mod js_build;
+mod keyvalue;
 mod limits;
 mod logs;
 mod new;

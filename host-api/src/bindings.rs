@@ -11,7 +11,7 @@
 )]
 
 wasmtime::component::bindgen!({
-    path: ["../wit/deps/config", "../wit/deps/logging", "../wit/secrets.wit", "../wit/queue.wit", "../wit/functions.wit", "../wit/triggers.wit"],
+    path: ["../wit/deps/config", "../wit/deps/logging", "../wit/deps/keyvalue", "../wit/secrets.wit", "../wit/queue.wit", "../wit/functions.wit", "../wit/triggers.wit"],
     inline: "
         package ostro:host;
         world host {
@@ -20,13 +20,24 @@ wasmtime::component::bindgen!({
             import ostro:functions/context@0.1.0;
             import wasi:config/store@0.2.0-rc.1;
             import wasi:logging/logging@0.1.0-draft;
+            import wasi:keyvalue/store@0.2.0-draft2;
+            import wasi:keyvalue/atomics@0.2.0-draft2;
+            import wasi:keyvalue/batch@0.2.0-draft2;
             export ostro:triggers/scheduled@0.1.0;
             export ostro:triggers/queued@0.1.0;
         }
     ",
     world: "ostro:host/host",
-    // Sending waits for the store.
-    imports: { "ostro:queue/producer@0.1.0.send": async },
+    // These wait for the store. A handle that the guest does not have is a trap.
+    imports: {
+        "ostro:queue/producer@0.1.0.send": async,
+        "wasi:keyvalue": async | trappable,
+    },
+    trappable_error_type: { "wasi:keyvalue/store.error" => crate::keyvalue::Failure },
+    with: {
+        "wasi:keyvalue/store.bucket": crate::keyvalue::Bucket,
+        "wasi:keyvalue/atomics.cas": crate::keyvalue::Cas,
+    },
     exports: { default: async },
     // Messages are handed over as they lie in memory.
     ownership: Borrowing { duplicate_if_necessary: false },

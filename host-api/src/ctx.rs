@@ -11,8 +11,8 @@ use crate::grants::Grants;
 use crate::log::{LogSink, LogWriter, Stream};
 use crate::meter::Meter;
 use crate::outbound_http::{EgressPool, OutboundHttp};
-use crate::queue::Outbox;
 use crate::secrets::SecretValues;
+use crate::services::ProjectServices;
 use crate::stdio::LogStream;
 use crate::{config, logging};
 
@@ -38,8 +38,10 @@ pub struct HostCtx {
     pub log: LogWriter,
     /// Outbound HTTP: the hooks for `wasmtime-wasi-http`.
     pub http: OutboundHttp,
-    /// Where its messages go.
-    pub outbox: Outbox,
+    /// What the platform keeps for its project.
+    pub services: ProjectServices,
+    /// Values that the guest's handles hold here, bytes.
+    pub(crate) looked_at: usize,
     limits: HostLimits,
 }
 
@@ -54,8 +56,8 @@ pub struct HostParts {
     pub environment: Arc<BTreeMap<String, String>>,
     /// Outbound connections of the function's project.
     pub egress: EgressPool,
-    /// Where messages to the queues of the function's project go.
-    pub outbox: Outbox,
+    /// What the platform keeps for the function's project.
+    pub services: ProjectServices,
     /// Limits of one invocation.
     pub limits: HostLimits,
 }
@@ -101,12 +103,24 @@ impl Default for HostLimits {
 impl HostCtx {
     /// The context of a new instance, before its first invocation.
     pub fn new(parts: HostParts) -> Self {
-        let HostParts { identity, grants, environment, egress, outbox, limits } = parts;
+        let HostParts { identity, grants, environment, egress, services, limits } = parts;
         let meter = Meter::default();
         let log = LogWriter::new(meter.clone(), limits.log_line_bytes);
         let http = OutboundHttp::new(grants.clone(), egress, log.clone(), meter.clone());
         let (call, secrets) = (Call::default(), Arc::default());
-        Self { identity, call, grants, secrets, environment, meter, log, http, outbox, limits }
+        Self {
+            identity,
+            call,
+            grants,
+            secrets,
+            environment,
+            meter,
+            log,
+            http,
+            services,
+            looked_at: 0,
+            limits,
+        }
     }
 
     /// Starts an invocation: budgets are full, its log goes where it says, secrets are as it has them.
@@ -148,16 +162,19 @@ pub trait HostView: Send + 'static {
 pub struct HostCtxView<'a> {
     /// The context.
     pub ctx: &'a mut HostCtx,
-    /// Handles that the guest holds. No interface of today makes any.
+    /// Handles that the guest holds.
     pub table: &'a mut ResourceTable,
 }
 
 /// Links every interface of this package: `ostro:secrets/store`, `ostro:queue/producer`, `ostro:functions/context`,
-/// `wasi:config/store` and `wasi:logging/logging`, each under all names that it is served by.
+/// `wasi:keyvalue`, `wasi:config/store` and `wasi:logging/logging`, each under all names that it is served by.
 pub fn add_to_linker<T: HostView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     bindings::ostro::secrets::store::add_to_linker::<T, HasHost>(linker, T::host)?;
     bindings::ostro::queue::producer::add_to_linker::<T, HasHost>(linker, T::host)?;
     bindings::ostro::functions::context::add_to_linker::<T, HasHost>(linker, T::host)?;
+    bindings::wasi::keyvalue::store::add_to_linker::<T, HasHost>(linker, T::host)?;
+    bindings::wasi::keyvalue::atomics::add_to_linker::<T, HasHost>(linker, T::host)?;
+    bindings::wasi::keyvalue::batch::add_to_linker::<T, HasHost>(linker, T::host)?;
     bindings::wasi::config::store::add_to_linker::<T, HasHost>(linker, T::host)?;
     bindings::wasi::logging::logging::add_to_linker::<T, HasHost>(linker, T::host)?;
     config::add_aliases(linker)?;

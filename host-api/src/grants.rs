@@ -1,6 +1,6 @@
 //! Grants: what a function may use. Everything that is not granted is refused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -18,7 +18,7 @@ const LONGEST_GRANT_BYTES: usize = 512;
 const LONGEST_SECRET_NAME_BYTES: usize = 64;
 
 /// The kinds that the manifest knows but that do nothing yet.
-const FUTURE_KINDS: [&str; 6] = ["collection", "kv", "bucket", "function", "users", "sql"];
+const FUTURE_KINDS: [&str; 5] = ["collection", "bucket", "function", "users", "sql"];
 
 /// A function's grants, parsed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +26,23 @@ pub struct Grants {
     origins: Vec<OriginGrant>,
     secrets: BTreeSet<String>,
     queues: BTreeSet<String>,
+    kv: BTreeMap<String, Verbs>,
+}
+
+/// What a grant of data is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// To see it.
+    Read,
+    /// To change it.
+    Write,
+}
+
+/// Verbs of one grant, or of several of the same resource.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Verbs {
+    read: bool,
+    write: bool,
 }
 
 /// The scheme of an HTTP origin.
@@ -97,6 +114,16 @@ impl Grants {
         self.queues.contains(queue)
     }
 
+    /// What the function may do with this key-value namespace; none: it may not open it.
+    pub fn kv(&self, namespace: &str) -> Option<Verbs> {
+        self.kv.get(namespace).copied()
+    }
+
+    /// The key-value namespaces that the function may open, in order.
+    pub fn kv_names(&self) -> impl Iterator<Item = &str> {
+        self.kv.keys().map(String::as_str)
+    }
+
     /// The queues that the function may send to, in order.
     pub fn queue_names(&self) -> impl Iterator<Item = &str> {
         self.queues.iter().map(String::as_str)
@@ -132,18 +159,29 @@ impl Grants {
                 })?;
                 self.queues.insert(queue.to_owned());
             }
+            "kv" => {
+                let (name, verbs) = namespace(rest).map_err(|reason| {
+                    error(
+                        grant,
+                        reason,
+                        "write it as `kv:NAME`, or for less `kv:NAME:read` or `kv:NAME:write`",
+                    )
+                })?;
+                let granted = self.kv.entry(name.to_owned()).or_default();
+                *granted = granted.and(verbs);
+            }
             future if FUTURE_KINDS.contains(&future) => {
                 return Err(error(
                     grant,
                     format!("this version of Ostro has no `{future}` yet"),
-                    "remove it; the kinds that work are `http:ORIGIN`, `secret:NAME` and `queue:NAME:send`",
+                    "remove it; the kinds that work are `http:ORIGIN`, `secret:NAME`, `queue:NAME:send` and `kv:NAME`",
                 ));
             }
             _ => {
                 return Err(error(
                     grant,
                     "no such kind of grant",
-                    "the kinds are `http:ORIGIN`, such as `http:https://api.example.com`, `secret:NAME` and `queue:NAME:send`",
+                    "the kinds are `http:ORIGIN`, such as `http:https://api.example.com`, `secret:NAME`, `queue:NAME:send` and `kv:NAME`",
                 ));
             }
         }
@@ -174,6 +212,60 @@ pub(crate) fn secret_grant(name: &str) -> String {
 /// The grant that allows sending to a queue. A name that the guest made up is shortened.
 pub fn send_grant(queue: &str) -> String {
     format!("queue:{}:send", shortened(queue))
+}
+
+/// The grant that allows that of a key-value namespace. A name that the guest made up is shortened.
+pub fn kv_grant(namespace: &str, verb: Verb) -> String {
+    format!("kv:{}:{}", shortened(namespace), verb.name())
+}
+
+impl Verb {
+    /// As a grant has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
+}
+
+impl Verbs {
+    /// All there are.
+    const ALL: Self = Self { read: true, write: true };
+
+    /// Whether this verb is among them.
+    pub fn allow(self, verb: Verb) -> bool {
+        match verb {
+            Verb::Read => self.read,
+            Verb::Write => self.write,
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self { read: self.read || other.read, write: self.write || other.write }
+    }
+
+    /// Reads `read,write`.
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let mut verbs = Self::default();
+        for verb in text.split(',') {
+            match verb {
+                "read" => verbs.read = true,
+                "write" => verbs.write = true,
+                _ => return Err("the verbs are `read` and `write`, with a comma between them"),
+            }
+        }
+        Ok(verbs)
+    }
+}
+
+/// The namespace of `NAME` or `NAME:VERBS`, and its verbs.
+fn namespace(text: &str) -> Result<(&str, Verbs), &'static str> {
+    let (name, verbs) = match text.split_once(':') {
+        Some((name, verbs)) => (name, Verbs::parse(verbs)?),
+        None => (text, Verbs::ALL),
+    };
+    check_name(name).map(|()| (name, verbs))
 }
 
 /// The queue of `NAME:send`.

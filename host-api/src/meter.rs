@@ -25,6 +25,8 @@ pub enum Interface {
     Producer,
     /// `ostro:functions/context`.
     Context,
+    /// `wasi:keyvalue`, all of its interfaces.
+    KeyValue,
     /// `wasi:config/store`.
     Config,
     /// `wasi:logging/logging`.
@@ -156,11 +158,12 @@ impl Budget {
 
 impl Interface {
     /// Every interface, in the order of its counter.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::OutgoingHttp,
         Self::Secrets,
         Self::Producer,
         Self::Context,
+        Self::KeyValue,
         Self::Config,
         Self::Logging,
         Self::Stdout,
@@ -174,6 +177,7 @@ impl Interface {
             Self::Secrets => "ostro:secrets/store",
             Self::Producer => "ostro:queue/producer",
             Self::Context => "ostro:functions/context",
+            Self::KeyValue => "wasi:keyvalue",
             Self::Config => "wasi:config/store",
             Self::Logging => "wasi:logging/logging",
             Self::Stdout => "wasi:cli/stdout",

@@ -25,19 +25,19 @@ impl Host for HostCtxView<'_> {
             return Err(Error::Denied(refusal.to_string()));
         }
         let jobs = jobs(&queue, messages)?;
-        self.ctx.outbox.send(&queue, jobs).await
+        self.ctx.services.outbox.send(&queue, jobs).await
     }
 }
 
-/// Where the messages of functions go, whatever their project.
+/// Where the messages of functions go, whatever their project; nowhere by default.
 #[derive(Clone, Default)]
-pub struct Outboxes {
+pub(crate) struct Outboxes {
     open: Option<Open>,
 }
 
 /// Where the messages of one project's functions go.
 #[derive(Clone, Default)]
-pub struct Outbox {
+pub(crate) struct Outbox {
     project: Option<(ProjectId, Open)>,
 }
 
@@ -49,27 +49,17 @@ struct Open {
 
 impl Outboxes {
     /// Outboxes that lead to that store.
-    pub fn new(jobs: Arc<dyn Jobs>, queues: Arc<dyn Queues>) -> Self {
+    pub(crate) fn new(jobs: Arc<dyn Jobs>, queues: Arc<dyn Queues>) -> Self {
         Self { open: Some(Open { jobs, queues }) }
     }
 
-    /// Outboxes that take nothing.
-    pub fn closed() -> Self {
-        Self::default()
-    }
-
     /// The outbox of a project.
-    pub fn of(&self, project: ProjectId) -> Outbox {
+    pub(crate) fn of(&self, project: ProjectId) -> Outbox {
         Outbox { project: self.open.clone().map(|open| (project, open)) }
     }
 }
 
 impl Outbox {
-    /// An outbox that takes nothing: for guests that are only tried.
-    pub fn closed() -> Self {
-        Self::default()
-    }
-
     /// Stores all of them or none. The store wakes whoever delivers them.
     async fn send(&self, queue: &str, jobs: Vec<NewJob>) -> Result<Vec<String>, Error> {
         let Some((project, Open { jobs: store, queues })) = &self.project else {
@@ -193,7 +183,7 @@ mod tests {
         assert!(ids.len() == 3 && ids.iter().all(|id| id.len() == 36), "{ids:?}");
         assert_eq!(send(0).await.unwrap(), [""; 0]);
         assert_eq!(store.queues.list(project).await.unwrap()[0].waiting, 3);
-        let closed = Outboxes::closed().of(project).send("mail", Vec::new()).await;
+        let closed = Outboxes::default().of(project).send("mail", Vec::new()).await;
         assert!(matches!(closed, Err(Error::Unavailable(_))));
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use host_api::Outboxes;
+use host_api::Services;
 use host_api::outbound_http::TlsClient;
 use store::{KeySource, Store};
 use tokio::runtime::Handle;
@@ -153,7 +153,7 @@ impl App {
             telemetry: telemetry.clone(),
             clock: clock.clone(),
             tls: TlsClient::new().map_err(|error| Problem::internal(&error))?,
-            outboxes: Outboxes::new(store.jobs.clone(), store.queues.clone()),
+            services: Services::new(&store),
             forbidden_ports: Arc::from([admin_address.port()]),
             trusted_proxies: config.trusted_proxies,
             pass: pass.clone(),

@@ -56,7 +56,7 @@ fn begun() -> (State, Arc<Lines>) {
             owned(&[("GREETING", "hello"), ("TOKEN", "from the environment")]).into_iter().collect(),
         ),
         egress: EgressPool::new(EgressOptions::new(TlsClient::new().unwrap(), Handle::current())),
-        outbox: Outbox::closed(),
+        services: ProjectServices::closed(),
         limits: HostLimits::default(),
     };
     let mut ctx = HostCtx::new(parts);

@@ -64,7 +64,10 @@ fn what_is_refused_and_why() {
         ("https://api.example.com", "no such kind", "http:ORIGIN"),
         ("htpp:https://api.example.com", "no such kind", "http:ORIGIN"),
         ("collection:entries:read", "no `collection` yet", "remove it"),
-        ("kv:sessions", "no `kv` yet", "remove it"),
+        ("kv:", "1 to 40 characters", "kv:NAME:read"),
+        ("kv:Sessions", "lower-case", "kv:NAME:read"),
+        ("kv:sessions:", "`read` and `write`", "kv:NAME:read"),
+        ("kv:sessions:send", "`read` and `write`", "kv:NAME:read"),
         ("bucket:avatars:read", "no `bucket` yet", "remove it"),
         ("queue:mail", "what for", "queue:mail:send"),
         ("queue:mail:receive", "for `send`", "queue:mail:send"),
@@ -165,4 +168,30 @@ proptest! {
         let wanted = Origin { scheme: Scheme::Http, host: Host::Address(address), port };
         prop_assert!(Grants::parse(&[wanted.grant()]).unwrap().allows_origin(&wanted));
     }
+}
+
+#[test]
+fn namespaces_are_granted_with_verbs_that_add_up() {
+    let grants = Grants::parse(&[
+        "kv:all",
+        "kv:both:read,write",
+        "kv:seen:read",
+        "kv:put:write",
+        "kv:sum:read",
+        "kv:sum:write",
+    ])
+    .unwrap();
+    let of = |name: &str| grants.kv(name).map(|verbs| (verbs.allow(Verb::Read), verbs.allow(Verb::Write)));
+    for (name, verbs) in [
+        ("all", Some((true, true))),
+        ("both", Some((true, true))),
+        ("seen", Some((true, false))),
+        ("put", Some((false, true))),
+        ("sum", Some((true, true))),
+        ("other", None),
+    ] {
+        assert_eq!(of(name), verbs, "{name}");
+    }
+    assert_eq!(grants.kv_names().collect::<Vec<_>>(), ["all", "both", "put", "seen", "sum"]);
+    assert_eq!(kv_grant("seen", Verb::Write), "kv:seen:write");
 }

@@ -17,7 +17,7 @@ use tower_service::Service;
 use super::connector::{Connector, DialError};
 use super::*;
 use crate::log::{LogSink, LogSource};
-use crate::{Call, HostCtx, HostLimits, HostParts, Invocation, Outbox};
+use crate::{Call, HostCtx, HostLimits, HostParts, Invocation, ProjectServices};
 
 /// What an upstream does after it has sent its answer.
 #[derive(Clone, Copy)]
@@ -111,7 +111,7 @@ impl Function {
             grants: Arc::new(Grants::parse(grants).unwrap()),
             environment: Arc::default(),
             egress: EgressPool::new(options),
-            outbox: Outbox::closed(),
+            services: ProjectServices::closed(),
             limits,
         };
         let mut ctx = HostCtx::new(parts);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use host_api::Outboxes;
+use host_api::Services;
 use host_api::grants::Grants;
 use host_api::outbound_http::{EgressOptions, TlsClient};
 use store::catalog::{
@@ -63,7 +63,7 @@ impl Bench {
         let egress = EgressOptions::new(TlsClient::new().unwrap(), handle);
         let dispatch = Dispatch {
             admission: Arc::new(Admission::new(8, None, budgets.clone())),
-            pool: Arc::new(Pool::new(loaded.clone(), budgets, clock.clone(), egress, Outboxes::closed(), 4)),
+            pool: Arc::new(Pool::new(loaded.clone(), budgets, clock.clone(), egress, Services::closed(), 4)),
             background: Background::start(0).unwrap(),
             telemetry,
             clock,

@@ -16,7 +16,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use host_api::Outboxes;
+use host_api::Services;
 use host_api::outbound_http::{EgressOptions, TlsClient};
 use tokio::sync::{mpsc, watch};
 
@@ -59,8 +59,8 @@ pub struct Shared {
     pub clock: Clock,
     /// Trust in upstreams.
     pub tls: TlsClient,
-    /// Where functions' messages go.
-    pub outboxes: Outboxes,
+    /// What the platform keeps for projects.
+    pub services: Services,
     /// Ports of this machine that guests never reach.
     pub forbidden_ports: Arc<[u16]>,
     /// Addresses whose forwarding headers are believed.
@@ -160,11 +160,11 @@ impl Executor {
     }
 
     fn open(self, runtime: &tokio::runtime::Runtime) -> std::io::Result<Opened> {
-        let Shared { routes, loaded, budgets, admission, telemetry, clock, tls, outboxes, most_kept, .. } =
+        let Shared { routes, loaded, budgets, admission, telemetry, clock, tls, services, most_kept, .. } =
             self.shared;
         let mut egress = EgressOptions::new(tls, runtime.handle().clone());
         egress.forbidden_ports = self.shared.forbidden_ports;
-        let pool = Arc::new(Pool::new(loaded, budgets, clock.clone(), egress, outboxes, most_kept));
+        let pool = Arc::new(Pool::new(loaded, budgets, clock.clone(), egress, services, most_kept));
         let dispatch =
             Dispatch { admission, pool: pool.clone(), background: self.background, telemetry, clock };
         let service = Service {

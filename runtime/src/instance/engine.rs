@@ -298,12 +298,15 @@ fn is_offered(import: &str, lane: Lane) -> bool {
     // Streams and futures are types of the component model now: there is no `wasi:io` any more.
     const WASI_03: [&str; 6] =
         ["wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/", "wasi:http/"];
-    const OTHERS: [&str; 7] = [
+    const OTHERS: [&str; 10] = [
         // Nothing but the types that the exports use.
         "ostro:triggers/types@0.1.",
         "ostro:secrets/store@0.1.",
         "ostro:queue/producer@0.1.",
         "ostro:functions/context@0.1.",
+        "wasi:keyvalue/store@0.2.0-draft2",
+        "wasi:keyvalue/atomics@0.2.0-draft2",
+        "wasi:keyvalue/batch@0.2.0-draft2",
         "wasi:config/store",
         "wasi:config/runtime",
         "wasi:logging/logging",
@@ -362,7 +365,8 @@ mod tests {
             ("wasi:http/types@0.3.0", false, true),
             ("wasi:io/streams@0.3.0", false, false),
             ("wasi:http/types@0.4.0", false, false),
-            ("wasi:keyvalue/store@0.2.0-draft2", false, false),
+            ("wasi:keyvalue/store@0.2.0-draft2", true, true),
+            ("wasi:keyvalue/store@0.2.0-draft", false, false),
             ("ostro:secrets/store@0.1.0", true, true),
             ("ostro:triggers/types@0.1.0", true, true),
             ("ostro:secrets/store@0.2.0", false, false),

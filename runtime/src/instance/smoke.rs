@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use host_api::grants::Grants;
 use host_api::outbound_http::{EgressOptions, EgressPool, TlsClient};
-use host_api::{Call, HostLimits, HostParts, Invocation, LogSink, LogSource, Outbox};
+use host_api::{Call, HostLimits, HostParts, Invocation, LogSink, LogSource, ProjectServices};
 use store::catalog::Limits;
 
 use super::control::Control;
@@ -76,7 +76,7 @@ pub(super) fn context(
             grants: Arc::new(grants),
             environment: Arc::new(env.clone()),
             egress: EgressPool::new(EgressOptions::new(tls, tokio::runtime::Handle::current())),
-            outbox: Outbox::closed(),
+            services: ProjectServices::closed(),
             limits: HostLimits::default(),
         },
         env: env.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use host_api::outbound_http::{EgressOptions, EgressPool};
-use host_api::{HostLimits, HostParts, Outboxes};
+use host_api::{HostLimits, HostParts, Services};
 use store::catalog::ProjectId;
 
 use crate::clock::Clock;
@@ -32,7 +32,7 @@ pub struct Pool {
     budgets: Arc<Budgets>,
     clock: Clock,
     egress: EgressOptions,
-    outboxes: Outboxes,
+    services: Services,
     connections: Mutex<HashMap<ProjectId, EgressPool>>,
     kept: Mutex<Kept>,
     most_kept: usize,
@@ -90,17 +90,17 @@ pub enum Health {
 
 impl Pool {
     /// An empty pool that keeps at most `most_kept` instances, whose outbound connections behave as `egress` says and
-    /// whose messages go where `outboxes` lead.
+    /// that offers guests these services.
     pub fn new(
         loaded: Arc<LoadedCode>,
         budgets: Arc<Budgets>,
         clock: Clock,
         egress: EgressOptions,
-        outboxes: Outboxes,
+        services: Services,
         most_kept: usize,
     ) -> Self {
         let (connections, kept) = (Mutex::default(), Mutex::default());
-        Self { loaded, budgets, clock, egress, outboxes, connections, kept, most_kept }
+        Self { loaded, budgets, clock, egress, services, connections, kept, most_kept }
     }
 
     /// The clock that instances are made with.
@@ -209,7 +209,7 @@ impl Pool {
                 grants: live.grants.clone(),
                 environment: live.environment.clone(),
                 egress: self.connections(live.project.id),
-                outbox: self.outboxes.of(live.project.id),
+                services: self.services.of(live.project.id),
                 limits: HostLimits {
                     outbound_calls: limits.outbound_calls,
                     log_bytes: limits.log_bytes,

@@ -14,6 +14,7 @@ use store::objects::Area;
 use super::artifact::Loaded;
 use super::bundle::Bundle;
 use super::merge::{self, Desired, Settled};
+use super::resources::Resources;
 use super::{Registry, Settings, Upload, inspect, triggers};
 use crate::control::wire::{DeployOutcome, DeployReport, DeployTiming};
 use crate::problem::Problem;
@@ -58,13 +59,13 @@ impl Registry {
         self.check_project(project).await?;
         let before = self.before(project.id, name).await?;
         let declarative = matches!(upload.settings, Settings::Manifest(_));
-        let Desired { settled: after, queues } = self.settle(&before, upload.settings, project, name)?;
+        let Desired { settled: after, mut resources } =
+            self.settle(&before, upload.settings, project, name)?;
         let functions = self.store.functions.active().await?;
         let functions = functions.iter().map(|(function, _)| function);
         triggers::check_schedules(functions, project.id, name, &after.bindings)?;
-        let queues = triggers::with_used(queues, &after.bindings);
-        let wanted = queues.iter().map(|queue| queue.name.as_str());
-        triggers::check_queues(&*self.store.queues, project.id, wanted).await?;
+        resources.add_used(&after.bindings);
+        resources.check(&self.store, project.id).await?;
         let mut removed = if declarative { merge::removed(&before.settled, &after) } else { Vec::new() };
         if declarative && before.assets.is_some() && upload.assets.is_none() {
             removed.push("the assets".to_owned());
@@ -92,7 +93,10 @@ impl Registry {
         let mut held = self.held_by(project.id, name).await?;
         held.add(&wasm, new_assets.as_ref());
         let published = match tried {
-            Ok(()) => self.commit(project.id, name, parts, after, actor).await,
+            Ok(()) => {
+                resources.prepare(&self.store, project.id).await?;
+                self.commit(project.id, name, parts, after, actor).await
+            }
             Err(problem) => Err(problem),
         };
         let published = match published {
@@ -104,7 +108,7 @@ impl Registry {
             }
         };
         // Before anybody can send to them; what is committed is served even if that fails.
-        let declared = self.reconciler.declare(project.id, &queues).await;
+        let declared = resources.declare(&self.store, project.id).await;
         self.refresh().await?;
         declared?;
         self.reconciler.reconcile(project.id).await?;
@@ -200,7 +204,7 @@ impl Registry {
             Settings::Manifest(text) => merge::from_manifest(&text, &project.name, name, &self.ceilings),
             Settings::Flags(flags) => {
                 let settled = merge::with_flags(before.settled.clone(), flags, &self.ceilings)?;
-                Ok(Desired { settled, queues: Vec::new() })
+                Ok(Desired { settled, resources: Resources::default() })
             }
         }
     }

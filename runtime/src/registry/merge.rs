@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use store::catalog::{Bindings, CronTrigger, JobLimits, Limits, OnDisconnect};
-use store::jobs::QueueSpec;
 
 use super::manifest;
+use super::resources::Resources;
 use super::settings::{self, Ceilings, JobKey, LimitKey, Unfit, Unit};
 use crate::control::wire::{DeployFlags, JobLimitFlags, LimitFlags, Quantity};
 use crate::problem::Problem;
@@ -53,11 +53,11 @@ impl Settled {
 pub(super) struct Desired {
     /// The function's settings.
     pub settled: Settled,
-    /// Queues of the project that are to exist.
-    pub queues: Vec<QueueSpec>,
+    /// What the project is to have.
+    pub resources: Resources,
 }
 
-/// What the manifest says of the function of that name and of the project's queues.
+/// What the manifest says of the function of that name, and of what the project has.
 pub(super) fn from_manifest(
     text: &str,
     project: &str,
@@ -94,10 +94,7 @@ pub(super) fn from_manifest(
         concurrent: settings.concurrent,
         on_disconnect: settings.on_disconnect,
     };
-    let queues = manifest.queues.into_iter();
-    let queues =
-        queues.map(|(name, queue)| QueueSpec { name, retention_ms: Some(queue.retention_ms) }).collect();
-    Ok(Desired { settled, queues })
+    Ok(Desired { settled, resources: Resources::declared(manifest) })
 }
 
 /// The current settings with what the flags name.
@@ -384,15 +381,5 @@ mod tests {
         let other = manifest("[project]\nname = 'cart'\n[function.f]\n").unwrap_err();
         assert_eq!((other.status.as_u16(), other.code), (422, "manifest"));
         assert!(other.message.contains("`cart`") && other.message.contains("`shop`"), "{other}");
-    }
-
-    #[test]
-    fn a_manifest_declares_queues() {
-        let desired =
-            manifest("[function.f]\nqueues = ['in']\n[queue.out]\nretention = '1d'\n[queue.plain]").unwrap();
-        let spec =
-            |name: &str, retention_ms| QueueSpec { name: name.to_owned(), retention_ms: Some(retention_ms) };
-        assert_eq!(desired.queues, [spec("out", 86_400_000), spec("plain", 14 * 86_400_000)]);
-        assert_eq!(desired.settled.bindings.queues[0].name, "in");
     }
 }

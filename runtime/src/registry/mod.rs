@@ -11,6 +11,7 @@ pub mod live;
 pub mod manifest;
 mod merge;
 mod refresh;
+mod resources;
 pub mod settings;
 mod triggers;
 

@@ -12,7 +12,7 @@ use store::catalog::Route;
 pub use store::catalog::check_name;
 
 pub use limits::{Ceilings, JobKey, LimitKey, Unit};
-pub use resources::{check_binding, check_bindings, check_granted};
+pub use resources::{MAX_NAMESPACES, check_binding, check_bindings, check_granted, check_ttl};
 pub use triggers::{
     CRON_PATH, MAX_QUEUES, MAX_SCHEDULES, QUEUE_PATH, Unfit, check_retention, cron_trigger, cron_triggers,
     queue_trigger, queue_triggers, same_queue, same_schedule,

@@ -1,23 +1,21 @@
 //! What a change of functions means for schedules and queues: which components can take them, and that the job
 //! store has those of the catalog.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use host_api::grants::Grants;
 use store::Store;
 use store::catalog::{Bindings, CronTrigger, Export, Function, FunctionId, ProjectId};
-use store::jobs::{Firing, QueueSpec, Queues, Schedule, ScheduleSpec};
+use store::jobs::{Firing, Schedule, ScheduleSpec};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::REFRESH_PAUSES;
+use super::resources::Resources;
 use super::settings::MAX_SCHEDULES;
 use crate::clock::Clock;
 use crate::problem::{Chain, Problem};
 use crate::triggers::schedule as cron;
 
-/// Queues of a project: declared or consumed, ever.
-const MAX_QUEUES_PER_PROJECT: usize = 200;
 /// A schedule whose next slot is this much later than it should be has seen another clock, milliseconds.
 const ASTRAY_MS: i64 = 3_600_000;
 /// Why the calls and slots of a deleted function are dead.
@@ -71,52 +69,6 @@ pub(super) fn check_schedules<'f>(
         .hint("let one schedule do the work of several, or use another project"))
 }
 
-/// Refuses queues beyond what a project may have. Queues are never deleted, so every name counts that was ever
-/// declared or consumed; `wanted` are those of the deploy.
-pub(super) async fn check_queues(
-    queues: &dyn Queues,
-    project: ProjectId,
-    wanted: impl Iterator<Item = &str>,
-) -> Result<(), Problem> {
-    let mut new = BTreeSet::new();
-    for name in wanted {
-        if queues.spec(project, name).await?.is_none() {
-            new.insert(name);
-        }
-    }
-    if new.is_empty() {
-        return Ok(());
-    }
-    let held = queues.list(project).await?.len();
-    if held + new.len() <= MAX_QUEUES_PER_PROJECT {
-        return Ok(());
-    }
-    let message = format!(
-        "a project has at most {MAX_QUEUES_PER_PROJECT} queues; it has {held}, and this deploy adds {}",
-        new.len()
-    );
-    Err(Problem::new(422, "too_many_queues", message)
-        .hint("use queues that the project has (`ostro queue list` shows them), or another project"))
-}
-
-/// The queues that a deploy declares, and those that its function uses.
-pub(super) fn with_used(mut declared: Vec<QueueSpec>, bindings: &Bindings) -> Vec<QueueSpec> {
-    for name in queues_of(bindings) {
-        if declared.iter().all(|queue| queue.name != name) {
-            declared.push(QueueSpec { name, retention_ms: None });
-        }
-    }
-    declared
-}
-
-/// The queues that a function consumes or may send to: they exist as soon as it does.
-fn queues_of(bindings: &Bindings) -> BTreeSet<String> {
-    let consumed = bindings.queues.iter().map(|queue| queue.name.clone());
-    // Grants were checked when they were deployed; of those that can't be read any more nothing is used either.
-    let grants = Grants::parse(&bindings.grants).unwrap_or_default();
-    consumed.chain(grants.queue_names().map(str::to_owned)).collect()
-}
-
 /// Keeps the job store's schedules and queues those of the catalog: also those of functions that can't be served
 /// for the moment.
 pub(super) struct Reconciler {
@@ -146,15 +98,7 @@ impl Reconciler {
 
     async fn make(&self, project: ProjectId, wanted: Wanted) -> Result<(), Problem> {
         self.store.schedules.reconcile(project, &wanted.schedules).await?;
-        self.declare(project, &wanted.queues).await
-    }
-
-    /// Makes queues that do not exist.
-    pub(super) async fn declare(&self, project: ProjectId, queues: &[QueueSpec]) -> Result<(), Problem> {
-        if queues.is_empty() {
-            return Ok(());
-        }
-        Ok(self.store.queues.declare(project, queues).await?)
+        wanted.resources.declare(&self.store, project).await
     }
 
     /// Ends what a deleted function has left in the job store.
@@ -214,8 +158,15 @@ impl Reconciler {
     }
 
     async fn is_made(&self, project: ProjectId, wanted: &Wanted) -> Result<bool, Problem> {
-        for queue in &wanted.queues {
+        for queue in &wanted.resources.queues {
             if self.store.queues.spec(project, &queue.name).await?.is_none() {
+                return Ok(false);
+            }
+        }
+        if !wanted.resources.used_namespaces.is_empty() {
+            let known = self.store.kv.namespaces(project).await?;
+            let is_there = |name: &String| known.iter().any(|namespace| namespace.name == *name);
+            if !wanted.resources.used_namespaces.iter().all(is_there) {
                 return Ok(false);
             }
         }
@@ -304,7 +255,7 @@ fn is_plausible(now_ms: i64, deployed_ms: i64) -> bool {
 /// What the job store should have of a project.
 struct Wanted {
     schedules: Vec<ScheduleSpec>,
-    queues: Vec<QueueSpec>,
+    resources: Resources,
 }
 
 impl Wanted {
@@ -312,12 +263,9 @@ impl Wanted {
         let own = |function: &Function| -> Vec<ScheduleSpec> {
             function.bindings.cron.iter().map(|cron| spec(function.id, cron, now_ms)).collect()
         };
-        let queues: BTreeSet<String> =
-            functions.iter().flat_map(|function| queues_of(&function.bindings)).collect();
-        Self {
-            schedules: functions.iter().flat_map(own).collect(),
-            queues: queues.into_iter().map(|name| QueueSpec { name, retention_ms: None }).collect(),
-        }
+        let mut resources = Resources::default();
+        functions.iter().for_each(|function| resources.add_used(&function.bindings));
+        Self { schedules: functions.iter().flat_map(own).collect(), resources }
     }
 }
 

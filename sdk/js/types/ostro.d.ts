@@ -25,6 +25,55 @@ declare module "ostro" {
   /** The queue of that name. */
   export function queue<Body = unknown>(name: string): Queue<Body>;
 
+  /** How a value is read. */
+  export interface KVGetOptions<Type extends string = string> {
+    type?: Type;
+  }
+
+  /** What `list` gives. */
+  export interface KVList {
+    keys: { name: string }[];
+    list_complete: boolean;
+    /** For the next page, when the list is not complete. */
+    cursor?: string;
+  }
+
+  /**
+   * A key-value namespace of the project, as Workers have it. The function needs the grant `kv:NAME`. Keys have 1 to 1,024
+   * bytes, values 1 MiB at most. What was put is on the disk when its promise resolves.
+   */
+  export interface KVNamespace {
+    readonly name: string;
+    get(key: string, options?: "text" | KVGetOptions<"text">): Promise<string | null>;
+    get<Value = unknown>(key: string, options: "json" | KVGetOptions<"json">): Promise<Value | null>;
+    get(key: string, options: "arrayBuffer" | KVGetOptions<"arrayBuffer">): Promise<ArrayBuffer | null>;
+    get(key: string, options: "stream" | KVGetOptions<"stream">): Promise<ReadableStream | null>;
+    /** Several keys in one call, 1,000 at most. */
+    get(keys: string[], options?: "text" | KVGetOptions<"text">): Promise<Map<string, string | null>>;
+    get<Value = unknown>(keys: string[], options: "json" | KVGetOptions<"json">): Promise<Map<string, Value | null>>;
+    /** As `get`; values have no metadata here. */
+    getWithMetadata(key: string, options?: "text" | KVGetOptions<"text">): Promise<{ value: string | null; metadata: null }>;
+    getWithMetadata<Value = unknown>(
+      key: string,
+      options: "json" | KVGetOptions<"json">,
+    ): Promise<{ value: Value | null; metadata: null }>;
+    put(key: string, value: string | ArrayBuffer | ArrayBufferView | ReadableStream): Promise<void>;
+    delete(key: string | string[]): Promise<void>;
+    list(options?: { prefix?: string; limit?: number; cursor?: string }): Promise<KVList>;
+    /** Adds to the number under a key, 0 where there is none, and gives the sum. */
+    increment(key: string, by?: number): Promise<number>;
+    /** Sets what `change` makes of the value; called again when another write came in between. */
+    update(key: string, change: (value: string | null) => string | Promise<string>): Promise<string>;
+    update<Value = unknown>(
+      key: string,
+      change: (value: Value | null) => string | Promise<string>,
+      options: "json" | KVGetOptions<"json">,
+    ): Promise<string>;
+  }
+
+  /** The namespace of that name. */
+  export function kv(name: string): KVNamespace;
+
   /** Secrets of the project that the function holds grants for. */
   export const secrets: {
     /** The value, or null when the project has no such secret. Throws without the grant `secret:NAME`. */

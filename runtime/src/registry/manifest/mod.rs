@@ -1,5 +1,6 @@
 //! `ostro.toml`: text in, settings or a refusal with line and column out. Pure: the command line and the server use it.
 
+mod data;
 mod function;
 mod reader;
 mod triggers;
@@ -23,6 +24,15 @@ pub struct Manifest {
     pub functions: BTreeMap<String, FunctionSettings>,
     /// The queues, by name; one that is consumed need not be here.
     pub queues: BTreeMap<String, QueueSettings>,
+    /// The key-value namespaces, by name; one that is granted need not be here.
+    pub namespaces: BTreeMap<String, NamespaceSettings>,
+}
+
+/// One `[kv.NAME]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NamespaceSettings {
+    /// How long a value is there after it was written, milliseconds; none: for ever.
+    pub ttl_ms: Option<u64>,
 }
 
 /// One `[queue.NAME]`.
@@ -112,12 +122,7 @@ pub struct ManifestError {
 /// Longest manifest, bytes.
 pub const MAX_BYTES: usize = 256 << 10;
 
-const LATER: &[Later] = &[
-    ("collection", "documents"),
-    ("bucket", "object storage"),
-    ("kv", "key-value storage"),
-    ("target", "targets"),
-];
+const LATER: &[Later] = &[("collection", "documents"), ("bucket", "object storage"), ("target", "targets")];
 
 /// The same manifest for another project: its name is put in place of the one that stands there. A manifest that
 /// can't be read, or that names no project, stays as it is.
@@ -144,7 +149,7 @@ fn read(text: &str, ceilings: &Ceilings) -> Result<Manifest, Fault> {
     let document = DeTable::parse(text)
         .map_err(|error| Fault::at(error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
     let root = Section::root(&document);
-    root.allow(&["manifest", "project", "function", "queue"], LATER)?;
+    root.allow(&["manifest", "project", "function", "queue", "kv"], LATER)?;
     if let Some((version, at)) = root.integer("manifest")?
         && version != 1
     {
@@ -166,7 +171,8 @@ fn read(text: &str, ceilings: &Ceilings) -> Result<Manifest, Fault> {
         }
         triggers::check_consumers(&section, &functions)?;
     }
-    Ok(Manifest { project, functions, queues: triggers::sections(&root)? })
+    let (queues, namespaces) = (triggers::sections(&root)?, data::namespaces(&root)?);
+    Ok(Manifest { project, functions, queues, namespaces })
 }
 
 fn project(section: &Section<'_, '_>) -> Result<Option<String>, Fault> {

@@ -213,7 +213,7 @@ fn refusals_name_their_place() {
         ("[function.a]\nargs = [\"a\\u0000\"]", 2, 8, "NUL", ""),
         ("[function.a.bindings]\nMAIL = 'queue:mail'", 2, 8, "may not use", "\"queue:mail:send\""),
         ("[function.a.bindings]\nMAIL = 'mail'", 2, 8, "no resource", "queue:mail"),
-        ("[function.a.bindings]\nMAIL = 'kv:mail'", 2, 8, "later", "remove"),
+        ("[function.a.bindings]\nMAIL = 'bucket:mail'", 2, 8, "later", "remove"),
         ("[function.a.bindings]\nMAIL = 1", 2, 8, "a string, not a whole number", ""),
         ("[function.a.bindings]\n'a-b' = 'queue:mail'", 2, 9, "name of a binding", "letters"),
         (
@@ -233,7 +233,9 @@ fn refusals_name_their_place() {
         ("[function.a]\nauth = 'maybe'", 2, 8, "unknown auth mode", "none"),
         ("[collection.x]", 1, 2, "documents comes in a later", ""),
         ("[bucket.x]", 1, 2, "later", ""),
-        ("[kv.x]", 1, 2, "later", ""),
+        ("[kv.X]", 1, 5, "lower-case", ""),
+        ("[kv.x]\nttl = '0s'", 2, 7, "`ttl` is", "30d"),
+        ("[kv.x]\nretention = '1d'", 2, 1, "retention", ""),
         ("[target.x]", 1, 2, "later", ""),
         ("[function.a]\nroutes = ['a']", 2, 11, "must begin with `/`", ""),
         ("[function.a]\nroutes = ['/a', '/a']", 2, 17, "stands twice", ""),
@@ -255,7 +257,7 @@ fn refusals_name_their_place() {
         ("[function.a]\nenv = { A = 1 }", 2, 13, "a string, not a whole number", ""),
         ("[function.a]\nenv = { 'A=B' = 'x' }", 2, 9, "name of a variable", ""),
         ("[function.a]\ngrants = ['fly:moon']", 2, 11, "fly:moon", ""),
-        ("[function.a]\ngrants = ['kv:sessions']", 2, 11, "kv", ""),
+        ("[function.a]\ngrants = ['kv:sessions:get']", 2, 11, "`read` and `write`", ""),
         ("# ü\n[function.a]\nenv = { Ü = 'é', B = 2 }", 3, 9, "", ""),
     ] {
         let error = read(text).expect_err(text);

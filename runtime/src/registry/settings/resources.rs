@@ -1,4 +1,4 @@
-//! The names that a function gives to resources: `MAIL` for `queue:mail`. Pure.
+//! The names that a function gives to resources, `MAIL` for `queue:mail`, and settings of resources. Pure.
 
 use std::collections::BTreeMap;
 
@@ -6,30 +6,45 @@ use host_api::grants::{Grants, send_grant};
 use store::catalog::check_name;
 
 use super::Refused;
+use crate::registry::manifest::units;
 
 /// Most names of one function.
 const MAX_BINDINGS: usize = 100;
 /// Longest name, characters.
 const MAX_BINDING_CHARACTERS: usize = 64;
+/// How a resource is written.
+const FORMS: &str = "write it as `queue:NAME` or `kv:NAME`, such as `queue:mail`";
 /// Kinds of resources that the manifest will know.
-const LATER: [&str; 5] = ["collection", "kv", "bucket", "function", "sql"];
+const LATER: [&str; 4] = ["collection", "bucket", "function", "sql"];
+/// Key-value namespaces of one manifest.
+pub const MAX_NAMESPACES: usize = 200;
+/// Shortest and longest time that a value may be there, milliseconds.
+const TTL_MS: (u64, u64) = (1_000, 3_650 * 24 * 3_600_000);
+
+/// Checks how long a namespace keeps a value, milliseconds.
+pub fn check_ttl(millis: u64) -> Result<u64, String> {
+    let (least, most) = TTL_MS;
+    if (least..=most).contains(&millis) {
+        return Ok(millis);
+    }
+    let (least, most) = (units::show_millis(least), units::show_millis(most));
+    Err(format!("`ttl` is {least} to {most}, not {}", units::show_millis(millis)))
+}
 
 /// Checks one name and its resource, without the grant.
 pub fn check_binding(name: &str, resource: &str) -> Result<(), Refused> {
     check_binding_name(name)?;
     let (kind, rest) = resource.split_once(':').unwrap_or((resource, ""));
     match kind {
-        "queue" => check_name(rest).map_err(|reason| {
+        "queue" | "kv" => check_name(rest).map_err(|reason| {
             let shown = resource.escape_debug();
-            Refused::new(format!("`{shown}`: {reason}"))
-                .hint("write it as `queue:NAME`, such as `queue:mail`")
+            Refused::new(format!("`{shown}`: {reason}")).hint(FORMS)
         }),
         later if LATER.contains(&later) => {
             Err(Refused::new(format!("`{later}` comes in a later version of Ostro"))
                 .hint("remove it for now"))
         }
-        _ => Err(Refused::new(format!("`{}` is no resource", resource.escape_debug()))
-            .hint("write it as `queue:NAME`, such as `queue:mail`")),
+        _ => Err(Refused::new(format!("`{}` is no resource", resource.escape_debug())).hint(FORMS)),
     }
 }
 
@@ -50,11 +65,16 @@ pub fn check_granted(
         return Err(Refused::new(format!("`{name}` is a granted secret already"))
             .hint("give the resource another name"));
     }
-    let queue = resource.strip_prefix("queue:").unwrap_or(resource);
-    if granted.allows_send(queue) {
+    let (is_granted, grant) = match resource.strip_prefix("kv:") {
+        Some(namespace) => (granted.kv(namespace).is_some(), format!("kv:{namespace}")),
+        None => {
+            let queue = resource.strip_prefix("queue:").unwrap_or(resource);
+            (granted.allows_send(queue), send_grant(queue))
+        }
+    };
+    if is_granted {
         return Ok(());
     }
-    let grant = send_grant(queue);
     Err(Refused::new(format!("`{name}` names `{resource}`, which the function may not use"))
         .hint(format!("add \"{grant}\" to the function's grants")))
 }
@@ -92,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_words_and_resources_are_queues() {
+    fn names_are_words_and_resources_are_of_a_kind() {
         let long = "x".repeat(64);
         for name in ["MAIL", "mail", "$", "_", "a1", &long] {
             assert_eq!(check_binding(name, "queue:mail"), Ok(()), "{name}");
@@ -104,7 +124,17 @@ mod tests {
             let refused = check_binding("MAIL", resource).expect_err(resource);
             assert!(refused.hint.unwrap().contains("queue:mail"), "{resource}");
         }
+        assert_eq!(check_binding("SESSIONS", "kv:sessions"), Ok(()));
         assert!(check_binding("DB", "collection:entries").unwrap_err().message.contains("later"));
+    }
+
+    #[test]
+    fn values_live_a_second_to_ten_years() {
+        for millis in [1_000, 30 * 86_400_000, 3_650 * 86_400_000] {
+            assert_eq!(check_ttl(millis), Ok(millis));
+        }
+        assert!(check_ttl(999).unwrap_err().contains("`ttl` is 1s to"));
+        assert!(check_ttl(3_651 * 86_400_000).is_err());
     }
 
     #[test]
@@ -118,6 +148,15 @@ mod tests {
         let refused = check("MAIL", &["queue:other:send"]).unwrap_err();
         assert_eq!(refused.hint.unwrap(), "add \"queue:mail:send\" to the function's grants");
         assert!(check("GREETING", &["queue:mail:send"]).unwrap_err().message.contains("variable"));
+        let kv = |grants: &[&str]| {
+            let grants: Vec<String> = grants.iter().map(|&grant| grant.to_owned()).collect();
+            check_granted("S", "kv:sessions", &grants, &env)
+        };
+        assert_eq!(kv(&["kv:sessions:read"]), Ok(()));
+        assert_eq!(
+            kv(&["kv:other"]).unwrap_err().hint.unwrap(),
+            "add \"kv:sessions\" to the function's grants"
+        );
         assert!(check("KEY", &["queue:mail:send", "secret:KEY"]).unwrap_err().message.contains("secret"));
     }
 }

@@ -1,16 +1,9 @@
 // What the platform gives a function: environment, secrets, bindings, queues, and what it may know of itself.
 
+import { KVNamespace } from "./kv.js";
 import { requireLive } from "./life.js";
 import { bytesOf, isBufferSource, utf8Encode } from "./text.js";
-import { about, bindings, getEnvironment, getSecret, hostError, secretNames, sendMessages } from "./wit.js";
-
-/** The error that the host's refusal becomes: its text, and its kind as `code`. */
-function refusal(what, thrown) {
-  const error = hostError(thrown);
-  if (typeof error?.tag !== "string") return thrown;
-  const text = typeof error.val === "string" && error.val !== "" ? error.val : error.tag.replaceAll("-", " ");
-  return Object.assign(new Error(`${what}: ${text}`), { code: error.tag });
-}
+import { about, bindings, getEnvironment, getSecret, refusal, secretNames, sendMessages } from "./wit.js";
 
 const MEDIA_TYPES = {
   json: "application/json",
@@ -96,7 +89,8 @@ export const secrets = {
 /** What a binding's resource, such as `queue:mail`, is to the program. */
 function bound(resource) {
   const at = resource.indexOf(":");
-  return resource.slice(0, at) === "queue" ? new Queue(resource.slice(at + 1)) : resource;
+  const Kind = { queue: Queue, kv: KVNamespace }[resource.slice(0, at)];
+  return Kind === undefined ? resource : new Kind(resource.slice(at + 1));
 }
 
 let filled = null;

@@ -3,6 +3,7 @@
 import "./globals.js";
 
 export { context, env, queue, secrets } from "./env.js";
+export { kv } from "./kv.js";
 export { install } from "./handlers.js";
 export { waitUntil } from "./invocation.js";
 export { provide, provideText } from "./parts.js";

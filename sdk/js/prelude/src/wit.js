@@ -8,6 +8,9 @@ export { getEnvironment } from "wasi:cli/environment@0.3.0";
 export { log } from "wasi:logging/logging@0.1.0-draft";
 export { get as getSecret, names as secretNames } from "ostro:secrets/store@0.1.0";
 export { send as sendMessages } from "ostro:queue/producer@0.1.0";
+export { open as openBucket } from "wasi:keyvalue/store@0.2.0-draft2";
+export { Cas, increment as addTo, swap as swapCas } from "wasi:keyvalue/atomics@0.2.0-draft2";
+export { deleteMany, getMany } from "wasi:keyvalue/batch@0.2.0-draft2";
 export { about, bindings } from "ostro:functions/context@0.1.0";
 
 const { Stream, Future } = globalThis.wit;
@@ -52,6 +55,14 @@ export const failed = (message) => ({ tag: "internal-error", val: message });
 
 /** What a function of the host failed with: the binding throws an Error that carries it, or the value itself. */
 export const hostError = (thrown) => thrown?.payload ?? thrown;
+
+/** The error that the host's refusal becomes: its text, and its kind as `code`. */
+export function refusal(what, thrown) {
+  const error = hostError(thrown);
+  if (typeof error?.tag !== "string") return thrown;
+  const text = typeof error.val === "string" && error.val !== "" ? error.val : error.tag.replaceAll("-", " ");
+  return Object.assign(new Error(`${what}: ${text}`), { code: error.tag });
+}
 
 /** The text of an error code of WASI HTTP, such as "HTTP request denied". */
 export function errorText(code) {

@@ -1,10 +1,11 @@
 // Compiled by `tsc` in a test: every interface is used, and what must not compile is marked so.
 
-import { type Handlers, type Queue, context, env as platform, queue, secrets, waitUntil } from "ostro";
+import { type Handlers, type KVNamespace, type Queue, context, env as platform, kv, queue, secrets, waitUntil } from "ostro";
 
 interface Env {
   GREETING: string;
   MAIL: Queue<{ to: string }>;
+  SESSIONS: KVNamespace;
 }
 
 export default {
@@ -14,6 +15,12 @@ export default {
     // @ts-expect-error: the body of this queue is an object with `to`.
     await env.MAIL.send("text");
     ctx.waitUntil(queue("audit").sendBatch([{ body: "x", contentType: "text" }]));
+    const session = await env.SESSIONS.get<{ user: string }>("a", "json");
+    const several: Map<string, string | null> = await kv("sessions").get(["a", "b"]);
+    const page = await env.SESSIONS.list({ prefix: session?.user, limit: several.size });
+    await env.SESSIONS.update("visits", (value) => `${Number(value) + page.keys.length}`);
+    // @ts-expect-error: there is no time to live for one key.
+    await env.SESSIONS.put("a", "b", { expirationTtl: 60 });
     const left: number = ctx.getRemainingTimeInMillis();
     return Response.json({ id, left, greeting: env.GREETING, secret: secrets.get("KEY") });
   },

@@ -30,13 +30,14 @@ pub(super) fn link() -> Result<Linked> {
 }
 
 /// The texts that the world is made of: the world, then what it refers to.
-pub(super) const WIT: [(&str, &str); 10] = [
+pub(super) const WIT: [(&str, &str); 11] = [
     ("app.wit", include_str!("../../../wit/app.wit")),
     ("cli.wit", include_str!("../../../wit/deps/cli.wit")),
     ("clocks.wit", include_str!("../../../wit/deps/clocks.wit")),
     ("http.wit", include_str!("../../../wit/deps/http.wit")),
     ("random.wit", include_str!("../../../wit/deps/random.wit")),
     ("logging.wit", include_str!("../../../../../wit/deps/logging/logging.wit")),
+    ("keyvalue.wit", include_str!("../../../../../wit/deps/keyvalue/keyvalue.wit")),
     ("functions.wit", include_str!("../../../../../wit/functions.wit")),
     ("queue.wit", include_str!("../../../../../wit/queue.wit")),
     ("secrets.wit", include_str!("../../../../../wit/secrets.wit")),

@@ -173,6 +173,9 @@ fn missing(import: &str) -> String {
         "fetch" | "wasi:http/client" | "wasi:http/types" => "nothing can be fetched",
         "ostro:secrets/store" => "secrets cannot be read",
         "ostro:queue/producer" => "nothing can be sent to a queue",
+        "wasi:keyvalue/store" | "wasi:keyvalue/atomics" | "wasi:keyvalue/batch" => {
+            "nothing is kept under keys"
+        }
         "ostro:functions/context" => "nothing is known of an invocation",
         _ => return format!("`{import}` cannot be called"),
     };
