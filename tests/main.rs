@@ -15,6 +15,7 @@ mod support;
 mod cgi;
 mod cli;
 mod clock;
+mod contract;
 mod crash;
 mod cron;
 mod deploy;
