@@ -93,10 +93,7 @@ impl Registry {
         let mut held = self.held_by(project.id, name).await?;
         held.add(&wasm, new_assets.as_ref());
         let published = match tried {
-            Ok(()) => {
-                resources.prepare(&self.store, project.id).await?;
-                self.commit(project.id, name, parts, after, actor).await
-            }
+            Ok(()) => self.commit(project.id, name, parts, (after, &resources), actor).await,
             Err(problem) => Err(problem),
         };
         let published = match published {
@@ -215,9 +212,10 @@ impl Registry {
         project: ProjectId,
         name: &str,
         parts: Parts,
-        settled: Settled,
+        (settled, resources): (Settled, &Resources),
         actor: &str,
     ) -> Result<Published, Problem> {
+        resources.prepare(&self.store, project).await?;
         let _referred_to = self.parts.read().await;
         let Parts { wasm, component, kind, exports, tar, kept } = parts;
         let wasm_bytes = component.len();

@@ -76,16 +76,8 @@ impl Resources {
     /// Makes namespaces that do not exist, before anybody can write to them: a crash must not leave one without the time
     /// to live that is declared for it.
     pub(super) async fn prepare(&self, store: &Store, project: ProjectId) -> Result<(), Problem> {
-        if self.namespaces.is_empty() {
-            return Ok(());
-        }
-        let known = store.kv.namespaces(project).await?;
-        let is_new = |spec: &&NamespaceSpec| known.iter().all(|namespace| namespace.name != spec.name);
-        let new: Vec<_> = self.namespaces.iter().filter(is_new).cloned().collect();
-        if !new.is_empty() {
-            store.kv.declare(project, &new).await?;
-        }
-        Ok(())
+        let new = missing(store, project, self.namespaces.clone()).await?;
+        declare(store, project, &new).await
     }
 
     /// Makes what does not exist, and sets what is declared.
@@ -93,18 +85,32 @@ impl Resources {
         if !self.queues.is_empty() {
             store.queues.declare(project, &self.queues).await?;
         }
-        let mut namespaces = self.namespaces.clone();
-        if !self.used_namespaces.is_empty() {
-            let known = store.kv.namespaces(project).await?;
-            let is_new = |name: &&String| known.iter().all(|namespace| namespace.name != **name);
-            let new = self.used_namespaces.iter().filter(is_new);
-            namespaces.extend(new.map(|name| NamespaceSpec { name: name.clone(), ttl_ms: None }));
-        }
-        if !namespaces.is_empty() {
-            store.kv.declare(project, &namespaces).await?;
-        }
-        Ok(())
+        let used = self.used_namespaces.iter();
+        let used = used.map(|name| NamespaceSpec { name: name.clone(), ttl_ms: None }).collect();
+        let mut namespaces = missing(store, project, used).await?;
+        namespaces.extend_from_slice(&self.namespaces);
+        declare(store, project, &namespaces).await
     }
+}
+
+/// Those that the project does not have.
+async fn missing(
+    store: &Store,
+    project: ProjectId,
+    mut namespaces: Vec<NamespaceSpec>,
+) -> Result<Vec<NamespaceSpec>, Problem> {
+    if !namespaces.is_empty() {
+        let known = store.kv.namespaces(project).await?;
+        namespaces.retain(|wanted| known.iter().all(|namespace| namespace.name != wanted.name));
+    }
+    Ok(namespaces)
+}
+
+async fn declare(store: &Store, project: ProjectId, namespaces: &[NamespaceSpec]) -> Result<(), Problem> {
+    if !namespaces.is_empty() {
+        store.kv.declare(project, namespaces).await?;
+    }
+    Ok(())
 }
 
 fn within<'n>(
