@@ -1,0 +1,79 @@
+//! Filters: which documents are meant.
+
+mod parse;
+mod pattern;
+mod test;
+
+mod ranges;
+mod upsert;
+
+use super::pipeline::Expression;
+use super::{Fault, Object, Path, json};
+use test::Test;
+
+pub(crate) use parse::{ElementFilter, begins_with_operator, is_true, literal};
+pub use ranges::KeyRange;
+pub(crate) use test::whole;
+
+/// A condition on documents: all of its clauses must hold.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    clauses: Vec<Clause>,
+}
+
+#[derive(Clone, Debug)]
+enum Clause {
+    /// `{"age": {"$gt": 18}}`
+    Field(Path, Test),
+    /// `$and`
+    And(Vec<Filter>),
+    /// `$or`
+    Or(Vec<Filter>),
+    /// `$nor`
+    Nor(Vec<Filter>),
+    /// `$expr`
+    Expression(Box<Expression>),
+}
+
+impl Filter {
+    /// Reads `{"age": {"$gt": 18}}`, at most [`super::MAX_QUERY_BYTES`].
+    pub fn parse(json: &str) -> Result<Self, Fault> {
+        Self::read(json::read_query(json, "filter")?)
+    }
+
+    /// The filter that every document matches.
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// Whether every document matches, because there is no condition.
+    pub fn is_all(&self) -> bool {
+        self.clauses.is_empty()
+    }
+
+    /// Whether that document is meant. An `$expr` that cannot be computed of it does not match.
+    pub fn matches(&self, document: &Object) -> bool {
+        self.clauses.iter().all(|clause| clause.matches(document))
+    }
+
+    /// The only `_id` that can match, when the filter says so.
+    pub fn id(&self) -> Option<&str> {
+        self.clauses.iter().find_map(|clause| match clause {
+            Clause::Field(path, test) if path.as_str() == "_id" => test.only_text(),
+            Clause::And(all) => all.iter().find_map(Self::id),
+            _ => None,
+        })
+    }
+}
+
+impl Clause {
+    fn matches(&self, document: &Object) -> bool {
+        match self {
+            Self::Field(path, test) => test.holds_at(path, document),
+            Self::And(all) => all.iter().all(|filter| filter.matches(document)),
+            Self::Or(any) => any.iter().any(|filter| filter.matches(document)),
+            Self::Nor(none) => !none.iter().any(|filter| filter.matches(document)),
+            Self::Expression(expression) => expression.is_true(document).unwrap_or(false),
+        }
+    }
+}
