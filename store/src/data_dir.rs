@@ -13,7 +13,7 @@ use cap_std::fs::{Dir, DirBuilder, DirBuilderExt as _, OpenOptions, OpenOptionsE
 use crate::StoreError;
 
 /// Layout of the directory; a newer one is refused.
-const LAYOUT: u32 = 1;
+pub(crate) const LAYOUT: u32 = 1;
 const SUBDIRECTORIES: [&str; 6] = ["keys", "artifacts", "cache", "assets", "logs", "projects"];
 /// What stands before the secret part of the first administrator's token.
 const ADMIN_TOKEN_HEAD: &str = "ostro_admin000_";

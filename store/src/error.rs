@@ -27,6 +27,14 @@ pub enum StoreError {
         /// How much it holds.
         limit: u64,
     },
+    /// As many of them run at once as may; nothing was begun. Trying again when one of them has ended is right.
+    #[error("{limit} {what} run at once, and no more may")]
+    Busy {
+        /// What runs, such as `uploads of the project`.
+        what: &'static str,
+        /// How many may.
+        limit: u64,
+    },
     /// The disk is full; nothing was written.
     #[error("no space left on the device")]
     NoSpace(#[source] std::io::Error),

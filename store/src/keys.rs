@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -45,6 +46,7 @@ impl std::fmt::Debug for KeySource {
 pub struct Keys {
     cipher: XChaCha20Poly1305,
     cache: [u8; 32],
+    urls: [u8; 32],
 }
 
 impl std::fmt::Debug for Keys {
@@ -60,7 +62,9 @@ impl Keys {
             KeySource::File(path) => key_file(data, &path)?,
         };
         let cipher = cipher(&text)?;
-        let keys = Self { cipher, cache: cache_key(data)? };
+        let urls =
+            Sha256::new_with_prefix("ostro urls, version 1\0").chain_update(text.trim_ascii()).finalize();
+        let keys = Self { cipher, cache: cache_key(data)?, urls: urls.into() };
         keys.check(data)?;
         Ok(keys)
     }
@@ -68,6 +72,14 @@ impl Keys {
     /// Key under which compiled code in the cache is authenticated. Random, and the server's own.
     pub fn cache_mac_key(&self) -> &[u8; 32] {
         &self.cache
+    }
+
+    /// Key under which a project's signed URLs and cursors are authenticated. It comes from the master key, so it outlives
+    /// restarts and moves with a backup.
+    pub fn url_mac_key(&self, project: ProjectId) -> Result<[u8; 32], StoreError> {
+        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&self.urls).map_err(StoreError::driver)?;
+        mac.update(project.0.as_bytes());
+        Ok(mac.finalize().into_bytes().into())
     }
 
     /// Seals a secret. The result opens only as this name of this project.

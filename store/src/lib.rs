@@ -1,14 +1,20 @@
 //! Where Ostro's state lives. The only package that names a driver; [`open`] is the only factory.
 
+pub mod backup;
+pub mod buckets;
 pub mod catalog;
 pub mod data_dir;
+pub mod documents;
 mod error;
+pub mod events;
 pub mod jobs;
 pub mod keys;
 pub mod kv;
 pub mod objects;
 mod project;
+pub mod sql;
 mod sqlite;
+pub mod transactions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,11 +23,16 @@ pub use data_dir::DataDir;
 pub use error::StoreError;
 pub use keys::{KeySource, Keys};
 
+use buckets::{BucketStore, Buckets, Objects};
 use catalog::{Audit, Functions, Projects, Secrets, Tokens, Totals};
+use documents::Documents;
+use events::Events;
 use jobs::{Cleanup, JobStore, Jobs, Queues, Schedules};
 use kv::KeyValue;
 use objects::Blobs;
 use project::ProjectFiles;
+use sql::Databases;
+use transactions::Transactions;
 
 /// Tells the time of the store, milliseconds since 1970.
 pub type StoreClock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -34,6 +45,19 @@ pub struct Config {
     pub key: KeySource,
     /// The time by which jobs are due, leases lapse and slots come.
     pub clock: StoreClock,
+}
+
+/// What a project holds at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Quotas {
+    /// Its objects, bytes.
+    pub object_bytes: u64,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self { object_bytes: buckets::MAX_PROJECT_BYTES }
+    }
 }
 
 impl std::fmt::Debug for Config {
@@ -68,10 +92,24 @@ pub struct Store {
     pub cleanup: Arc<dyn Cleanup>,
     /// Key-value.
     pub kv: Arc<dyn KeyValue>,
+    /// Documents.
+    pub documents: Arc<dyn Documents>,
+    /// Who is told of changes of data.
+    pub events: Arc<dyn Events>,
+    /// Transactions over documents, keys and queues.
+    pub transactions: Arc<dyn Transactions>,
+    /// SQL databases.
+    pub sql: Arc<dyn Databases>,
+    /// Which buckets there are.
+    pub buckets: Arc<dyn Buckets>,
+    /// What is in the buckets.
+    pub objects: Arc<dyn Objects>,
     /// Components and asset bundles, by digest.
     pub blobs: Arc<dyn Blobs>,
     /// Keys of this server.
     pub keys: Keys,
+    /// The time of the store.
+    pub clock: StoreClock,
 }
 
 /// Opens the store, creating what is missing in a new data directory.
@@ -81,10 +119,16 @@ pub struct Store {
 /// A project whose own file is damaged is only logged: the others go on without it.
 /// Blocks; meant for start-up.
 pub fn open(config: Config) -> Result<Store, StoreError> {
+    open_with(config, Quotas::default())
+}
+
+/// As [`open`], with other bounds on what a project holds.
+pub fn open_with(config: Config, quotas: Quotas) -> Result<Store, StoreError> {
     let data = DataDir::open(&config.data)?;
     let keys = Keys::load(&data, config.key)?;
     let catalog = catalog::sqlite::open(&data)?;
-    let (jobs, kv) = open_projects(&data, config.clock)?;
+    let stores = open_projects(&data, config.clock.clone(), quotas)?;
+    let ProjectStores { jobs, kv, documents, transactions, events, buckets, sql } = stores;
     let blobs = objects::local::open(&data)?;
     // Last: from here on, a missing part means that something was lost.
     data.establish()?;
@@ -101,19 +145,59 @@ pub fn open(config: Config) -> Result<Store, StoreError> {
         schedules: jobs.schedules,
         cleanup: jobs.cleanup,
         kv,
+        documents,
+        events,
+        transactions,
+        sql,
+        buckets: buckets.buckets,
+        objects: buckets.objects,
         blobs,
         keys,
+        clock: config.clock,
     })
 }
 
-/// What is kept in the files of projects: every kind of data shares the file, its writer and its commits.
-fn open_projects(data: &DataDir, clock: StoreClock) -> Result<(JobStore, Arc<dyn KeyValue>), StoreError> {
+/// What is kept in the files of projects.
+struct ProjectStores {
+    jobs: JobStore,
+    kv: Arc<dyn KeyValue>,
+    documents: Arc<dyn Documents>,
+    events: Arc<dyn Events>,
+    transactions: Arc<dyn Transactions>,
+    sql: Arc<dyn Databases>,
+    buckets: BucketStore,
+}
+
+/// Every kind of data shares the file of its project, its writer and its commits.
+fn open_projects(data: &DataDir, clock: StoreClock, quotas: Quotas) -> Result<ProjectStores, StoreError> {
     let (index, names) = (Arc::<jobs::sqlite::Index>::default(), Arc::<kv::sqlite::Names>::default());
-    let limits = project::Limits::default();
-    let files = ProjectFiles::open(data, clock, limits, vec![index.clone(), names.clone()])?;
-    let files = Arc::new(files);
-    let jobs = jobs::sqlite::open(files.clone(), index, jobs::sqlite::Limits::default());
-    Ok((jobs, kv::sqlite::open(files, names, kv::sqlite::Limits::default())))
+    let catalog = Arc::<documents::sqlite::Catalog>::default();
+    let running = buckets::local::running(data)?;
+    // In files of their own, which go with the project's.
+    let sql = Arc::new(sql::sqlite::Sqlite::new(data, clock.clone(), sql::sqlite::Limits::default()));
+    let accounts: Vec<Arc<dyn project::Account>> =
+        vec![index.clone(), names.clone(), catalog.clone(), running.clone(), sql.clone()];
+    let files = Arc::new(ProjectFiles::open(data, clock, project::Limits::default(), accounts)?);
+    let (job_limits, kv_limits) = (jobs::sqlite::Limits::default(), kv::sqlite::Limits::default());
+    let enqueuer = jobs::sqlite::Enqueuer::new(index.clone(), job_limits);
+    let limits = documents::sqlite::Limits::default();
+    let documents = documents::sqlite::Sqlite::new(files.clone(), catalog, enqueuer.clone(), limits);
+    let documents = Arc::new(documents);
+    let bytes = sqlite::stored(quotas.object_bytes);
+    let limits = buckets::local::Limits { bytes, ..buckets::local::Limits::default() };
+    Ok(ProjectStores {
+        jobs: jobs::sqlite::open(files.clone(), index, job_limits),
+        kv: kv::sqlite::open(files.clone(), names, kv_limits),
+        events: events::sqlite::open(files.clone()),
+        transactions: Arc::new(transactions::sqlite::Sqlite::new(
+            documents.clone(),
+            enqueuer.clone(),
+            kv_limits,
+        )),
+        documents,
+        buckets: buckets::local::open(files, running, enqueuer, limits),
+        sql,
+    })
 }
 
 #[cfg(test)]

@@ -131,6 +131,9 @@ pub struct Bindings {
     /// Queues that the function consumes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queues: Vec<QueueTrigger>,
+    /// Changes of data that start the function.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<DataTrigger>,
     /// Names that the function gives to its resources: `MAIL` for `queue:mail`. The grant is separate.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub names: BTreeMap<String, String>,
@@ -192,6 +195,78 @@ pub struct QueueTrigger {
     pub attempts: u32,
     /// Path of the request for guests without `ostro:triggers/queued`.
     pub path: String,
+}
+
+/// Changes of some data that start a function: the data events of one collection or bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataTrigger {
+    /// Of which data.
+    pub source: DataSource,
+    /// Which changes, in order; at least one.
+    pub on: Vec<DataChange>,
+    /// Path of the request.
+    pub path: String,
+}
+
+/// Data whose changes are events.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DataSource {
+    /// The collection of that name.
+    Collection(String),
+    /// The bucket of that name.
+    Bucket(String),
+}
+
+/// A change of a document or of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DataChange {
+    /// A document is there that was not.
+    Insert,
+    /// A document is another one than before.
+    Update,
+    /// An object was put, new or in the place of another.
+    Put,
+    /// A document or an object is gone.
+    Delete,
+}
+
+impl DataSource {
+    /// The kind, as a manifest has it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Collection(_) => "collection",
+            Self::Bucket(_) => "bucket",
+        }
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Collection(name) | Self::Bucket(name) => name,
+        }
+    }
+
+    /// The changes that there are of it.
+    pub const fn changes(&self) -> &'static [DataChange] {
+        match self {
+            Self::Collection(_) => &[DataChange::Insert, DataChange::Update, DataChange::Delete],
+            Self::Bucket(_) => &[DataChange::Put, DataChange::Delete],
+        }
+    }
+}
+
+impl DataChange {
+    /// As a manifest has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Insert => "insert",
+            Self::Update => "update",
+            Self::Put => "put",
+            Self::Delete => "delete",
+        }
+    }
 }
 
 /// Limits of a function when a job runs it, in place of those of [`Limits`].

@@ -25,6 +25,11 @@ pub struct NewMessage {
 impl NewMessage {
     /// The job that delivers it from that queue.
     pub fn into_job(self, queue: &str) -> Result<NewJob, Unacceptable> {
+        self.into_job_of(Lane::Queue(queue.to_owned()), Trigger::Queue)
+    }
+
+    /// The job of that lane and trigger that carries it.
+    pub fn into_job_of(self, lane: Lane, trigger: Trigger) -> Result<NewJob, Unacceptable> {
         if self.payload.len() > MAX_PAYLOAD_BYTES {
             return Err(Unacceptable::Payload);
         }
@@ -37,7 +42,7 @@ impl NewMessage {
             delay_ms: self.delay_ms,
             dedupe_key: self.dedupe_key.map(|key| check_key("dedupe", key)).transpose()?,
             order_key: self.order_key.map(|key| check_key("order", key)).transpose()?,
-            ..NewJob::new(Lane::Queue(queue.to_owned()), Trigger::Queue)
+            ..NewJob::new(lane, trigger)
         })
     }
 }

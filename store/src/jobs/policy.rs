@@ -12,6 +12,8 @@ pub const DEDUPE_WINDOW_MS: i64 = 24 * 3_600_000;
 pub const DEAD_KEPT_MS: i64 = 14 * 24 * 3_600_000;
 /// How long a call or a slot may wait for a place, milliseconds after it was due.
 pub const EXPIRES_AFTER_MS: u64 = 6 * 3_600_000;
+/// How long an event may wait for a place, milliseconds: nobody sends it again.
+pub const EVENT_EXPIRES_AFTER_MS: u64 = 14 * 24 * 3_600_000;
 /// The longest that a sender may delay a message, milliseconds.
 pub const MAX_DELAY_MS: u64 = 14 * 24 * 3_600_000;
 /// The longest pause that a guest may ask for before it is tried again, milliseconds.

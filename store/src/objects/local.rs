@@ -129,7 +129,7 @@ fn remove_drafts(folder: &Dir) -> io::Result<()> {
 }
 
 /// The driver wraps the operating system's error several times; a full disk must stay visible.
-fn failed(error: object_store::Error) -> StoreError {
+pub(crate) fn failed(error: object_store::Error) -> StoreError {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     while let Some(current) = cause {
         if let Some(io) = current.downcast_ref::<io::Error>() {

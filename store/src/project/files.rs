@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 use rusqlite::Connection;
+use tokio::sync::OwnedRwLockReadGuard;
 
 use super::places::{Missing, Slot, State};
-use super::{Account, Limits, Result, folders};
+use super::{Account, Limits, Result, Snapshot, folders};
 use crate::catalog::ProjectId;
 use crate::data_dir::DataDir;
 use crate::sqlite::{Durability, Place};
@@ -60,6 +61,11 @@ impl ProjectFiles {
         (self.clock)()
     }
 
+    /// The store's clock.
+    pub(crate) fn clock(&self) -> StoreClock {
+        self.clock.clone()
+    }
+
     /// Changes a project's file, which is made when it is not there. `change` runs on the writer's thread in a
     /// savepoint, and is told the time; `committed` is told there in the order of the commits, before anybody who
     /// waits. `NotFound` when the project was deleted.
@@ -100,6 +106,31 @@ impl ProjectFiles {
         }
     }
 
+    /// As [`Self::read`], but on a thread where it keeps nobody else from running, so that it may take long.
+    pub(crate) async fn read_aside<T: Send + 'static>(
+        &self,
+        project: ProjectId,
+        read: impl FnOnce(&Connection, i64) -> Result<T> + Send + 'static,
+    ) -> Result<Option<T>> {
+        let Some(state) = self.open_file_of(project).await? else { return Ok(None) };
+        let now = self.now();
+        let read = move || match &*state {
+            State::Open(file) => file.read(|connection| read(connection, now)).map(Some),
+            State::Closed | State::Forgotten => Ok(None),
+        };
+        tokio::task::spawn_blocking(read).await.map_err(StoreError::driver)?
+    }
+
+    /// Holds on to a project as it is now, for a while; `None` when there is no file. While it is held the file stays
+    /// open, and its log can't begin anew. `Full` when as many are held as may be.
+    pub(crate) async fn snapshot(&self, project: ProjectId) -> Result<Option<Snapshot>> {
+        let slot = self.slot(project);
+        let now = self.now();
+        slot.held.end_before(now.saturating_sub(self.limits.snapshot_ms));
+        let Some(state) = self.open_file_of(project).await? else { return Ok(None) };
+        slot.held.begin(state, now, self.limits.snapshots).map(Some)
+    }
+
     /// Looks into a file that is closed, without opening it: a start asks every project. `None` when it is open or
     /// is not there, or when it can't be read like this: whoever opens it is told why.
     pub(crate) async fn look<T: Send + 'static>(
@@ -131,6 +162,7 @@ impl ProjectFiles {
     /// Closes a project's file and deletes the project's folder.
     pub(crate) async fn forget(&self, project: ProjectId) -> Result<()> {
         let slot = self.slot(project);
+        slot.held.end_all();
         let mut state = slot.state.write().await;
         if let State::Open(file) = std::mem::replace(&mut *state, State::Forgotten) {
             self.leave_place(&slot);
@@ -141,6 +173,21 @@ impl ProjectFiles {
         let data = self.data.clone();
         let delete = move || folders::delete(&data, project);
         tokio::task::spawn_blocking(delete).await.map_err(StoreError::driver)?
+    }
+
+    /// The file of a project, held open by whoever has it; `None` when there is none.
+    async fn open_file_of(&self, project: ProjectId) -> Result<Option<OwnedRwLockReadGuard<State>>> {
+        let slot = self.slot(project);
+        loop {
+            if !matches!(*self.open_slot(project, &slot, Missing::Leave).await?, State::Open(_)) {
+                return Ok(None);
+            }
+            // In between it may be closed again.
+            let state = slot.state.clone().read_owned().await;
+            if matches!(*state, State::Open(_)) {
+                return Ok(Some(state));
+            }
+        }
     }
 
     async fn write_if<T: Send + 'static>(

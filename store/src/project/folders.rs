@@ -1,5 +1,8 @@
 //! The folders of projects on the disk.
 
+use std::path::PathBuf;
+
+use cap_std::fs::Dir;
 use rusqlite::Connection;
 use uuid::Uuid;
 
@@ -31,6 +34,20 @@ pub(super) fn find_or_make(data: &DataDir, project: ProjectId) -> Result<Place> 
     data_dir::private_dir(data.projects(), &project.0.to_string()).map_err(StoreError::io)?;
     data_dir::sync(data.projects()).map_err(StoreError::io)?;
     find(data, project)?.ok_or(StoreError::NotFound { what: "project" })
+}
+
+/// A folder in a project's, and its path; both are made when they are not there. Blocks.
+pub(crate) fn subfolder(data: &DataDir, project: ProjectId, name: &str) -> Result<(Dir, PathBuf)> {
+    let place = find_or_make(data, project)?;
+    let make = || {
+        if !place.dir.exists(name) {
+            data_dir::private_dir(&place.dir, name)?;
+            data_dir::sync(&place.dir)?;
+        }
+        place.dir.open_dir(name)
+    };
+    let path = data.path().join("projects").join(project.0.to_string()).join(name);
+    Ok((make().map_err(StoreError::io)?, path))
 }
 
 /// Projects that have a folder, whatever is in it. Blocks.

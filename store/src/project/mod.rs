@@ -7,14 +7,17 @@ mod files;
 mod folders;
 mod places;
 mod schema;
+mod snapshots;
 
 use rusqlite::Connection;
 
 pub(crate) use self::files::ProjectFiles;
-#[cfg(test)]
+pub(crate) use self::folders::subfolder;
 pub(crate) use self::schema::SCHEMA;
+pub(crate) use self::snapshots::Snapshot;
 use crate::StoreError;
 use crate::catalog::ProjectId;
+use crate::transactions::{MAX_LIFE_MS, MAX_OPEN};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -25,9 +28,17 @@ pub(crate) trait Account: Send + Sync {
     fn found(&self, _project: ProjectId, _connection: &Connection) -> Result<()> {
         Ok(())
     }
+    /// A connection to a file was opened, to write or to read: gives it the functions that statements call.
+    fn connected(&self, _connection: &Connection) -> Result<()> {
+        Ok(())
+    }
     /// A file was opened by the thread that will write it, and nobody has used it yet.
-    fn opened(&self, project: ProjectId, connection: &Connection, time: Time) -> Result<()>;
-    /// The project is gone.
+    fn opened(&self, _project: ProjectId, _connection: &Connection, _time: Time) -> Result<()> {
+        Ok(())
+    }
+    /// It is time to close what nobody has used for a while.
+    fn rested(&self) {}
+    /// The project is gone, and its folder is about to be.
     fn forgotten(&self, project: ProjectId);
 }
 
@@ -47,11 +58,15 @@ pub(crate) struct Limits {
     pub(crate) open: usize,
     /// A file is closed when nobody has used it for that long, milliseconds.
     pub(crate) idle_ms: i64,
+    /// Snapshots of one project at once.
+    pub(crate) snapshots: usize,
+    /// How long a snapshot stays, milliseconds.
+    pub(crate) snapshot_ms: i64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { open: 128, idle_ms: 60_000 }
+        Self { open: 128, idle_ms: 60_000, snapshots: MAX_OPEN, snapshot_ms: MAX_LIFE_MS }
     }
 }
 

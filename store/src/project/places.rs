@@ -7,7 +7,8 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::{ProjectFiles, Result, Time, folders};
+use super::snapshots::Held;
+use super::{Account, ProjectFiles, Result, Time, folders};
 use crate::catalog::ProjectId;
 use crate::sqlite::{Readers, Writer};
 use crate::{DataDir, StoreError};
@@ -16,7 +17,9 @@ use crate::{DataDir, StoreError};
 /// lock for writing.
 #[derive(Default)]
 pub(super) struct Slot {
-    pub(super) state: RwLock<State>,
+    pub(super) state: Arc<RwLock<State>>,
+    /// What is held of it.
+    pub(super) held: Held,
     /// When it was used last, milliseconds since 1970.
     used_ms: AtomicI64,
     /// Which use of any file that was.
@@ -39,7 +42,7 @@ pub(super) enum State {
 /// A file that is open.
 pub(super) struct File {
     /// First, because they are closed first.
-    readers: Readers,
+    pub(super) readers: Readers,
     pub(super) writer: Writer,
 }
 
@@ -55,12 +58,15 @@ impl File {
     async fn open<C: FnOnce(Connection) + 'static>(
         data: DataDir,
         project: ProjectId,
+        accounts: Arc<[Arc<dyn Account>]>,
         open: impl FnOnce() -> Result<(Connection, C)> + Send + 'static,
     ) -> Result<Self> {
         let writer = Writer::open(&format!("projects/{}/data.db", project.0), open).await?;
-        let readers = Readers::new(move || match folders::find(&data, project)? {
-            Some(place) => place.reader(),
-            None => Err(StoreError::NotFound { what: "project" }),
+        let readers = Readers::new(move || {
+            let place = folders::find(&data, project)?.ok_or(StoreError::NotFound { what: "project" })?;
+            let connection = place.reader()?;
+            accounts.iter().try_for_each(|account| account.connected(&connection))?;
+            Ok(connection)
         });
         Ok(Self { readers, writer })
     }
@@ -85,6 +91,7 @@ impl ProjectFiles {
     pub(crate) async fn close_idle(&self) {
         let now = self.now();
         for slot in self.open_slots() {
+            slot.held.end_before(now.saturating_sub(self.limits.snapshot_ms));
             let age = now.saturating_sub(slot.used_ms.load(Ordering::Relaxed));
             if (0..self.limits.idle_ms).contains(&age) {
                 continue;
@@ -93,6 +100,7 @@ impl ProjectFiles {
             self.close(&slot, state).await;
         }
         self.close_surplus(self.limits.open).await;
+        self.accounts.iter().for_each(|account| account.rested());
     }
 
     pub(super) fn slot(&self, project: ProjectId) -> Arc<Slot> {
@@ -140,10 +148,11 @@ impl ProjectFiles {
         let open = move || {
             let place = folders::find_or_make(&data, project)?;
             let connection = folders::open(&place).map_err(|error| place.unusable(error))?;
+            accounts.iter().try_for_each(|account| account.connected(&connection))?;
             accounts.iter().try_for_each(|account| account.opened(project, &connection, time))?;
             Ok((connection, move |connection| place.close(connection)))
         };
-        let file = File::open(self.data.clone(), project, open).await?;
+        let file = File::open(self.data.clone(), project, self.accounts.clone(), open).await?;
         taken.opened();
         Ok(Some(file))
     }
@@ -205,7 +214,8 @@ impl Drop for ProjectFiles {
     fn drop(&mut self) {
         let slots = self.slots.get_mut().unwrap_or_else(PoisonError::into_inner);
         for slot in slots.values_mut().filter_map(Arc::get_mut) {
-            if let State::Open(file) = slot.state.get_mut() {
+            slot.held.end_all();
+            if let Some(State::Open(file)) = Arc::get_mut(&mut slot.state).map(RwLock::get_mut) {
                 file.readers.close();
                 file.writer.stop();
             }

@@ -1,11 +1,17 @@
 //! The schema of a project's file: the tables of every kind of data, in the order in which they were released.
 
 use crate::sqlite::Schema;
-use crate::{jobs, kv};
+use crate::{buckets, documents, events, jobs, kv};
 
 /// `Ostd` tells the file from other SQLite databases.
 pub(crate) const SCHEMA: Schema = Schema {
     file: "data.db",
     application_id: 0x4f73_7464,
-    steps: &[jobs::sqlite::TABLES, kv::sqlite::TABLES],
+    steps: &[
+        jobs::sqlite::TABLES,
+        kv::sqlite::TABLES,
+        documents::sqlite::TABLES,
+        events::sqlite::TABLES,
+        buckets::local::TABLES,
+    ],
 };

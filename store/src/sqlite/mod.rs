@@ -5,6 +5,7 @@ mod migrate;
 #[cfg(test)]
 mod plan;
 mod readers;
+mod snapshot;
 mod values;
 mod writer;
 
@@ -19,8 +20,9 @@ pub(crate) use self::migrate::{Schema, version};
 #[cfg(test)]
 pub(crate) use self::plan::plan;
 pub(crate) use self::readers::Readers;
+pub(crate) use self::snapshot::{settle, snapshot};
 pub(crate) use self::values::{Json, new_id, stored};
-pub(crate) use self::writer::{Durability, Writer};
+pub(crate) use self::writer::{Durability, Writer, step};
 use crate::StoreError;
 use crate::data_dir::{self, DataDir};
 
@@ -46,40 +48,53 @@ pub(crate) struct Place {
     _locked: DataDir,
 }
 
-#[derive(Clone, Copy)]
 struct Names {
-    file: &'static str,
-    log: &'static str,
-    mark: &'static str,
+    file: String,
+    log: String,
+    mark: String,
+}
+
+impl Names {
+    fn of(name: &str) -> Self {
+        Self { file: format!("{name}.db"), log: format!("{name}.db-wal"), mark: format!("{name}.open") }
+    }
 }
 
 impl Place {
     /// The catalog's.
     pub(crate) fn catalog(data: &DataDir) -> Result<Self> {
-        let names = Names { file: "catalog.db", log: "catalog.db-wal", mark: "catalog.open" };
+        let names = Names::of("catalog");
         let remedy = "restore the data directory from a backup, or choose an empty directory with --data to \
                       start anew";
         let dir = data.dir().try_clone().map_err(StoreError::io)?;
-        let path = data.path().join(names.file);
+        let path = data.path().join(&names.file);
         Ok(Self { dir, path, names, remedy, _locked: data.clone() })
     }
 
     /// A project's, in its folder.
     pub(crate) fn project(data: &DataDir, dir: Dir, folder: &Path) -> Self {
-        let names = Names { file: "data.db", log: "data.db-wal", mark: "data.open" };
+        let names = Names::of("data");
         let remedy = "restore the folder of the project from a backup, or delete it to go on without the \
                       project's data; other projects are not affected";
-        Self { dir, path: folder.join(names.file), names, remedy, _locked: data.clone() }
+        Self { dir, path: folder.join(&names.file), names, remedy, _locked: data.clone() }
+    }
+
+    /// A database of a project's functions, in the folder of its databases.
+    pub(crate) fn database(data: &DataDir, dir: Dir, folder: &Path, name: &str) -> Self {
+        let names = Names::of(name);
+        let remedy = "restore the file from a backup, or delete it to go on without what is in it; other \
+                      databases are not affected";
+        Self { dir, path: folder.join(&names.file), names, remedy, _locked: data.clone() }
     }
 
     /// The file's own name.
-    pub(crate) fn file(&self) -> &'static str {
-        self.names.file
+    pub(crate) fn file(&self) -> &str {
+        &self.names.file
     }
 
     /// Whether the file, its log or the mark of its use exists.
     pub(crate) fn has_traces(&self) -> bool {
-        [self.names.file, self.names.log, self.names.mark].iter().any(|name| self.dir.exists(name))
+        [&self.names.file, &self.names.log, &self.names.mark].iter().any(|name| self.dir.exists(name))
     }
 
     /// Makes the file, whole or not at all, and durably: `fill` gets an empty database.
@@ -93,7 +108,7 @@ impl Place {
         fill(&connection)?;
         connection.close().map_err(|(_, error)| error)?;
         file.sync_all().map_err(StoreError::io)?;
-        self.dir.rename(&draft, &self.dir, self.names.file).map_err(StoreError::io)?;
+        self.dir.rename(&draft, &self.dir, &self.names.file).map_err(StoreError::io)?;
         data_dir::sync(&self.dir).map_err(StoreError::io)
     }
 
@@ -132,33 +147,31 @@ impl Place {
 
     /// Opens the file for a look while no writer has it open; leaves nothing behind.
     pub(crate) fn glance(&self) -> Result<Connection> {
-        if self.dir.exists(self.names.log) {
+        if self.dir.exists(&self.names.log) {
             return self.reader();
         }
-        // Closed in good order: the file alone is complete, and without this SQLite would make a log for it.
-        let flags =
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-        Ok(Connection::open_with_flags(format!("file:{}?immutable=1", escaped(&self.path)), flags)?)
+        // Closed in good order: the file alone is complete.
+        at_rest(&self.path)
     }
 
     /// Says that the log exists from now on. To be called when it does: after the first read or write.
     pub(crate) fn mark(&self) -> Result<()> {
         data_dir::sync(&self.dir).map_err(StoreError::io)?;
-        data_dir::write(&self.dir, self.names.mark, b"")
+        data_dir::write(&self.dir, &self.names.mark, b"")
     }
 
     /// SQLite takes an empty file for a new database, and a lost log for one in good order.
     pub(crate) fn refuse_lost(&self) -> Result<()> {
         let size = |name: &str| self.dir.metadata(name).map(|m| m.len()).unwrap_or(0);
-        if size(self.names.file) == 0 {
+        if size(&self.names.file) == 0 {
             return Err(StoreError::Damaged("the file is missing or empty".to_owned()));
         }
-        if self.dir.exists(self.names.mark) && !self.dir.exists(self.names.log) {
+        if self.dir.exists(&self.names.mark) && !self.dir.exists(&self.names.log) {
             return Err(StoreError::Unusable(format!(
                 "the last server was killed and {} is gone since, with the last changes; restore it, or \
                  restore the whole data directory from a backup, or delete {} to go on with what is in {}",
-                self.path.with_file_name(self.names.log).display(),
-                self.path.with_file_name(self.names.mark).display(),
+                self.path.with_file_name(&self.names.log).display(),
+                self.path.with_file_name(&self.names.mark).display(),
                 self.names.file
             )));
         }
@@ -187,7 +200,7 @@ impl Place {
             }
             // Durably, before SQLite may delete the log: the mark without the log stands for a loss.
             self.dir
-                .remove_file(self.names.mark)
+                .remove_file(&self.names.mark)
                 .and_then(|()| data_dir::sync(&self.dir))
                 .map_err(StoreError::io)?;
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
@@ -199,6 +212,13 @@ impl Place {
             tracing::warn!(file = %self.path.display(), error = ?error, "the log stays for the next start");
         }
     }
+}
+
+/// Opens a file for reading that nobody writes, and that has no log: otherwise SQLite would make one for it.
+pub(crate) fn at_rest(path: &Path) -> Result<Connection> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    Ok(Connection::open_with_flags(format!("file:{}?immutable=1", escaped(path)), flags)?)
 }
 
 fn writing() -> OpenFlags {

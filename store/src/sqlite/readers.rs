@@ -25,11 +25,7 @@ impl Readers {
     /// Reads what was committed when it begins, all as it was at that moment. It must be short: it blocks the
     /// caller's thread, and while it lasts the log can't begin anew.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let idle = self.idle().pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => (self.open)()?,
-        };
+        let connection = self.take()?;
         step(&connection, "BEGIN")?;
         let value = read(&connection);
         let ended = step(&connection, "COMMIT");
@@ -40,12 +36,22 @@ impl Readers {
         Ok(value)
     }
 
+    /// A connection for whoever reads for longer.
+    pub(crate) fn take(&self) -> Result<Connection> {
+        let idle = self.idle().pop();
+        match idle {
+            Some(connection) => Ok(connection),
+            None => (self.open)(),
+        }
+    }
+
     /// Closes those that nobody uses.
     pub(crate) fn close(&self) {
         self.idle().clear();
     }
 
-    fn keep(&self, connection: Connection) {
+    /// Keeps a connection, which is in no transaction, for the next one who reads.
+    pub(crate) fn keep(&self, connection: Connection) {
         let mut idle = self.idle();
         if idle.len() < KEPT {
             idle.push(connection);

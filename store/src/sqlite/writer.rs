@@ -380,7 +380,7 @@ fn run_more(
 }
 
 /// Runs a statement that returns nothing; compiled once for the connection.
-pub(super) fn step(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+pub(crate) fn step(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
-use self::schema::SCHEMA;
+pub(crate) use self::schema::SCHEMA;
 use super::{Catalog, Result};
 use crate::StoreError;
 use crate::data_dir::{self, Age, DataDir};
@@ -38,6 +38,18 @@ pub(crate) fn open(data: &DataDir) -> Result<Catalog> {
         audit: sqlite.clone(),
         totals: sqlite,
     })
+}
+
+/// Changes the catalog of a data directory that no server has open, over a connection of its own.
+pub(crate) fn change<T>(data: &DataDir, change: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    let place = Place::catalog(data)?;
+    let connection = open_file(&place, data.age()).map_err(|error| place.unusable(error))?;
+    // Makes sure that the log's file exists before it is said to.
+    sqlite::version(&connection)?;
+    place.mark()?;
+    let changed = change(&connection);
+    place.close(connection);
+    changed
 }
 
 /// The driver. Its parts are dropped in this order: the reader, the writer, the lock.

@@ -3,7 +3,7 @@
 use crate::sqlite::Schema;
 
 /// The catalog's schema; `Ostr` tells our files from other SQLite databases.
-pub(super) const SCHEMA: Schema =
+pub(crate) const SCHEMA: Schema =
     Schema { file: "catalog.db", application_id: 0x4f73_7472, steps: &[INITIAL, CONSUMERS] };
 
 /// Revisions, routes and so on go with their owner. The audit trail and the totals stay, so they refer to

@@ -7,8 +7,8 @@ use super::{TurnedClock, Wanted};
 use crate::StoreError;
 use crate::catalog::{FunctionId, Missed, Overlap, ProjectId};
 use crate::jobs::{
-    Claim, End, Enqueued, Job, JobId, JobResult, JobState, JobStore, Lane, Lease, NewJob, QueueInfo, Reaped,
-    Result, ScheduleId, ScheduleSpec, Settled, Settlement, Suspects, Trigger,
+    Caller, Claim, End, Enqueued, Job, JobId, JobResult, JobState, JobStore, Lane, Lease, Lineage, NewJob,
+    QueueInfo, Reaped, Result, ScheduleId, ScheduleSpec, Settled, Settlement, Suspects, Trigger,
 };
 
 /// One second, in milliseconds.
@@ -189,7 +189,8 @@ pub(super) fn ordered(body: &str, key: &str) -> NewJob {
 
 /// A call that nobody waits for.
 pub(super) fn call(number: u128) -> NewJob {
-    let trigger = Trigger::Async { method: "POST".to_owned(), path: "/a?b=c".to_owned() };
+    let lineage = Lineage { caller: Caller::System, depth: 3, parent: Some(Uuid::from_u128(number)) };
+    let trigger = Trigger::Async { method: "POST".to_owned(), path: "/a?b=c".to_owned(), lineage };
     NewJob {
         payload: Bytes::from_static(b"call"),
         content_type: "text/plain".to_owned(),

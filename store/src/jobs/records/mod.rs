@@ -1,5 +1,6 @@
 //! What the job store keeps.
 
+mod lineage;
 mod queues;
 mod schedules;
 
@@ -9,11 +10,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use lineage::*;
 pub use queues::*;
 pub use schedules::*;
 
-use super::EXPIRES_AFTER_MS;
-use crate::catalog::{FunctionId, ProjectId};
+use super::{EVENT_EXPIRES_AFTER_MS, EXPIRES_AFTER_MS};
+use crate::catalog::{DataChange, DataSource, FunctionId, ProjectId};
 
 /// Id of a job (UUIDv7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,6 +34,8 @@ pub enum Lane {
     Async(FunctionId),
     /// Slots of one function's schedules.
     Cron(FunctionId),
+    /// Changes of data of which one function is told.
+    Event(FunctionId),
     /// Messages of a queue, by its name in the project.
     Queue(String),
 }
@@ -44,6 +48,7 @@ impl Lane {
         match kind {
             "async" => function().map(Self::Async),
             "cron" => function().map(Self::Cron),
+            "event" => function().map(Self::Event),
             "queue" => Some(Self::Queue(rest.to_owned())),
             _ => None,
         }
@@ -52,7 +57,7 @@ impl Lane {
     /// The function whose jobs these are; a queue's consumer may change.
     pub fn function(&self) -> Option<FunctionId> {
         match self {
-            Self::Async(function) | Self::Cron(function) => Some(*function),
+            Self::Async(function) | Self::Cron(function) | Self::Event(function) => Some(*function),
             Self::Queue(_) => None,
         }
     }
@@ -63,6 +68,7 @@ impl fmt::Display for Lane {
         match self {
             Self::Async(function) => write!(f, "async:{}", function.0),
             Self::Cron(function) => write!(f, "cron:{}", function.0),
+            Self::Event(function) => write!(f, "event:{}", function.0),
             Self::Queue(name) => write!(f, "queue:{name}"),
         }
     }
@@ -78,6 +84,9 @@ pub enum Trigger {
         method: String,
         /// Path and query.
         path: String,
+        /// Where it comes from; from outside where nothing is stored.
+        #[serde(default)]
+        lineage: Lineage,
     },
     /// A slot of a schedule.
     Cron {
@@ -87,6 +96,15 @@ pub enum Trigger {
         slot_ms: i64,
         /// Slots before it that nobody ran.
         missed: u32,
+    },
+    /// A change of data: the payload is what became of it, as JSON.
+    Event {
+        /// Of which data.
+        source: DataSource,
+        /// Which change.
+        change: DataChange,
+        /// The `_id` of the document, or the key of the object.
+        subject: String,
     },
     /// A message of a queue.
     Queue,
@@ -115,11 +133,12 @@ pub struct NewJob {
 }
 
 impl NewJob {
-    /// A job without payload and keys, due at once. A message expires with its queue's retention, anything else
-    /// after [`EXPIRES_AFTER_MS`].
+    /// A job without payload and keys, due at once. A message expires with its queue's retention, an event after
+    /// [`EVENT_EXPIRES_AFTER_MS`], anything else after [`EXPIRES_AFTER_MS`].
     pub fn new(lane: Lane, trigger: Trigger) -> Self {
         let expires_after_ms = match &lane {
             Lane::Async(_) | Lane::Cron(_) => Some(EXPIRES_AFTER_MS),
+            Lane::Event(_) => Some(EVENT_EXPIRES_AFTER_MS),
             Lane::Queue(_) => None,
         };
         Self {

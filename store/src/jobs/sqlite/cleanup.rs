@@ -23,7 +23,7 @@ impl Cleanup for Sqlite {
             }
         };
         self.files.change_existing(project, unschedule).await?;
-        for lane in [Lane::Async(function), Lane::Cron(function)] {
+        for lane in [Lane::Async(function), Lane::Cron(function), Lane::Event(function)] {
             let reason = reason.to_owned();
             let end = move |change: &mut Change<'_>, job: &Step| change.dead(job, &reason);
             self.for_each(project, &lane, WAITING, end).await?;

@@ -40,12 +40,12 @@ pub(super) fn enqueue_one(change: &mut Change<'_>, job: &NewJob) -> Result<Enque
     let lifetime = match (job.expires_after_ms, &job.lane) {
         (Some(after), _) => Some(stored(after)),
         (None, Lane::Queue(_)) => Some(change.lane_row(lane)?.retention_ms),
-        (None, Lane::Async(_) | Lane::Cron(_)) => None,
+        (None, Lane::Async(_) | Lane::Cron(_) | Lane::Event(_)) => None,
     };
     let expires = lifetime.map(|lifetime| run_at.saturating_add(lifetime));
     let schedule = match &job.trigger {
         Trigger::Cron { schedule, .. } => Some(schedule.0.as_str()),
-        Trigger::Async { .. } | Trigger::Queue => None,
+        Trigger::Async { .. } | Trigger::Event { .. } | Trigger::Queue => None,
     };
     change
         .connection

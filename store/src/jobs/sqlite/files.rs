@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::Limits;
 use super::change::Change;
 use super::index::{Index, Moved};
+use super::{Limits, enqueue};
 use crate::catalog::ProjectId;
-use crate::jobs::Result;
+use crate::jobs::{Enqueued, NewJob, Result};
 use crate::project::ProjectFiles;
 use crate::sqlite::Durability;
 
@@ -117,6 +117,39 @@ impl Files {
     fn committed<T>(&self, project: ProjectId) -> impl FnOnce(&mut (T, Moved)) + Send + use<T> {
         let index = self.index.clone();
         move |(_, moved)| index.apply(project, moved)
+    }
+}
+
+/// Enqueues within changes of others.
+#[derive(Clone)]
+pub(crate) struct Enqueuer {
+    limits: Limits,
+    index: Arc<Index>,
+}
+
+/// What a change of another kind has enqueued: to be handed to [`Enqueuer::committed`] when it is durable.
+pub(crate) struct Sent {
+    /// What came of the jobs, in their order.
+    pub(crate) enqueued: Vec<Enqueued>,
+    moved: Moved,
+}
+
+impl Enqueuer {
+    /// For the jobs whose account that index keeps.
+    pub(crate) fn new(index: Arc<Index>, limits: Limits) -> Self {
+        Self { limits, index }
+    }
+
+    /// Stores jobs, in their order.
+    pub(crate) fn enqueue(&self, connection: &Connection, now: i64, jobs: &[NewJob]) -> Result<Sent> {
+        let mut change = Change::new(connection, now, self.limits);
+        let enqueued = enqueue::enqueue(&mut change, jobs)?;
+        Ok(Sent { enqueued, moved: change.finish()? })
+    }
+
+    /// Makes what was enqueued known. To be called on the writer's thread, in the order of the commits.
+    pub(crate) fn committed(&self, project: ProjectId, sent: &mut Sent) {
+        self.index.apply(project, &mut sent.moved);
     }
 }
 

@@ -22,6 +22,7 @@ use futures_util::StreamExt as _;
 use tokio::sync::Notify;
 
 use self::files::Files;
+pub(crate) use self::files::{Enqueuer, Sent};
 pub(crate) use self::index::Index;
 pub(crate) use self::schema::TABLES;
 use super::{

@@ -80,5 +80,6 @@ fn as_told(lane: &Lane) -> String {
         Lane::Queue(name) => format!("queue `{name}`"),
         Lane::Async(_) => "the function's list of asynchronous calls".to_owned(),
         Lane::Cron(_) => "the function's list of slots".to_owned(),
+        Lane::Event(_) => "the function's list of events".to_owned(),
     }
 }

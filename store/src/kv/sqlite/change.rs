@@ -42,7 +42,7 @@ pub(super) const COUNT: &str = "UPDATE kv_totals SET version = ?1, keys = ?2, by
 pub(super) const FREE: &str = "UPDATE kv_totals SET keys = keys - ?1, bytes = bytes - ?2 WHERE id = 1";
 
 /// A change in its savepoint.
-pub(super) struct Change<'c> {
+pub(crate) struct Change<'c> {
     connection: &'c Connection,
     /// Milliseconds since 1970.
     now: i64,
@@ -101,7 +101,7 @@ pub(super) fn sweep(connection: &Connection, now: i64, most: i64) -> Result<i64>
 
 impl<'c> Change<'c> {
     /// Begins it, with the project swept.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         connection: &'c Connection,
         now: i64,
         limits: Limits,
@@ -118,7 +118,7 @@ impl<'c> Change<'c> {
     }
 
     /// Counts. `Full` if the project holds more than it may, and more than before.
-    pub(super) fn finish(self) -> Result<()> {
+    pub(crate) fn finish(self) -> Result<()> {
         let (before, after) = (self.before, self.totals);
         if after == before {
             return Ok(());
@@ -136,7 +136,7 @@ impl<'c> Change<'c> {
     }
 
     /// Does all of them, in their order.
-    pub(super) fn write(&mut self, writes: &[Write]) -> Result<()> {
+    pub(crate) fn write(&mut self, writes: &[Write]) -> Result<()> {
         writes.iter().try_for_each(|write| match write {
             Write::Set(key, value) => self.set(key, value),
             Write::Delete(key) => self.delete(key),

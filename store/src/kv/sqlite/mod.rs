@@ -11,9 +11,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rusqlite::Connection;
 
-use self::change::Change;
+pub(crate) use self::change::Change;
 pub(crate) use self::names::Names;
-use self::read::{Listed, Moment};
+use self::read::Listed;
+pub(crate) use self::read::Moment;
 pub(crate) use self::schema::TABLES;
 use super::{
     Found, Increment, KeyValue, MAX_PROJECT_BYTES, MAX_PROJECT_KEYS, NamespaceSpec, Page, Result, Swap,

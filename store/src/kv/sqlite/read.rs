@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
+use super::change::NAMESPACE;
+use super::no_namespace;
 use crate::StoreError;
 use crate::kv::{Found, MAX_CALL_BYTES, NamespaceSpec, Page, Result, Version};
 
@@ -21,7 +23,7 @@ pub(super) const NEXT_KEYS: &str =
 const MAX_PASSED: usize = 1_000;
 
 /// A namespace at one moment.
-pub(super) struct Moment<'c> {
+pub(crate) struct Moment<'c> {
     pub(super) connection: &'c Connection,
     pub(super) namespace: i64,
     /// Milliseconds since 1970.
@@ -35,9 +37,16 @@ pub(super) enum Listed {
     InTheWay,
 }
 
-impl Moment<'_> {
+impl<'c> Moment<'c> {
+    /// A namespace as the connection sees it.
+    pub(crate) fn of(connection: &'c Connection, now: i64, namespace: &str) -> Result<Self> {
+        let mut find = connection.prepare_cached(NAMESPACE)?;
+        let id = find.query_row([namespace], |row| row.get(0)).optional()?;
+        Ok(Self { connection, namespace: id.ok_or_else(no_namespace)?, now })
+    }
+
     /// What is under these keys, in their order.
-    pub(super) fn get(&self, keys: &[String]) -> Result<Vec<Option<Found>>> {
+    pub(crate) fn get(&self, keys: &[String]) -> Result<Vec<Option<Found>>> {
         let mut select = self.connection.prepare_cached(GET)?;
         let mut all = Vec::with_capacity(keys.len());
         let mut bytes = 0;
@@ -51,6 +60,13 @@ impl Moment<'_> {
             all.push(found);
         }
         Ok(all)
+    }
+
+    /// Which write the value under a key is of.
+    pub(crate) fn version(&self, key: &str) -> Result<Option<Version>> {
+        let mut select = self.connection.prepare_cached(GET)?;
+        let version = select.query_row((self.namespace, key, self.now), |row| row.get(1).map(Version));
+        Ok(version.optional()?)
     }
 
     /// At most `limit` keys behind that one, or from the first.

@@ -1,0 +1,325 @@
+//! One change of a project's objects: what it finds, puts and removes, and what the project holds afterwards.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Known;
+
+use rusqlite::{Connection, OptionalExtension as _};
+use serde::Serialize;
+
+use super::{Limits, no_bucket};
+use crate::StoreError;
+use crate::buckets::{Attributes, Condition, Info, Metadata, Outcome, Result};
+use crate::catalog::{DataChange, DataSource, Digest};
+use crate::events::sqlite::Listeners;
+use crate::jobs::NewJob;
+use crate::sqlite::{Json, stored};
+
+/// Makes a bucket, if there is none of that name.
+pub(super) const DECLARE: &str = "INSERT INTO buckets (name) VALUES (?1) ON CONFLICT (name) DO NOTHING";
+/// The bucket of that name.
+pub(super) const BUCKET: &str = "SELECT id FROM buckets WHERE name = ?1";
+/// What there is under a key.
+pub(super) const FIND: &str = "SELECT id, content, size, etag, written_ms, content_type, metadata,
+        octet_length(key) + size + octet_length(content_type) + octet_length(metadata)
+    FROM objects WHERE bucket = ?1 AND key = ?2";
+/// Puts an object where there is none.
+pub(super) const INSERT: &str =
+    "INSERT INTO objects (bucket, key, content, size, etag, written_ms, content_type, metadata)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+/// Removes an object.
+pub(super) const DELETE: &str = "DELETE FROM objects WHERE id = ?1";
+/// A content before it has bytes.
+pub(super) const DRAFT: &str =
+    "INSERT INTO object_contents (file, uses, reserved, blocks) VALUES (?1, 0, ?2, x'') RETURNING id";
+/// What is reserved for an upload.
+pub(super) const RESERVED: &str = "SELECT reserved FROM object_contents WHERE id = ?1 AND uses = 0";
+/// Reserves for an upload.
+pub(super) const RESERVE: &str = "UPDATE object_contents SET reserved = ?2 WHERE id = ?1";
+/// A content that has all its bytes, and its first use.
+pub(super) const SETTLE: &str =
+    "UPDATE object_contents SET uses = 1, reserved = 0, blocks = ?2 WHERE id = ?1";
+/// One use more, or less.
+pub(super) const USE: &str = "UPDATE object_contents SET uses = uses + ?2 WHERE id = ?1";
+/// Forgets a content whose file is gone.
+pub(super) const FORGET: &str = "DELETE FROM object_contents WHERE id = ?1 AND uses = 0 RETURNING reserved";
+/// What is counted.
+pub(super) const TOTALS: &str = "SELECT objects, bytes FROM object_totals WHERE id = 1";
+/// Counts.
+pub(super) const COUNT: &str = "UPDATE object_totals SET objects = ?1, bytes = ?2 WHERE id = 1";
+
+/// A change in its savepoint.
+pub(super) struct Change<'c> {
+    connection: &'c Connection,
+    /// Milliseconds since 1970.
+    now: i64,
+    limits: Limits,
+    before: Totals,
+    totals: Totals,
+    /// Who is told of changes of a bucket, by its name.
+    listeners: BTreeMap<String, Listeners>,
+}
+
+/// What is told of an object beside its key.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Details {
+    size: u64,
+    etag: String,
+    content_type: String,
+    metadata: Metadata,
+}
+
+/// What is counted for a project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Totals {
+    /// How many objects there are.
+    objects: i64,
+    /// What they hold, with what is reserved.
+    bytes: i64,
+}
+
+/// Where an object is.
+#[derive(Clone, Debug)]
+pub(super) struct At {
+    pub(super) bucket: String,
+    pub(super) key: String,
+}
+
+/// The content of an upload that is complete.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    /// The row of its draft.
+    pub(super) content: i64,
+    pub(super) size: u64,
+    pub(super) etag: Digest,
+    /// The SHA-256 of each block.
+    pub(super) blocks: Vec<u8>,
+}
+
+/// An object's row.
+struct Entry {
+    id: i64,
+    content: i64,
+    info: Info,
+    /// What is counted for it.
+    bytes: i64,
+}
+
+/// Makes a bucket, if there is none of that name.
+pub(super) fn declare(connection: &Connection, name: &str) -> Result<()> {
+    connection.prepare_cached(DECLARE)?.execute([name])?;
+    Ok(())
+}
+
+/// The bucket of that name.
+pub(super) fn bucket(connection: &Connection, name: &str) -> Result<i64> {
+    let found = connection.prepare_cached(BUCKET)?.query_row([name], |row| row.get(0)).optional()?;
+    found.ok_or_else(no_bucket)
+}
+
+impl<'c> Change<'c> {
+    /// Begins it.
+    pub(super) fn begin(connection: &'c Connection, now: i64, limits: Limits) -> Result<Self> {
+        let totals = connection
+            .prepare_cached(TOTALS)?
+            .query_row([], |row| Ok(Totals { objects: row.get(0)?, bytes: row.get(1)? }))?;
+        Ok(Self { connection, now, limits, before: totals, totals, listeners: BTreeMap::new() })
+    }
+
+    /// Counts. `Full` if the project holds more than it may, and more than before. Answers the jobs that tell of it: to be
+    /// enqueued in the same transaction.
+    pub(super) fn finish(self) -> Result<Vec<NewJob>> {
+        let (before, after) = (self.before, self.totals);
+        let told = self.listeners.into_values().flat_map(Listeners::jobs).collect();
+        if after == before {
+            return Ok(told);
+        }
+        if after.bytes > self.limits.bytes && after.bytes > before.bytes {
+            return Err(full("the space for the project's objects (bytes)", self.limits.bytes));
+        }
+        if after.objects > self.limits.objects && after.objects > before.objects {
+            return Err(full("the list of the project's objects", self.limits.objects));
+        }
+        self.connection.prepare_cached(COUNT)?.execute((after.objects, after.bytes))?;
+        Ok(told)
+    }
+
+    /// Begins an upload to that bucket; the row of its content.
+    pub(super) fn draft(&mut self, name: &str, file: &str, reserve: u64) -> Result<i64> {
+        bucket(self.connection, name)?;
+        let reserve = stored(reserve);
+        self.totals.bytes = self.totals.bytes.saturating_add(reserve);
+        Ok(self.connection.prepare_cached(DRAFT)?.query_row((file, reserve), |row| row.get(0))?)
+    }
+
+    /// Reserves for an upload: as much as is wished, or what room there is for, if that is what it needs.
+    pub(super) fn reserve(&mut self, content: i64, needs: u64, wishes: u64) -> Result<u64> {
+        let reserved = self.reserved(content)?;
+        let room = self.limits.bytes.saturating_sub(self.totals.bytes).max(0);
+        let most = reserved.saturating_add(room);
+        let grant = stored(wishes).min(most).max(stored(needs));
+        self.totals.bytes += grant - reserved;
+        self.connection.prepare_cached(RESERVE)?.execute((content, grant))?;
+        Ok(grant.unsigned_abs())
+    }
+
+    /// Puts what was uploaded in place of what is there.
+    pub(super) fn put(
+        &mut self,
+        at: &At,
+        written: &Written,
+        attributes: Attributes,
+        condition: &Condition,
+    ) -> Result<Outcome> {
+        let bucket = bucket(self.connection, &at.bucket)?;
+        let there = self.find(bucket, &at.key)?;
+        if !condition.holds(there.as_ref().map(|entry| &entry.info.etag)) {
+            return Ok(Outcome::Lost);
+        }
+        self.totals.bytes -= self.reserved(written.content)?;
+        self.connection.prepare_cached(SETTLE)?.execute((written.content, &written.blocks))?;
+        let Written { content, size, ref etag, .. } = *written;
+        let info = Info { size, etag: etag.clone(), written_ms: self.now, attributes };
+        self.replace(bucket, &at.key, there, content, &info)?;
+        self.tell(at, DataChange::Put, &info)?;
+        Ok(Outcome::Done(info))
+    }
+
+    /// Gives the content of an object to another one.
+    pub(super) fn copy(
+        &mut self,
+        from: &At,
+        to: &At,
+        attributes: Option<Attributes>,
+        condition: &Condition,
+    ) -> Result<Outcome> {
+        let source = self.find(bucket(self.connection, &from.bucket)?, &from.key)?;
+        let bucket = bucket(self.connection, &to.bucket)?;
+        let Some(source) = source else { return Ok(Outcome::Missing) };
+        let there = self.find(bucket, &to.key)?;
+        if !condition.holds(there.as_ref().map(|entry| &entry.info.etag)) {
+            return Ok(Outcome::Lost);
+        }
+        let attributes = attributes.unwrap_or(source.info.attributes);
+        let info = Info { written_ms: self.now, attributes, ..source.info };
+        self.connection.prepare_cached(USE)?.execute((source.content, 1))?;
+        self.replace(bucket, &to.key, there, source.content, &info)?;
+        self.tell(to, DataChange::Put, &info)?;
+        Ok(Outcome::Done(info))
+    }
+
+    /// Deletes an object.
+    pub(super) fn delete(&mut self, at: &At, condition: &Condition) -> Result<Outcome> {
+        let bucket = bucket(self.connection, &at.bucket)?;
+        let Some(entry) = self.find(bucket, &at.key)? else {
+            return Ok(match condition {
+                Condition::Always | Condition::IfAbsent => Outcome::Missing,
+                Condition::IfPresent | Condition::IfMatch(_) => Outcome::Lost,
+            });
+        };
+        if !condition.holds(Some(&entry.info.etag)) {
+            return Ok(Outcome::Lost);
+        }
+        self.remove(&entry)?;
+        self.tell(at, DataChange::Delete, &entry.info)?;
+        Ok(Outcome::Done(entry.info))
+    }
+
+    /// Forgets contents whose files are gone.
+    pub(super) fn forget(&mut self, contents: &[i64]) -> Result<()> {
+        let mut forget = self.connection.prepare_cached(FORGET)?;
+        for content in contents {
+            let reserved = forget.query_row([content], |row| row.get::<_, i64>(0)).optional()?;
+            self.totals.bytes -= reserved.unwrap_or(0);
+        }
+        Ok(())
+    }
+
+    fn replace(
+        &mut self,
+        bucket: i64,
+        key: &str,
+        there: Option<Entry>,
+        content: i64,
+        info: &Info,
+    ) -> Result<()> {
+        if let Some(entry) = there {
+            self.remove(&entry)?;
+        }
+        let Info { size, etag, written_ms, attributes } = info;
+        let metadata = serde_json::to_string(&attributes.metadata).map_err(StoreError::driver)?;
+        let texts = key.len() + attributes.content_type.len() + metadata.len();
+        self.connection.prepare_cached(INSERT)?.execute((
+            bucket,
+            key,
+            content,
+            stored(*size),
+            etag,
+            written_ms,
+            &attributes.content_type,
+            metadata,
+        ))?;
+        self.totals.objects += 1;
+        self.totals.bytes += stored(*size) + stored(texts as u64);
+        Ok(())
+    }
+
+    fn remove(&mut self, entry: &Entry) -> Result<()> {
+        self.connection.prepare_cached(DELETE)?.execute([entry.id])?;
+        self.connection.prepare_cached(USE)?.execute((entry.content, -1))?;
+        self.totals.objects -= 1;
+        self.totals.bytes -= entry.bytes;
+        Ok(())
+    }
+
+    /// Tells whoever wants to know of a change of that object.
+    fn tell(&mut self, at: &At, change: DataChange, info: &Info) -> Result<()> {
+        let listeners = match self.listeners.entry(at.bucket.clone()) {
+            Known::Occupied(known) => known.into_mut(),
+            Known::Vacant(new) => {
+                new.insert(Listeners::of(self.connection, DataSource::Bucket(at.bucket.clone()))?)
+            }
+        };
+        let details = || Details {
+            size: info.size,
+            etag: info.etag.as_str().to_owned(),
+            content_type: info.attributes.content_type.clone(),
+            metadata: info.attributes.metadata.clone(),
+        };
+        listeners.tell(change, &at.key, || Some(details()))
+    }
+
+    fn reserved(&self, content: i64) -> Result<i64> {
+        let mut reserved = self.connection.prepare_cached(RESERVED)?;
+        let reserved = reserved.query_row([content], |row| row.get(0)).optional()?;
+        reserved.ok_or(StoreError::NotFound { what: "upload" })
+    }
+
+    fn find(&self, bucket: i64, key: &str) -> Result<Option<Entry>> {
+        let mut find = self.connection.prepare_cached(FIND)?;
+        let entry = find.query_row((bucket, key), |row| {
+            let Json(metadata) = row.get::<_, Json<Metadata>>(6)?;
+            let attributes = Attributes { content_type: row.get(5)?, metadata };
+            let size: i64 = row.get(2)?;
+            let info =
+                Info { size: size.unsigned_abs(), etag: row.get(3)?, written_ms: row.get(4)?, attributes };
+            Ok(Entry { id: row.get(0)?, content: row.get(1)?, info, bytes: row.get(7)? })
+        });
+        Ok(entry.optional()?)
+    }
+}
+
+impl Condition {
+    /// Whether it holds where this content is, or none.
+    fn holds(&self, there: Option<&Digest>) -> bool {
+        match (self, there) {
+            (Self::Always, _) | (Self::IfAbsent, None) | (Self::IfPresent, Some(_)) => true,
+            (Self::IfMatch(etags), Some(etag)) => etags.contains(etag),
+            (Self::IfAbsent, Some(_)) | (Self::IfPresent | Self::IfMatch(_), None) => false,
+        }
+    }
+}
+
+pub(super) fn full(what: &str, limit: i64) -> StoreError {
+    StoreError::Full { what: what.to_owned(), limit: limit.unsigned_abs() }
+}

@@ -1,0 +1,333 @@
+//! Buckets on the local disk: contents in files, and what is said of them in the file of their project.
+//!
+//! A content is written under a name by chance, which stands in a row before the file is there. One change gives it to
+//! its object and takes it from no other; what is in no object's hands is deleted afterwards: at once as a rule, by a
+//! later sweep if that fails, and when the project's file is opened if the server was killed.
+
+mod change;
+mod files;
+mod read;
+mod running;
+mod schema;
+mod upload;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+
+use self::change::{At, Change, Written};
+use self::files::Files;
+pub(crate) use self::running::Running;
+pub(crate) use self::schema::TABLES;
+use self::upload::Draft;
+use super::{
+    Attributes, BucketStore, Buckets, Condition, Found, Info, MAX_BUCKETS, MAX_OBJECT_BYTES,
+    MAX_PROJECT_BYTES, MAX_PROJECT_OBJECTS, MAX_UPLOADS, Objects, Outcome, Page, Place, Result, Upload,
+};
+use crate::catalog::ProjectId;
+use crate::jobs::sqlite::{Enqueuer, Sent};
+use crate::project::ProjectFiles;
+use crate::sqlite::{Durability, stored};
+use crate::{DataDir, StoreError};
+
+/// Contents that one step of a sweep deletes.
+const SWEPT_AT_ONCE: i64 = 100;
+
+/// Bounds of the driver that tests make smaller, and operators larger.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// What the objects of a project hold together, bytes.
+    pub(crate) bytes: i64,
+    /// Objects of a project.
+    pub(crate) objects: i64,
+    /// Buckets of a project.
+    pub(crate) buckets: i64,
+    /// Size of an object, bytes.
+    pub(crate) object_bytes: u64,
+    /// Uploads of a project that run at once.
+    pub(crate) uploads: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            bytes: stored(MAX_PROJECT_BYTES),
+            objects: stored(MAX_PROJECT_OBJECTS),
+            buckets: stored(MAX_BUCKETS as u64),
+            object_bytes: MAX_OBJECT_BYTES,
+            uploads: MAX_UPLOADS,
+        }
+    }
+}
+
+/// The account of uploads, for the files of projects to keep.
+pub(crate) fn running(data: &DataDir) -> Result<Arc<Running>> {
+    Ok(Arc::new(Running::new(Arc::new(Files::open(data)?))))
+}
+
+/// The driver over the files of projects, which keep that account.
+pub(crate) fn open(
+    rows: Arc<ProjectFiles>,
+    running: Arc<Running>,
+    enqueuer: Enqueuer,
+    limits: Limits,
+) -> BucketStore {
+    let local = Arc::new(Local { rows, files: running.files(), running, enqueuer, limits });
+    let driver = Arc::new(Driver(local));
+    BucketStore { buckets: driver.clone(), objects: driver }
+}
+
+/// What the driver and its uploads share.
+struct Local {
+    rows: Arc<ProjectFiles>,
+    files: Arc<Files>,
+    running: Arc<Running>,
+    /// For jobs that tell of changes.
+    enqueuer: Enqueuer,
+    limits: Limits,
+}
+
+struct Driver(Arc<Local>);
+
+#[async_trait]
+impl Buckets for Driver {
+    async fn declare(&self, project: ProjectId, names: &[String]) -> Result<()> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let (names, most) = (names.to_vec(), self.0.limits.buckets);
+        let declare = move |connection: &Connection, _| {
+            let before = read::buckets(connection)?.len();
+            names.iter().try_for_each(|name| change::declare(connection, name))?;
+            let after = read::buckets(connection)?.len();
+            match after > before && stored(after as u64) > most {
+                true => Err(change::full("the list of the project's buckets", most)),
+                false => Ok(()),
+            }
+        };
+        self.0.rows.write(project, Durability::Now, declare, |()| {}).await
+    }
+
+    async fn buckets(&self, project: ProjectId) -> Result<Vec<String>> {
+        // A start asks every project: a file that is closed stays closed.
+        if let Some(all) = self.0.rows.look(project, |connection, _| read::buckets(connection)).await {
+            return Ok(all);
+        }
+        let all = self.0.rows.read(project, |connection, _| read::buckets(connection)).await?;
+        Ok(all.unwrap_or_default())
+    }
+}
+
+#[async_trait]
+impl Objects for Driver {
+    async fn upload(
+        &self,
+        project: ProjectId,
+        bucket: &str,
+        key: &str,
+        reserve_bytes: u64,
+    ) -> Result<Box<dyn Upload>> {
+        let local = &self.0;
+        if reserve_bytes > local.limits.object_bytes {
+            return Err(change::full("an object (bytes)", stored(local.limits.object_bytes)));
+        }
+        let file = format!("{:032x}", u128::from_ne_bytes(crate::keys::random::<16>()?));
+        let place = local.running.take(project, file.clone(), local.limits.uploads)?;
+        let at = At { bucket: bucket.to_owned(), key: key.to_owned() };
+        let name = at.bucket.clone();
+        // Durable before there is a file: nothing is ever on the disk that no row speaks of.
+        let draft = move |change: &mut Change<'_>| change.draft(&name, &file, reserve_bytes);
+        let content = local.change_with_room(project, Durability::Now, draft).await?;
+        Ok(Draft::new(local.clone(), project, at, content, place, reserve_bytes).into_upload())
+    }
+
+    async fn get(&self, project: ProjectId, bucket: &str, key: &str) -> Result<Option<Found>> {
+        let get = async || {
+            let get = |connection: &Connection, _| read::get(connection, bucket, key);
+            self.0.rows.read(project, get).await?.ok_or_else(no_bucket)
+        };
+        let mut missing = None;
+        loop {
+            let Some(stored) = get().await? else { return Ok(None) };
+            if let Some(content) = self.0.files.read(project, &stored).await? {
+                return Ok(Some(Found { info: stored.info, content }));
+            }
+            // It was replaced in between, unless the row still says so.
+            if missing.replace(stored.file.clone()) == Some(stored.file) {
+                return Err(StoreError::Damaged("the content of an object is missing".to_owned()));
+            }
+        }
+    }
+
+    async fn head(&self, project: ProjectId, bucket: &str, key: &str) -> Result<Option<Info>> {
+        let head = |connection: &Connection, _| read::head(connection, bucket, key);
+        self.0.rows.read(project, head).await?.ok_or_else(no_bucket)
+    }
+
+    async fn list(
+        &self,
+        project: ProjectId,
+        bucket: &str,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page> {
+        let list = |connection: &Connection, _| read::list(connection, bucket, prefix, after, limit);
+        self.0.rows.read(project, list).await?.ok_or_else(no_bucket)
+    }
+
+    async fn copy(
+        &self,
+        project: ProjectId,
+        from: Place<'_>,
+        to: Place<'_>,
+        attributes: Option<Attributes>,
+        condition: Condition,
+    ) -> Result<Outcome> {
+        let (from, to) = (At::from(from), At::from(to));
+        let copy = move |change: &mut Change<'_>| change.copy(&from, &to, attributes.clone(), &condition);
+        let outcome = self.0.change_with_room(project, Durability::Now, copy).await?;
+        self.0.sweep_later(project);
+        Ok(outcome)
+    }
+
+    async fn delete(
+        &self,
+        project: ProjectId,
+        bucket: &str,
+        key: &str,
+        condition: Condition,
+    ) -> Result<Outcome> {
+        let at = At::from(Place { bucket, key });
+        let delete = move |change: &mut Change<'_>| change.delete(&at, &condition);
+        let outcome = self.0.change(project, Durability::Now, delete).await?;
+        self.0.sweep_later(project);
+        Ok(outcome)
+    }
+}
+
+impl Local {
+    /// Changes the rows of a project. A project without a file has no buckets.
+    async fn change<T: Send + 'static>(
+        &self,
+        project: ProjectId,
+        durability: Durability,
+        change: impl FnOnce(&mut Change<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (limits, enqueuer, sender) = (self.limits, self.enqueuer.clone(), self.enqueuer.clone());
+        let change = move |connection: &Connection, now| {
+            let mut all = Change::begin(connection, now, limits)?;
+            let value = change(&mut all)?;
+            Ok((value, enqueuer.enqueue(connection, now, &all.finish()?)?))
+        };
+        let committed = move |(_, sent): &mut (T, Sent)| sender.committed(project, sent);
+        let changed = self.rows.write_existing(project, durability, change, committed).await?;
+        changed.map(|(value, _)| value).ok_or_else(no_bucket)
+    }
+
+    /// As [`Self::change`]. Where there is no room, uploads that were given up make some, and it is tried again.
+    async fn change_with_room<T: Send + 'static>(
+        self: &Arc<Self>,
+        project: ProjectId,
+        durability: Durability,
+        change: impl Fn(&mut Change<'_>) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<T> {
+        let change = Arc::new(change);
+        loop {
+            let again = change.clone();
+            match self.change(project, durability, move |all| again(all)).await {
+                Err(full @ StoreError::Full { .. }) if self.sweep(project).await? == 0 => return Err(full),
+                Err(StoreError::Full { .. }) => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Reserves for an upload; how much it has now. What a power cut undoes is of an upload that it ended.
+    async fn reserve(
+        self: &Arc<Self>,
+        project: ProjectId,
+        content: i64,
+        needs: u64,
+        wishes: u64,
+    ) -> Result<u64> {
+        let reserve = move |change: &mut Change<'_>| change.reserve(content, needs, wishes);
+        self.change_with_room(project, Durability::Later, reserve).await
+    }
+
+    /// Makes a file the content of its object. The upload has its place until that is decided.
+    async fn put(
+        self: Arc<Self>,
+        project: ProjectId,
+        at: At,
+        place: running::Place,
+        written: Written,
+        attributes: Attributes,
+        condition: Condition,
+    ) -> Result<Outcome> {
+        let file = place.file().to_owned();
+        let put = move |change: &mut Change<'_>| change.put(&at, &written, attributes.clone(), &condition);
+        let outcome = self.change_with_room(project, Durability::Now, put).await;
+        drop(place);
+        if let Err(StoreError::NotFound { .. }) = outcome {
+            self.files.remove_with_folders(project, &file);
+        }
+        outcome
+    }
+
+    /// Deletes the contents that no object has, beside whoever asks.
+    fn sweep_later(self: &Arc<Self>, project: ProjectId) {
+        // Without a runtime everything ends, and the next start sweeps.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let local = self.clone();
+        runtime.spawn(async move {
+            if let Err(error) = local.sweep(project).await {
+                tracing::warn!(project = %project.0, %error, "contents that nobody needs stay for now");
+            }
+        });
+    }
+
+    /// How many were deleted.
+    async fn sweep(self: &Arc<Self>, project: ProjectId) -> Result<usize> {
+        let mut swept = 0;
+        loop {
+            let unused = |connection: &Connection, _| read::unused(connection, SWEPT_AT_ONCE);
+            let mut left = self.rows.read(project, unused).await?.unwrap_or_default();
+            left.retain(|(_, file)| !self.running.has(project, file));
+            if left.is_empty() {
+                return Ok(swept);
+            }
+            let (local, count) = (self.clone(), left.len());
+            let remove = move || local.files.remove_all(project, left);
+            let gone = tokio::task::spawn_blocking(remove).await.map_err(StoreError::driver)?;
+            swept += gone.len();
+            let all_gone = gone.len() == count;
+            self.change(project, Durability::Later, move |change| change.forget(&gone)).await?;
+            if !all_gone {
+                return Ok(swept);
+            }
+        }
+    }
+}
+
+/// Forgets contents whose files are gone.
+fn forget(connection: &Connection, gone: &[i64]) -> Result<()> {
+    let mut change = Change::begin(connection, 0, Limits::default())?;
+    change.forget(gone)?;
+    // Nothing is told of contents that no object has.
+    change.finish().map(drop)
+}
+
+impl From<Place<'_>> for At {
+    fn from(place: Place<'_>) -> Self {
+        Self { bucket: place.bucket.to_owned(), key: place.key.to_owned() }
+    }
+}
+
+fn no_bucket() -> StoreError {
+    StoreError::NotFound { what: "bucket" }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,42 @@
+//! The tables of a project's buckets.
+
+/// The tables, as they were released first: never changed.
+pub(crate) const TABLES: &str = "
+    CREATE TABLE buckets (
+        id   INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE
+    ) STRICT;
+
+    -- One row. objects is how many there are, bytes what they, their keys and attributes hold, with what uploads have
+    -- reserved.
+    CREATE TABLE object_totals (
+        id      INTEGER PRIMARY KEY CHECK (id = 1),
+        objects INTEGER NOT NULL CHECK (objects >= 0),
+        bytes   INTEGER NOT NULL CHECK (bytes >= 0)
+    ) STRICT;
+    INSERT INTO object_totals (id, objects, bytes) VALUES (1, 0, 0);
+
+    CREATE TABLE objects (
+        id           INTEGER PRIMARY KEY,
+        bucket       INTEGER NOT NULL,
+        key          TEXT NOT NULL,
+        content      INTEGER NOT NULL,
+        size         INTEGER NOT NULL,
+        etag         TEXT NOT NULL,
+        written_ms   INTEGER NOT NULL,
+        content_type TEXT NOT NULL,
+        metadata     TEXT NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX objects_keys ON objects (bucket, key);
+
+    -- A file that is there, or was or will be. uses is how many objects have it as their content. With none it is that
+    -- of an upload, for which so many bytes are reserved, or waits to be deleted. blocks has the SHA-256 of each MiB.
+    CREATE TABLE object_contents (
+        id       INTEGER PRIMARY KEY,
+        file     TEXT NOT NULL,
+        uses     INTEGER NOT NULL CHECK (uses >= 0),
+        reserved INTEGER NOT NULL CHECK (reserved >= 0),
+        blocks   BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX object_contents_unused ON object_contents (uses, id) WHERE uses = 0;
+";

@@ -1,0 +1,302 @@
+//! One change of a project's documents, in its savepoint: what it puts in, replaces and removes, with the entries of
+//! indexes, and what the project holds afterwards.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use serde_json::value::RawValue;
+
+use super::Limits;
+use super::catalog::{Collection, Index};
+use super::look::object;
+use super::question::Fresh;
+use super::select::Row;
+use crate::StoreError;
+use crate::catalog::{DataChange, DataSource};
+use crate::documents::language::{Object, Path, entries};
+use crate::documents::{DOCUMENT_BYTES, Failure, MAX_KEY_BYTES, Result};
+use crate::events::sqlite::Listeners;
+use crate::jobs::NewJob;
+use crate::sqlite::stored;
+
+/// What is counted.
+pub(super) const TOTALS: &str = "SELECT version, bytes FROM document_totals WHERE id = 1";
+/// Counts.
+pub(super) const COUNT: &str = "UPDATE document_totals SET version = ?1, bytes = ?2 WHERE id = 1";
+/// Counts what a collection has more or less than before.
+pub(super) const COUNT_COLLECTION: &str = "UPDATE collections
+    SET changed = ?2, documents = documents + ?3, bytes = bytes + ?4 WHERE id = ?1";
+/// Says that an index has documents with several entries from now on.
+pub(super) const MULTIKEY: &str = "UPDATE document_indexes SET is_multikey = 1 WHERE id = ?1";
+/// Says that a collection is not what it was.
+pub(super) const RENEW: &str = "UPDATE collections SET generation = ?2 WHERE id = ?1";
+
+/// What an index entry is counted beside its key, bytes.
+const ENTRY_BYTES: usize = 16;
+/// What is told of a key that is there already, characters.
+const TOLD_KEY: usize = 200;
+
+/// A change.
+pub(crate) struct Change<'c> {
+    pub(super) connection: &'c Connection,
+    /// Milliseconds since 1970.
+    pub(crate) now: i64,
+    limits: Limits,
+    bytes_before: i64,
+    /// The last version that was given out.
+    version: i64,
+    /// What all documents hold.
+    bytes: i64,
+    touched: BTreeMap<i64, Touched>,
+    /// Who is told of changes of a collection.
+    listeners: BTreeMap<i64, Listeners>,
+}
+
+/// What a change that is done leaves to whoever has made it.
+#[must_use]
+pub(crate) struct Finished {
+    /// Collections whose indexes are not what they were, for whoever remembers them.
+    pub(crate) renewed: Vec<Arc<Collection>>,
+    /// Jobs that tell of it: to be enqueued in the same transaction.
+    pub(crate) told: Vec<NewJob>,
+}
+
+/// A collection that is not what it was.
+#[derive(Default)]
+struct Touched {
+    name: String,
+    documents: i64,
+    bytes: i64,
+    /// Indexes that have documents with several entries now.
+    multikey: BTreeSet<i64>,
+}
+
+/// A document before and after it was written; what was not there before was inserted.
+#[derive(Clone, Copy)]
+struct Passed<'p> {
+    id: &'p str,
+    before: Option<&'p str>,
+    after: Option<&'p str>,
+}
+
+impl<'c> Change<'c> {
+    /// Begins it.
+    pub(crate) fn begin(connection: &'c Connection, now: i64, limits: Limits) -> Result<Self> {
+        let mut totals = connection.prepare_cached(TOTALS)?;
+        let (version, bytes) = totals.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let (touched, listeners) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { connection, now, limits, bytes_before: bytes, version, bytes, touched, listeners })
+    }
+
+    /// Counts. `Full` if the project holds more than it may, and more than before.
+    pub(crate) fn finish(self) -> Result<Finished> {
+        if self.bytes > self.limits.bytes && self.bytes > self.bytes_before {
+            let what = "the space for the project's documents (bytes)".to_owned();
+            return Err(Failure::Store(StoreError::Full { what, limit: self.limits.bytes.unsigned_abs() }));
+        }
+        let mut renewed = Vec::new();
+        if self.touched.is_empty() {
+            return Ok(Finished { renewed, told: Vec::new() });
+        }
+        self.connection.prepare_cached(COUNT)?.execute((self.version, self.bytes))?;
+        let mut count = self.connection.prepare_cached(COUNT_COLLECTION)?;
+        for (id, touched) in &self.touched {
+            count.execute((id, self.version, touched.documents, touched.bytes))?;
+            if !touched.multikey.is_empty() {
+                for index in &touched.multikey {
+                    self.connection.prepare_cached(MULTIKEY)?.execute([index])?;
+                }
+                self.connection.prepare_cached(RENEW)?.execute((id, generation()?))?;
+                renewed.push(Arc::new(Collection::load(self.connection, &touched.name)?));
+            }
+        }
+        Ok(Finished { renewed, told: self.listeners.into_values().flat_map(Listeners::jobs).collect() })
+    }
+
+    /// Puts in a new document.
+    pub(crate) fn insert(&mut self, collection: &Collection, fresh: &Fresh) -> Result<()> {
+        let Fresh { document, body } = fresh;
+        let seq = self.next_version();
+        // Nothing is written where the `_id` is taken.
+        let sql = format!(
+            "INSERT INTO c{} (seq, id, version, body) VALUES (?1, ?2, ?1, ?3) ON CONFLICT (id) DO NOTHING",
+            collection.id
+        );
+        if self.connection.prepare_cached(&sql)?.execute((seq, document.id(), body))? == 0 {
+            let key = serde_json::json!({ "_id": document.id() }).to_string();
+            return Err(Failure::Duplicate { index: "_id".to_owned(), key });
+        }
+        for index in &collection.indexes {
+            self.reindex(collection, index, seq, None, Some(document.object()))?;
+        }
+        self.count(collection, 1, stored((DOCUMENT_BYTES + document.id().len() + body.len()) as u64));
+        self.passed(collection, Passed { id: document.id(), before: None, after: Some(body) })
+    }
+
+    /// Puts a document in the place of another, which has the same `_id`.
+    pub(crate) fn replace(
+        &mut self,
+        collection: &Collection,
+        old: &Row,
+        was: &Object,
+        fresh: &Fresh,
+    ) -> Result<()> {
+        let Fresh { document, body } = fresh;
+        let version = self.next_version();
+        let sql = format!("UPDATE c{} SET version = ?2, body = ?3 WHERE seq = ?1", collection.id);
+        self.connection.prepare_cached(&sql)?.execute((old.seq, version, body))?;
+        for index in &collection.indexes {
+            self.reindex(collection, index, old.seq, Some(was), Some(document.object()))?;
+        }
+        self.count(collection, 0, stored(body.len() as u64) - stored(old.body.len() as u64));
+        self.passed(collection, Passed { id: &old.id, before: Some(&old.body), after: Some(body) })
+    }
+
+    /// Removes a document.
+    pub(crate) fn remove(&mut self, collection: &Collection, old: &Row) -> Result<()> {
+        self.next_version();
+        let sql = format!("DELETE FROM c{} WHERE seq = ?1", collection.id);
+        self.connection.prepare_cached(&sql)?.execute([old.seq])?;
+        if !collection.indexes.is_empty() {
+            let was = object(&old.body)?;
+            for index in &collection.indexes {
+                self.reindex(collection, index, old.seq, Some(&was), None)?;
+            }
+        }
+        let bytes = DOCUMENT_BYTES + old.id.len() + old.body.len();
+        self.count(collection, -1, -stored(bytes as u64));
+        self.passed(collection, Passed { id: &old.id, before: Some(&old.body), after: None })
+    }
+
+    /// Puts a document that is there into an index that is being built.
+    pub(super) fn build(
+        &mut self,
+        collection: &Collection,
+        index: &Index,
+        seq: i64,
+        document: &Object,
+    ) -> Result<()> {
+        self.reindex(collection, index, seq, None, Some(document))
+    }
+
+    /// A collection holds less: an index of it went.
+    pub(super) fn frees(&mut self, collection: &Collection, bytes: i64) {
+        self.count(collection, 0, -bytes);
+    }
+
+    /// The version that the next document gets.
+    fn next_version(&mut self) -> i64 {
+        self.version += 1;
+        self.version
+    }
+
+    fn count(&mut self, collection: &Collection, documents: i64, bytes: i64) {
+        self.bytes += bytes;
+        let touched = self.touch(collection);
+        touched.documents += documents;
+        touched.bytes += bytes;
+    }
+
+    fn touch(&mut self, collection: &Collection) -> &mut Touched {
+        let new = || Touched { name: collection.name.clone(), ..Touched::default() };
+        self.touched.entry(collection.id).or_insert_with(new)
+    }
+
+    /// Makes the entries of a document in an index those of what it is now.
+    fn reindex(
+        &mut self,
+        collection: &Collection,
+        index: &Index,
+        seq: i64,
+        was: Option<&Object>,
+        is: Option<&Object>,
+    ) -> Result<()> {
+        let keys_of = |object: Option<&Object>| match object {
+            Some(object) => entries(object, &index.fields).map_err(|fault| {
+                Failure::Invalid(format!("index `{}`: {}", index.spec().name(), fault.message))
+            }),
+            None => Ok(crate::documents::language::Entries { keys: Vec::new(), is_multikey: false }),
+        };
+        let (old, new) = (keys_of(was)?, keys_of(is)?);
+        let mut bytes = 0;
+        for key in old.keys.iter().filter(|key| new.keys.binary_search(key).is_err()) {
+            let sql = format!("DELETE FROM x{} WHERE key = ?1 AND seq = ?2", index.id);
+            self.connection.prepare_cached(&sql)?.execute((key, seq))?;
+            bytes -= stored((key.len() + ENTRY_BYTES) as u64);
+        }
+        for key in new.keys.iter().filter(|key| old.keys.binary_search(key).is_err()) {
+            refuse_long(index, key)?;
+            if index.is_unique {
+                self.refuse_taken(index, key, is)?;
+            }
+            let sql = format!("INSERT INTO x{} (key, seq) VALUES (?1, ?2)", index.id);
+            self.connection.prepare_cached(&sql)?.execute((key, seq))?;
+            bytes += stored((key.len() + ENTRY_BYTES) as u64);
+        }
+        if new.is_multikey && !index.is_multikey {
+            self.touch(collection).multikey.insert(index.id);
+        }
+        self.count(collection, 0, bytes);
+        Ok(())
+    }
+
+    /// Fails where a unique index has that key of another document: this one has no entry there.
+    fn refuse_taken(&self, index: &Index, key: &[u8], document: Option<&Object>) -> Result<()> {
+        let sql = format!("SELECT 1 FROM x{} WHERE key = ?1", index.id);
+        if !self.connection.prepare_cached(&sql)?.exists([key])? {
+            return Ok(());
+        }
+        let shown = document.map(|document| shown(&index.fields, document));
+        Err(Failure::Duplicate { index: index.spec().name(), key: shown.unwrap_or_default() })
+    }
+
+    /// Every document that is written comes by here, in the transaction that writes it.
+    fn passed(&mut self, collection: &Collection, passed: Passed<'_>) -> Result<()> {
+        let (change, body) = match (passed.before, passed.after) {
+            (None, Some(after)) => (DataChange::Insert, after),
+            (Some(_), Some(after)) => (DataChange::Update, after),
+            (Some(before), None) => (DataChange::Delete, before),
+            (None, None) => return Ok(()),
+        };
+        let listeners = match self.listeners.entry(collection.id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let source = DataSource::Collection(collection.name.clone());
+                new.insert(Listeners::of(self.connection, source)?)
+            }
+        };
+        Ok(listeners.tell(change, passed.id, || serde_json::from_str::<&RawValue>(body).ok())?)
+    }
+}
+
+/// A number that no collection has had before.
+pub(super) fn generation() -> Result<i64> {
+    Ok(i64::from_be_bytes(crate::keys::random()?))
+}
+
+/// The values of an index's fields, for whoever wrote them.
+fn shown(fields: &[Path], document: &Object) -> String {
+    let value = |path: &Path| match path.distinct(document).as_slice() {
+        [value] => value.to_json(),
+        [] => "null".to_owned(),
+        several => format!("[{}]", several.iter().map(|value| value.to_json()).collect::<Vec<_>>().join(",")),
+    };
+    let all: Vec<String> =
+        fields.iter().map(|path| format!("{}: {}", serde_json::json!(path.as_str()), value(path))).collect();
+    let all = format!("{{{}}}", all.join(", "));
+    match all.char_indices().nth(TOLD_KEY) {
+        Some((at, _)) => format!("{}…", all.get(..at).unwrap_or_default()),
+        None => all,
+    }
+}
+
+fn refuse_long(index: &Index, key: &[u8]) -> Result<()> {
+    if key.len() > MAX_KEY_BYTES {
+        let name = index.spec().name();
+        let told = format!("the values in the index `{name}` are too long: {MAX_KEY_BYTES} bytes at most");
+        return Err(Failure::Invalid(told));
+    }
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! Documents in SQLite: in the file of their project, each collection and each index in a table of its own.
+//!
+//! Who asks for one document has it at once, on its own thread. What may have to look at many is given little to spend
+//! there; if that is not enough it begins anew on a thread where it holds up nobody. Writes are the same to the one
+//! writer of the project: what is not found with little is looked for beside it, and then only looked at again.
+
+mod asides;
+mod catalog;
+pub(crate) mod change;
+mod cursor;
+mod declare;
+mod functions;
+mod look;
+pub(crate) mod overlay;
+mod perform;
+mod plan;
+pub(crate) mod question;
+mod schema;
+mod select;
+mod writes;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+
+use self::asides::Asides;
+pub(crate) use self::catalog::Catalog;
+pub(crate) use self::functions::Watch;
+use self::question::{Question, Task, may_be_id};
+pub(crate) use self::schema::TABLES;
+use self::select::Look;
+use super::{
+    CollectionInfo, CollectionSpec, Documents, Failure, Found, MAX_LOOK_MS, MAX_PROJECT_BYTES, Read, Result,
+    Write, Written,
+};
+use crate::StoreError;
+use crate::catalog::ProjectId;
+use crate::jobs::sqlite::Enqueuer;
+use crate::project::ProjectFiles;
+use crate::sqlite::{Durability, stored};
+
+/// What a look may cost on its caller's thread: half a millisecond or so.
+const QUICK_COST: i64 = 150_000;
+/// Text that is parsed on its caller's thread, bytes.
+const QUICK_BYTES: usize = 128 << 10;
+
+/// Bounds of the driver that tests make smaller.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// What the documents of a project hold together, bytes.
+    pub(crate) bytes: i64,
+    /// What a look may cost on its caller's thread, or the writer's.
+    pub(crate) quick: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes: stored(MAX_PROJECT_BYTES), quick: QUICK_COST }
+    }
+}
+
+/// The driver over the files of projects, whose account the catalog keeps.
+pub(crate) struct Sqlite {
+    pub(crate) files: Arc<ProjectFiles>,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) limits: Limits,
+    /// For jobs that tell of changes.
+    enqueuer: Enqueuer,
+    asides: Asides,
+}
+
+#[async_trait]
+impl Documents for Sqlite {
+    async fn declare(&self, project: ProjectId, collections: &[CollectionSpec]) -> Result<()> {
+        declare::check(collections)?;
+        if collections.is_empty() {
+            return Ok(());
+        }
+        let (specs, limits, catalog) = (collections.to_vec(), self.limits, self.catalog.clone());
+        let declare =
+            move |connection: &Connection, now| Ok(declare::declare(connection, now, limits, &specs)?);
+        let declared = move |made: &mut Vec<_>| catalog.saw(project, made.drain(..));
+        self.files.write(project, Durability::Now, declare, declared).await?;
+        Ok(())
+    }
+
+    async fn collections(&self, project: ProjectId) -> Result<Vec<CollectionInfo>> {
+        // A start asks every project: a file that is closed stays closed.
+        if let Some(all) = self.files.look(project, |connection, _| Ok(catalog::infos(connection)?)).await {
+            return Ok(all);
+        }
+        let all = self.files.read(project, |connection, _| Ok(catalog::infos(connection)?)).await?;
+        Ok(all.unwrap_or_default())
+    }
+
+    async fn read(&self, project: ProjectId, collection: &str, read: Read) -> Result<Found> {
+        match Question::parse(read)? {
+            Question::Get { id, fields } => {
+                let row = self.get(project, collection, &id).await?;
+                Ok(Found::Document(look::document(row.as_ref(), fields.as_ref())?))
+            }
+            question => self.answer(project, collection, question).await,
+        }
+    }
+
+    async fn write(&self, project: ProjectId, collection: &str, write: Write) -> Result<Written> {
+        let now = self.files.now();
+        let task = match bytes_of(&write) > QUICK_BYTES {
+            false => Task::parse(write, now)?,
+            true => {
+                let parse = move || Task::parse(write, now);
+                tokio::task::spawn_blocking(parse).await.map_err(StoreError::driver)??
+            }
+        };
+        self.perform(project, collection, task).await
+    }
+}
+
+impl Sqlite {
+    pub(crate) fn new(
+        files: Arc<ProjectFiles>,
+        catalog: Arc<Catalog>,
+        enqueuer: Enqueuer,
+        limits: Limits,
+    ) -> Self {
+        Self { files, catalog, limits, enqueuer, asides: Asides::default() }
+    }
+
+    async fn get(&self, project: ProjectId, name: &str, id: &str) -> Result<Option<select::Row>> {
+        let no_collection = || Failure::NoCollection(name.to_owned());
+        let read = |connection: &Connection, _| {
+            // Known once the file is open.
+            let collection = self.catalog.id(project, name).ok_or_else(no_collection)?;
+            match may_be_id(id) {
+                true => Ok(select::by_id(connection, collection, id)?),
+                false => Ok(None),
+            }
+        };
+        self.files.read(project, read).await?.ok_or_else(no_collection)
+    }
+
+    /// Answers on the caller's thread, or aside where that takes long.
+    async fn answer(&self, project: ProjectId, name: &str, question: Question) -> Result<Found> {
+        let quick = self.watch(self.limits.quick);
+        let look = |connection: &Connection, _| {
+            Ok(answer(&self.catalog, connection, project, name, &question, &quick)?)
+        };
+        let found = match self.files.read(project, look).await.map_err(Failure::from) {
+            Err(Failure::Timeout) => {
+                let (catalog, owned) = (self.catalog.clone(), name.to_owned());
+                let look = move |connection: &Connection, watch: &Watch| {
+                    answer(&catalog, connection, project, &owned, &question, watch)
+                };
+                self.aside(project, look).await?
+            }
+            found => found?,
+        };
+        found.ok_or_else(|| Failure::NoCollection(name.to_owned()))
+    }
+
+    /// What costs no more than that, and is over in time.
+    pub(crate) fn watch(&self, units: i64) -> Watch {
+        let clock = self.files.clock();
+        let until = clock().saturating_add(MAX_LOOK_MS);
+        Watch::new(units, clock, until)
+    }
+}
+
+fn answer(
+    catalog: &Catalog,
+    connection: &Connection,
+    project: ProjectId,
+    name: &str,
+    question: &Question,
+    watch: &Watch,
+) -> Result<Found> {
+    let collection = catalog.collection(connection, project, name)?;
+    Look { connection, queries: &catalog.queries, collection: &collection, watch }.answer(project, question)
+}
+
+/// How much text there is to be parsed.
+fn bytes_of(write: &Write) -> usize {
+    match write {
+        Write::Insert(documents) => documents.iter().map(String::len).sum(),
+        Write::Replace { document, .. } => document.len(),
+        // Filters and updates are short, or refused.
+        Write::Update { .. } | Write::Delete(_) | Write::FindAndModify(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests;

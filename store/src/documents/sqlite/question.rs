@@ -1,0 +1,203 @@
+//! What is asked, read: before anything is opened, and once, however often it is tried.
+
+use std::sync::Arc;
+
+use super::plan::Order;
+use crate::documents::language::{
+    Document, Fault, Filter, MAX_ID_BYTES, Object, Path, Pipeline, Projection, Sort, Update,
+};
+use crate::documents::{
+    Change, DEFAULT_PAGE, Failure, FindAndModify, MAX_INSERTED, MAX_PAGE, MAX_SKIP, Read, Result, Returning,
+    Target, Which, Write,
+};
+use crate::sqlite::new_id;
+
+/// A [`Read`].
+pub(crate) enum Question {
+    Get { id: String, fields: Option<Projection> },
+    Find(Find),
+    Count { filter: Arc<Filter>, limit: Option<u64> },
+    Distinct { field: Path, filter: Arc<Filter> },
+    Aggregate { pipeline: Pipeline, filter: Arc<Filter> },
+}
+
+/// A page that is wanted.
+pub(crate) struct Find {
+    /// As it was asked.
+    pub(super) asked: crate::documents::Find,
+    pub(crate) filter: Arc<Filter>,
+    pub(super) order: Order,
+    pub(super) limit: u64,
+    pub(super) fields: Option<Projection>,
+}
+
+/// A [`Write`].
+pub(crate) enum Task {
+    Insert(Vec<Fresh>),
+    Update {
+        chosen: Chosen,
+        update: Update,
+        upsert: bool,
+    },
+    Replace {
+        chosen: Chosen,
+        document: Object,
+        upsert: bool,
+    },
+    Delete(Chosen),
+    Modify {
+        chosen: Chosen,
+        change: Modified,
+        returning: Returning,
+        upsert: bool,
+        fields: Option<Projection>,
+    },
+}
+
+/// A document that is put in, and its text.
+#[derive(Clone)]
+pub(crate) struct Fresh {
+    pub(crate) document: Document,
+    pub(crate) body: String,
+}
+
+/// Documents that are to be changed.
+pub(crate) struct Chosen {
+    pub(super) filter: Arc<Filter>,
+    pub(super) which: Which,
+    pub(super) order: Order,
+}
+
+/// What becomes of one document.
+pub(crate) enum Modified {
+    Update(Update),
+    Replace(Object),
+    Delete,
+}
+
+impl Question {
+    /// Reads what is asked; `Invalid` says what is wrong with it.
+    pub(crate) fn parse(read: Read) -> Result<Self> {
+        Ok(match read {
+            Read::Get { id, fields } => Self::Get { id, fields: projection(fields.as_deref())? },
+            Read::Find(find) => Self::Find(Find::parse(find)?),
+            Read::Count { filter, limit } => Self::Count { filter: parse_filter(&filter)?, limit },
+            Read::Distinct { field, filter } => {
+                Self::Distinct { field: Path::parse(&field)?, filter: parse_filter(&filter)? }
+            }
+            Read::Aggregate { pipeline } => {
+                let pipeline = Pipeline::parse(&pipeline)?;
+                let filter = pipeline.leading_match().cloned().unwrap_or_else(Filter::all);
+                Self::Aggregate { pipeline, filter: Arc::new(filter) }
+            }
+        })
+    }
+}
+
+impl Find {
+    fn parse(asked: crate::documents::Find) -> Result<Self> {
+        let limit = asked.limit.unwrap_or(DEFAULT_PAGE);
+        if !(1..=MAX_PAGE).contains(&limit) {
+            return Err(Failure::Invalid(format!("`limit` is 1 to {MAX_PAGE}")));
+        }
+        if asked.skip > MAX_SKIP {
+            return Err(Failure::Invalid(format!(
+                "`skip` is {MAX_SKIP} at most; a cursor goes on where a page ended"
+            )));
+        }
+        Ok(Self {
+            filter: parse_filter(&asked.filter)?,
+            order: order(asked.sort.as_deref())?,
+            limit,
+            fields: projection(asked.fields.as_deref())?,
+            asked,
+        })
+    }
+}
+
+impl Task {
+    /// Reads what is asked; `Invalid` says what is wrong with it. New documents get their `_id` here.
+    pub(crate) fn parse(write: Write, now_ms: i64) -> Result<Self> {
+        Ok(match write {
+            Write::Insert(documents) => {
+                if documents.is_empty() || documents.len() > MAX_INSERTED {
+                    return Err(Failure::Invalid(format!("an insert has 1 to {MAX_INSERTED} documents")));
+                }
+                let fresh = documents.iter().map(|json| Fresh::new(Object::parse(json)?, now_ms));
+                Self::Insert(fresh.collect::<Result<_>>()?)
+            }
+            Write::Update { target, update, upsert } => {
+                Self::Update { chosen: Chosen::parse(&target)?, update: Update::parse(&update)?, upsert }
+            }
+            Write::Replace { target, document, upsert } => {
+                let chosen = Chosen { which: Which::One, ..Chosen::parse(&target)? };
+                Self::Replace { chosen, document: Object::parse(&document)?, upsert }
+            }
+            Write::Delete(target) => Self::Delete(Chosen::parse(&target)?),
+            Write::FindAndModify(modify) => Self::parse_modify(modify)?,
+        })
+    }
+
+    fn parse_modify(modify: FindAndModify) -> Result<Self> {
+        let FindAndModify { filter, sort, change, returning, upsert, fields } = modify;
+        let change = match change {
+            Change::Update(update) => Modified::Update(Update::parse(&update)?),
+            Change::Replace(document) => Modified::Replace(Object::parse(&document)?),
+            Change::Delete => Modified::Delete,
+        };
+        let chosen = Chosen::parse(&Target { filter, which: Which::One, sort })?;
+        Ok(Self::Modify { chosen, change, returning, upsert, fields: projection(fields.as_deref())? })
+    }
+
+    /// The documents that it changes, if it looks for any.
+    pub(super) fn chosen(&self) -> Option<&Chosen> {
+        match self {
+            Self::Insert(_) => None,
+            Self::Update { chosen, .. }
+            | Self::Replace { chosen, .. }
+            | Self::Delete(chosen)
+            | Self::Modify { chosen, .. } => Some(chosen),
+        }
+    }
+}
+
+impl Fresh {
+    /// A document of these fields, with a new `_id` where it has none.
+    pub(super) fn new(object: Object, now_ms: i64) -> Result<Self> {
+        let new_id = || match new_id(now_ms) {
+            Ok(id) => Ok(id.to_string()),
+            Err(error) => Err(Fault::new(error.to_string())),
+        };
+        let document = Document::new(object, new_id)?;
+        Ok(Self { body: document.to_json()?, document })
+    }
+}
+
+impl Chosen {
+    fn parse(target: &Target) -> Result<Self> {
+        Ok(Self {
+            filter: parse_filter(&target.filter)?,
+            which: target.which,
+            order: order(target.sort.as_deref())?,
+        })
+    }
+}
+
+/// Whether some text can be an `_id` at all.
+pub(super) fn may_be_id(id: &str) -> bool {
+    (1..=MAX_ID_BYTES).contains(&id.len())
+}
+
+fn parse_filter(json: &str) -> Result<Arc<Filter>> {
+    Ok(Arc::new(Filter::parse(json)?))
+}
+
+fn projection(json: Option<&str>) -> Result<Option<Projection>> {
+    Ok(json.map(Projection::parse).transpose()?)
+}
+
+fn order(json: Option<&str>) -> Result<Order> {
+    let Some(json) = json else { return Ok(Order::new()) };
+    let sort = Sort::parse(json)?;
+    Ok(sort.fields().iter().map(|(path, direction)| (path.as_str().to_owned(), *direction)).collect())
+}

@@ -1,0 +1,175 @@
+//! Writes, one call after the other, in the writer of their project.
+//!
+//! Documents are looked for where they are changed, as long as that costs little: an index leads to them, or the
+//! collection is small. A filter that makes it look at many would hold up every other write of the project. Then the
+//! documents are found beside the writer, as they were at one moment, and the writer only asks the filter again about
+//! each of them. What came to match in between is left alone, as if the write had come before it; only where none
+//! matches any more, and it is not sure that no other one does, is it looked for again.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::Sqlite;
+use super::change::{Change, Finished};
+use super::functions::Watch;
+use super::perform::{Stage, perform, still_matching};
+use super::plan::Wish;
+use super::question::{Chosen, Fresh, Task};
+use super::select::{self, Columns, Look, Row, Wanted};
+use crate::catalog::ProjectId;
+use crate::documents::language::Object;
+use crate::documents::{Failure, MAX_CHANGED, Result, Which, Written};
+use crate::jobs::sqlite::Sent;
+use crate::sqlite::Durability;
+
+/// The version of the last change of a collection.
+pub(super) const CHANGED: &str = "SELECT changed FROM collections WHERE id = ?1";
+/// Documents that are found beside the writer where one is wanted: some may match no more.
+const SPARE: u64 = 16;
+
+/// Documents that were found beside the writer.
+#[derive(Clone)]
+struct Candidates {
+    places: Vec<i64>,
+    /// The last change of the collection that they have seen.
+    changed: i64,
+}
+
+impl Sqlite {
+    /// Does it.
+    pub(super) async fn perform(&self, project: ProjectId, name: &str, task: Task) -> Result<Written> {
+        let (task, name): (_, Arc<str>) = (Arc::new(task), name.into());
+        let until = self.watch(0);
+        let mut candidates = None;
+        loop {
+            match self.try_to(project, &name, &task, candidates.take()).await {
+                Err(Failure::Timeout | Failure::Conflict) if !until.is_over() => {
+                    candidates = self.candidates(project, &name, &task).await?;
+                }
+                Err(Failure::Conflict) => return Err(Failure::Timeout),
+                done => return done,
+            }
+        }
+    }
+
+    async fn try_to(
+        &self,
+        project: ProjectId,
+        name: &Arc<str>,
+        task: &Arc<Task>,
+        candidates: Option<Candidates>,
+    ) -> Result<Written> {
+        let (owned, task, limits) = (name.clone(), task.clone(), self.limits);
+        let (catalog, remembers) = (self.catalog.clone(), self.catalog.clone());
+        let (enqueuer, sender) = (self.enqueuer.clone(), self.enqueuer.clone());
+        let watch = self.watch(limits.quick);
+        let change = move |connection: &Connection, now| {
+            let change = Change::begin(connection, now, limits)?;
+            let collection = catalog.collection(connection, project, &owned)?;
+            let look = Look { connection, queries: &catalog.queries, collection: &collection, watch: &watch };
+            let mut writer = Writer { change, look, candidates };
+            let written = perform(&mut writer, &task)?;
+            let Finished { renewed, told } = writer.change.finish()?;
+            Ok((written, renewed, enqueuer.enqueue(connection, now, &told)?))
+        };
+        let committed = move |(_, renewed, sent): &mut (_, Vec<_>, Sent)| {
+            remembers.saw(project, renewed.drain(..));
+            sender.committed(project, sent);
+        };
+        let written = self.files.write_existing(project, Durability::Now, change, committed).await?;
+        written.map(|(written, ..)| written).ok_or_else(|| Failure::NoCollection(name.to_string()))
+    }
+
+    /// Finds the documents beside the writer.
+    async fn candidates(
+        &self,
+        project: ProjectId,
+        name: &Arc<str>,
+        task: &Arc<Task>,
+    ) -> Result<Option<Candidates>> {
+        let (catalog, name, task) = (self.catalog.clone(), name.clone(), task.clone());
+        let look = move |connection: &Connection, watch: &Watch| {
+            let Some(chosen) = task.chosen() else { return Ok(None) };
+            let collection = catalog.collection(connection, project, &name)?;
+            let look = Look { connection, queries: &catalog.queries, collection: &collection, watch };
+            let most = match chosen.which {
+                Which::One => SPARE,
+                Which::Many => MAX_CHANGED + 1,
+            };
+            let changed = look.changed()?;
+            Ok(Some(Candidates { places: look.places(chosen, most)?, changed }))
+        };
+        Ok(self.aside(project, look).await?.flatten())
+    }
+}
+
+impl Look<'_> {
+    /// The places of documents that are meant.
+    pub(super) fn places(&self, chosen: &Chosen, most: u64) -> Result<Vec<i64>> {
+        let wish = match chosen.which {
+            Which::One if !chosen.order.is_empty() => Wish::Like(chosen.order.clone()),
+            Which::One | Which::Many => Wish::Any,
+        };
+        let wanted =
+            Wanted { wish, limit: Some(most), columns: Columns::Marks, ..Wanted::all(chosen.filter.clone()) };
+        let mut selected = self.select(&wanted)?;
+        let (rows, _) = selected.rows()?;
+        rows.places()
+    }
+
+    /// The version of the last change of the collection.
+    pub(crate) fn changed(&self) -> Result<i64> {
+        let mut changed = self.connection.prepare_cached(CHANGED)?;
+        Ok(changed.query_row([self.collection.id], |row| row.get(0))?)
+    }
+}
+
+/// A write in its savepoint.
+struct Writer<'w> {
+    change: Change<'w>,
+    look: Look<'w>,
+    candidates: Option<Candidates>,
+}
+
+impl Stage for Writer<'_> {
+    fn now(&self) -> i64 {
+        self.change.now
+    }
+
+    fn choose(&mut self, chosen: &Chosen, most: u64) -> Result<Vec<i64>> {
+        let Some(Candidates { places, changed }) = self.candidates.take() else {
+            return self.look.places(chosen, most);
+        };
+        if chosen.which == Which::Many && !places.is_empty() {
+            return Ok(places);
+        }
+        for place in &places {
+            if self.document(chosen, *place)?.is_some() {
+                return Ok(vec![*place]);
+            }
+        }
+        // Only if nobody has written since is it sure that there is none.
+        match self.look.changed()? == changed {
+            true => Ok(Vec::new()),
+            false => Err(Failure::Conflict),
+        }
+    }
+
+    fn document(&mut self, chosen: &Chosen, place: i64) -> Result<Option<(Row, Object)>> {
+        let row = select::by_place(self.look.connection, self.look.collection.id, place)?;
+        still_matching(chosen, row)
+    }
+
+    fn insert(&mut self, fresh: &Fresh) -> Result<()> {
+        self.change.insert(self.look.collection, fresh)
+    }
+
+    fn replace(&mut self, old: &Row, was: &Object, fresh: &Fresh) -> Result<()> {
+        self.change.replace(self.look.collection, old, was, fresh)
+    }
+
+    fn remove(&mut self, old: &Row) -> Result<()> {
+        self.change.remove(self.look.collection, old)
+    }
+}
