@@ -11,13 +11,18 @@
 )]
 
 wasmtime::component::bindgen!({
-    path: ["../wit/deps/config", "../wit/deps/logging", "../wit/deps/keyvalue", "../wit/secrets.wit", "../wit/queue.wit", "../wit/functions.wit", "../wit/triggers.wit"],
+    path: ["../wit/deps/config", "../wit/deps/logging", "../wit/deps/keyvalue", "../wit/db", "../wit/secrets.wit", "../wit/queue.wit", "../wit/storage.wit", "../wit/functions.wit", "../wit/triggers.wit"],
     inline: "
         package ostro:host;
         world host {
             import ostro:secrets/store@0.1.0;
             import ostro:queue/producer@0.1.0;
             import ostro:functions/context@0.1.0;
+            import ostro:functions/invoke@0.1.0;
+            import ostro:db/documents@0.1.0;
+            import ostro:db/transactions@0.1.0;
+            import ostro:db/sql@0.1.0;
+            import ostro:storage/objects@0.1.0;
             import wasi:config/store@0.2.0-rc.1;
             import wasi:logging/logging@0.1.0-draft;
             import wasi:keyvalue/store@0.2.0-draft2;
@@ -31,10 +36,25 @@ wasmtime::component::bindgen!({
     // These wait for the store. A handle that the guest does not have is a trap.
     imports: {
         "ostro:queue/producer@0.1.0.send": async,
+        "ostro:functions/invoke@0.1.0.call": async,
+        "ostro:functions/invoke@0.1.0.send": async,
+        "ostro:db": async | trappable,
+        "ostro:storage": async | trappable,
         "wasi:keyvalue": async | trappable,
     },
-    trappable_error_type: { "wasi:keyvalue/store.error" => crate::keyvalue::Failure },
+    trappable_error_type: {
+        "ostro:db/documents.error" => crate::db::Failure,
+        "ostro:db/sql.error" => crate::db::SqlFailure,
+        "ostro:storage/objects.error" => crate::objects::Failure,
+        "wasi:keyvalue/store.error" => crate::keyvalue::Failure,
+    },
     with: {
+        "ostro:db/documents.collection": crate::db::Collection,
+        "ostro:db/transactions.transaction": crate::db::Transaction,
+        "ostro:db/sql.database": crate::db::SqlDatabase,
+        "ostro:storage/objects.bucket": crate::objects::Bucket,
+        "ostro:storage/objects.download": crate::objects::Download,
+        "ostro:storage/objects.upload": crate::objects::Upload,
         "wasi:keyvalue/store.bucket": crate::keyvalue::Bucket,
         "wasi:keyvalue/atomics.cas": crate::keyvalue::Cas,
     },

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use store::jobs::Lineage;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 
 use crate::bindings;
+use crate::error::Refusal;
 use crate::functions::{Call, Identity};
 use crate::grants::Grants;
 use crate::log::{LogSink, LogWriter, Stream};
-use crate::meter::Meter;
+use crate::meter::{Interface, Meter};
 use crate::outbound_http::{EgressPool, OutboundHttp};
 use crate::secrets::SecretValues;
 use crate::services::ProjectServices;
@@ -78,6 +80,8 @@ pub struct Invocation {
 pub struct HostLimits {
     /// Outbound HTTP calls.
     pub outbound_calls: u32,
+    /// Calls of other functions, by whatever interface.
+    pub function_calls: u32,
     /// Bytes of log, each line counted with its line end.
     pub log_bytes: u64,
     /// Lines of log, so that empty lines are bounded too.
@@ -92,6 +96,7 @@ impl Default for HostLimits {
     fn default() -> Self {
         Self {
             outbound_calls: 50,
+            function_calls: 1_000,
             log_bytes: 256 * 1024,
             log_lines: 8 * 1024,
             log_line_bytes: 4 * 1024,
@@ -106,7 +111,13 @@ impl HostCtx {
         let HostParts { identity, grants, environment, egress, services, limits } = parts;
         let meter = Meter::default();
         let log = LogWriter::new(meter.clone(), limits.log_line_bytes);
-        let http = OutboundHttp::new(grants.clone(), egress, log.clone(), meter.clone());
+        let http = OutboundHttp::new(
+            grants.clone(),
+            egress,
+            services.neighbours.clone(),
+            log.clone(),
+            meter.clone(),
+        );
         let (call, secrets) = (Call::default(), Arc::default());
         Self {
             identity,
@@ -128,6 +139,7 @@ impl HostCtx {
         let Invocation { call, log, secrets } = invocation;
         self.meter.begin(&self.limits);
         self.log.begin(log, secrets.clone());
+        self.http.begin(call.clone());
         self.call = call;
         self.secrets = secrets;
     }
@@ -136,13 +148,27 @@ impl HostCtx {
     pub fn resume(&mut self, invocation: Invocation) {
         let Invocation { call, log, secrets } = invocation;
         self.log.begin(log, secrets.clone());
+        self.http.begin(call.clone());
         self.call = call;
         self.secrets = secrets;
+    }
+
+    /// Says again where the running invocation comes from: of several in one instance nobody knows whose call it is.
+    pub fn descend(&mut self, lineage: Lineage) {
+        self.call.lineage = lineage;
+        self.http.begin(self.call.clone());
     }
 
     /// Standard output or standard error of the instance, valid for all its invocations.
     pub fn stream(&self, stream: Stream) -> LogStream {
         LogStream::new(self.log.clone(), self.meter.clone(), stream)
+    }
+
+    /// Refuses a call for want of that grant. The owner finds it in the log, whatever the guest makes of it.
+    pub(crate) fn refuse(&self, interface: Interface, grant: String) -> Refusal {
+        let refusal = Refusal { grant };
+        self.log.platform("warn", &format!("{} refused a call: {refusal}", interface.name()));
+        refusal
     }
 
     /// Ends an invocation: unfinished lines are written, later ones go nowhere.
@@ -166,12 +192,18 @@ pub struct HostCtxView<'a> {
     pub table: &'a mut ResourceTable,
 }
 
-/// Links every interface of this package: `ostro:secrets/store`, `ostro:queue/producer`, `ostro:functions/context`,
-/// `wasi:keyvalue`, `wasi:config/store` and `wasi:logging/logging`, each under all names that it is served by.
+/// Links every interface of this package: `ostro:secrets/store`, `ostro:queue/producer`, `ostro:functions/context` and
+/// `invoke`, `ostro:db`, `ostro:storage/objects`, `wasi:keyvalue`, `wasi:config/store` and `wasi:logging/logging`, each
+/// under all names that it is served by.
 pub fn add_to_linker<T: HostView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     bindings::ostro::secrets::store::add_to_linker::<T, HasHost>(linker, T::host)?;
     bindings::ostro::queue::producer::add_to_linker::<T, HasHost>(linker, T::host)?;
     bindings::ostro::functions::context::add_to_linker::<T, HasHost>(linker, T::host)?;
+    bindings::ostro::functions::invoke::add_to_linker::<T, HasHost>(linker, T::host)?;
+    bindings::ostro::db::documents::add_to_linker::<T, HasHost>(linker, T::host)?;
+    bindings::ostro::db::transactions::add_to_linker::<T, HasHost>(linker, T::host)?;
+    bindings::ostro::db::sql::add_to_linker::<T, HasHost>(linker, T::host)?;
+    bindings::ostro::storage::objects::add_to_linker::<T, HasHost>(linker, T::host)?;
     bindings::wasi::keyvalue::store::add_to_linker::<T, HasHost>(linker, T::host)?;
     bindings::wasi::keyvalue::atomics::add_to_linker::<T, HasHost>(linker, T::host)?;
     bindings::wasi::keyvalue::batch::add_to_linker::<T, HasHost>(linker, T::host)?;

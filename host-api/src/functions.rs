@@ -1,5 +1,6 @@
 //! `ostro:functions/context`: what a function may know of itself.
 
+use store::jobs::Lineage;
 use uuid::Uuid;
 
 use crate::bindings::ostro::functions::context::{Facts, Host};
@@ -10,7 +11,7 @@ impl Host for HostCtxView<'_> {
     fn about(&mut self) -> Facts {
         self.ctx.meter.count(Interface::Context);
         let Identity { project, function, revision, .. } = self.ctx.identity.as_ref();
-        let Call { invocation, deadline_ms } = self.ctx.call;
+        let Call { invocation, deadline_ms, .. } = self.ctx.call;
         Facts {
             project: project.clone(),
             function: function.clone(),
@@ -40,10 +41,12 @@ pub struct Identity {
 }
 
 /// The running invocation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Call {
     /// Its id.
     pub invocation: Uuid,
     /// When its time is over, milliseconds since 1970.
     pub deadline_ms: u64,
+    /// Where it comes from: what it calls is told of it by the host.
+    pub lineage: Lineage,
 }

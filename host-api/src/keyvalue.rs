@@ -16,8 +16,7 @@ use crate::bindings::wasi::keyvalue::atomics::{self, CasError};
 use crate::bindings::wasi::keyvalue::batch;
 use crate::bindings::wasi::keyvalue::store::{Error, Host, HostBucket, KeyResponse};
 use crate::ctx::HostCtxView;
-use crate::error::Refusal;
-use crate::grants::{Verb, Verbs, kv_grant};
+use crate::grants::{Data, Verb, Verbs, data_grant};
 use crate::meter::Interface;
 
 /// A namespace that a guest has opened.
@@ -100,7 +99,7 @@ impl ProjectNamespaces {
         let mut bytes = 0;
         for write in &writes {
             if let Write::Set(_, value) = write {
-                check_value(value.len())?;
+                check_value(value.len()).map_err(Error::Other)?;
                 bytes += value.len();
             }
         }
@@ -133,7 +132,7 @@ impl ProjectNamespaces {
 
     async fn swap(&self, cas: &Cas, value: Bytes) -> Answer<Swap> {
         let (project, store) = self.open()?;
-        check_value(value.len())?;
+        check_value(value.len()).map_err(Error::Other)?;
         let expected: Option<Version> = cas.seen.as_ref().map(|found| found.version);
         store.swap(project, &cas.bucket.namespace, &cas.key, expected, value).await.map_err(failure)
     }
@@ -165,13 +164,31 @@ impl Cas {
 }
 
 impl HostCtxView<'_> {
+    async fn read_keys(&mut self, bucket: &Bucket, keys: &[String]) -> Outcome<Vec<Option<Found>>> {
+        let found = self.ctx.services.namespaces.read(bucket, keys).await?;
+        let bytes = found.iter().flatten().map(|found| found.value.len()).sum();
+        self.ctx.meter.moved(Interface::KeyValue, found.iter().flatten().count(), bytes);
+        Ok(found)
+    }
+
+    async fn write_keys(&mut self, bucket: &Bucket, writes: Vec<Write>) -> Outcome<()> {
+        let bytes = writes.iter().map(|write| match write {
+            Write::Set(_, value) => value.len(),
+            Write::Delete(_) => 0,
+        });
+        let (rows, bytes) = (writes.len(), bytes.sum());
+        self.ctx.services.namespaces.write(bucket, writes).await?;
+        self.ctx.meter.moved(Interface::KeyValue, rows, bytes);
+        Ok(())
+    }
+
     /// The bucket of a handle, for that verb.
     fn bucket(&mut self, handle: &Resource<Bucket>, verb: Verb) -> Outcome<Bucket> {
         self.ctx.meter.count(Interface::KeyValue);
         let bucket = self.table.get(handle)?;
         match bucket.verbs.allow(verb) {
             true => Ok(bucket.clone()),
-            false => Err(self.refused(kv_grant(&bucket.namespace, verb)).into()),
+            false => Err(self.namespace_refused(data_grant(Data::KeyValue, &bucket.namespace, verb)).into()),
         }
     }
 
@@ -195,10 +212,9 @@ impl HostCtxView<'_> {
         Ok(cas)
     }
 
-    /// The text has no place in the interface's error, so it stands in the log.
-    fn refused(&self, grant: String) -> Error {
-        let refusal = Refusal { grant };
-        self.ctx.log.platform("warn", &format!("wasi:keyvalue refused a call: {refusal}"));
+    /// The interface's error has no place for a text.
+    fn namespace_refused(&self, grant: String) -> Error {
+        let _in_the_log = self.ctx.refuse(Interface::KeyValue, grant);
         Error::AccessDenied
     }
 }
@@ -206,8 +222,8 @@ impl HostCtxView<'_> {
 impl Host for HostCtxView<'_> {
     async fn open(&mut self, identifier: String) -> Outcome<Resource<Bucket>> {
         self.ctx.meter.count(Interface::KeyValue);
-        let Some(verbs) = self.ctx.grants.kv(&identifier) else {
-            return Err(self.refused(kv_grant(&identifier, Verb::Read)).into());
+        let Some(verbs) = self.ctx.grants.data(Data::KeyValue, &identifier) else {
+            return Err(self.namespace_refused(data_grant(Data::KeyValue, &identifier, Verb::Read)).into());
         };
         Ok(self.table.push(Bucket { namespace: identifier.into(), verbs })?)
     }
@@ -223,23 +239,23 @@ impl Host for HostCtxView<'_> {
 impl HostBucket for HostCtxView<'_> {
     async fn get(&mut self, handle: Resource<Bucket>, key: String) -> Outcome<Option<Vec<u8>>> {
         let bucket = self.bucket(&handle, Verb::Read)?;
-        let mut found = self.ctx.services.namespaces.read(&bucket, &[key]).await?;
+        let mut found = self.read_keys(&bucket, &[key]).await?;
         Ok(found.pop().flatten().map(|found| found.value.into()))
     }
 
     async fn set(&mut self, handle: Resource<Bucket>, key: String, value: Vec<u8>) -> Outcome<()> {
         let bucket = self.bucket(&handle, Verb::Write)?;
-        Ok(self.ctx.services.namespaces.write(&bucket, vec![Write::Set(key, value.into())]).await?)
+        self.write_keys(&bucket, vec![Write::Set(key, value.into())]).await
     }
 
     async fn delete(&mut self, handle: Resource<Bucket>, key: String) -> Outcome<()> {
         let bucket = self.bucket(&handle, Verb::Write)?;
-        Ok(self.ctx.services.namespaces.write(&bucket, vec![Write::Delete(key)]).await?)
+        self.write_keys(&bucket, vec![Write::Delete(key)]).await
     }
 
     async fn exists(&mut self, handle: Resource<Bucket>, key: String) -> Outcome<bool> {
         let bucket = self.bucket(&handle, Verb::Read)?;
-        let found = self.ctx.services.namespaces.read(&bucket, &[key]).await?;
+        let found = self.read_keys(&bucket, &[key]).await?;
         Ok(found.iter().all(Option::is_some))
     }
 
@@ -259,9 +275,13 @@ impl atomics::Host for HostCtxView<'_> {
         let bucket = self.bucket(&handle, Verb::Write)?;
         // The sum shows what there was.
         if !bucket.verbs.allow(Verb::Read) {
-            return Err(self.refused(kv_grant(&bucket.namespace, Verb::Read)).into());
+            return Err(self
+                .namespace_refused(data_grant(Data::KeyValue, &bucket.namespace, Verb::Read))
+                .into());
         }
-        Ok(self.ctx.services.namespaces.increment(&bucket, &key, delta).await?)
+        let sum = self.ctx.services.namespaces.increment(&bucket, &key, delta).await?;
+        self.ctx.meter.moved(Interface::KeyValue, 1, size_of_val(&sum));
+        Ok(sum)
     }
 
     async fn swap(
@@ -272,11 +292,16 @@ impl atomics::Host for HostCtxView<'_> {
         self.ctx.meter.count(Interface::KeyValue);
         let cas = self.release(handle)?;
         if !cas.bucket.verbs.allow(Verb::Write) {
-            let refused = self.refused(kv_grant(&cas.bucket.namespace, Verb::Write));
+            let refused =
+                self.namespace_refused(data_grant(Data::KeyValue, &cas.bucket.namespace, Verb::Write));
             return Ok(Err(CasError::StoreError(refused)));
         }
+        let bytes = value.len();
         match self.ctx.services.namespaces.swap(&cas, value.into()).await {
-            Ok(Swap::Done) => Ok(Ok(())),
+            Ok(Swap::Done) => {
+                self.ctx.meter.moved(Interface::KeyValue, 1, bytes);
+                Ok(Ok(()))
+            }
             Ok(Swap::Lost(seen)) => Ok(Err(match self.hold(Cas { seen, ..cas }) {
                 Ok(again) => CasError::CasFailed(again),
                 Err(Failure::Told(error)) => CasError::StoreError(error),
@@ -290,7 +315,7 @@ impl atomics::Host for HostCtxView<'_> {
 impl atomics::HostCas for HostCtxView<'_> {
     async fn new(&mut self, handle: Resource<Bucket>, key: String) -> Outcome<Resource<Cas>> {
         let bucket = self.bucket(&handle, Verb::Read)?;
-        let mut found = self.ctx.services.namespaces.read(&bucket, std::slice::from_ref(&key)).await?;
+        let mut found = self.read_keys(&bucket, std::slice::from_ref(&key)).await?;
         self.hold(Cas { bucket, key, seen: found.pop().flatten() })
     }
 
@@ -313,7 +338,7 @@ impl batch::Host for HostCtxView<'_> {
         keys: Vec<String>,
     ) -> Outcome<Vec<(String, Option<Vec<u8>>)>> {
         let bucket = self.bucket(&handle, Verb::Read)?;
-        let found = self.ctx.services.namespaces.read(&bucket, &keys).await?;
+        let found = self.read_keys(&bucket, &keys).await?;
         let values = found.into_iter().map(|found| found.map(|found| found.value.into()));
         Ok(keys.into_iter().zip(values).collect())
     }
@@ -325,12 +350,12 @@ impl batch::Host for HostCtxView<'_> {
     ) -> Outcome<()> {
         let bucket = self.bucket(&handle, Verb::Write)?;
         let writes = key_values.into_iter().map(|(key, value)| Write::Set(key, value.into())).collect();
-        Ok(self.ctx.services.namespaces.write(&bucket, writes).await?)
+        self.write_keys(&bucket, writes).await
     }
 
     async fn delete_many(&mut self, handle: Resource<Bucket>, keys: Vec<String>) -> Outcome<()> {
         let bucket = self.bucket(&handle, Verb::Write)?;
-        Ok(self.ctx.services.namespaces.write(&bucket, keys.into_iter().map(Write::Delete).collect()).await?)
+        self.write_keys(&bucket, keys.into_iter().map(Write::Delete).collect()).await
     }
 }
 
@@ -339,19 +364,26 @@ fn check_keys(keys: impl IntoIterator<Item: AsRef<str>>) -> Answer<()> {
         if index >= MAX_KEYS {
             return Err(Error::Other(format!("a call has at most {MAX_KEYS} keys: do it in parts")));
         }
-        if !(1..=MAX_KEY_BYTES).contains(&key.as_ref().len()) {
-            return Err(Error::Other(format!("a key has 1 to {MAX_KEY_BYTES} bytes")));
-        }
+        check_key(key.as_ref()).map_err(Error::Other)?;
     }
     Ok(())
 }
 
-fn check_value(bytes: usize) -> Answer<()> {
+/// Refuses a key of a length that no key has.
+pub(crate) fn check_key(key: &str) -> Result<(), String> {
+    match (1..=MAX_KEY_BYTES).contains(&key.len()) {
+        true => Ok(()),
+        false => Err(format!("a key has 1 to {MAX_KEY_BYTES} bytes")),
+    }
+}
+
+/// Refuses a value of that many bytes if it is too large.
+pub(crate) fn check_value(bytes: usize) -> Result<(), String> {
     match bytes <= MAX_VALUE_BYTES {
         true => Ok(()),
         false => {
             let most = MAX_VALUE_BYTES >> 20;
-            Err(Error::Other(format!("a value has {most} MiB at most, and this one has {bytes} bytes")))
+            Err(format!("a value has {most} MiB at most, and this one has {bytes} bytes"))
         }
     }
 }

@@ -8,13 +8,16 @@
 mod bindings;
 mod config;
 mod ctx;
+mod db;
 mod error;
 mod functions;
 pub mod grants;
+pub mod invoke;
 mod keyvalue;
 mod log;
 mod logging;
 mod meter;
+pub mod objects;
 pub mod outbound_http;
 mod queue;
 mod secrets;
@@ -26,6 +29,6 @@ pub use ctx::{HostCtx, HostCtxView, HostLimits, HostParts, HostView, Invocation,
 pub use error::{GrantError, Refusal};
 pub use functions::{Call, Identity};
 pub use log::{LogSink, LogSource, LogWriter, Stream};
-pub use meter::{Interface, Meter};
+pub use meter::{Interface, Meter, Use};
 pub use secrets::SecretValues;
 pub use services::{ProjectServices, Services};

@@ -1,4 +1,4 @@
-//! What one invocation has called and may still call.
+//! What one invocation has used and may still use.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -25,6 +25,16 @@ pub enum Interface {
     Producer,
     /// `ostro:functions/context`.
     Context,
+    /// `ostro:functions/invoke`.
+    Invoke,
+    /// `ostro:db/documents`.
+    Documents,
+    /// `ostro:db/transactions`.
+    Transactions,
+    /// `ostro:db/sql`.
+    Sql,
+    /// `ostro:storage/objects`.
+    Objects,
     /// `wasi:keyvalue`, all of its interfaces.
     KeyValue,
     /// `wasi:config/store`.
@@ -39,8 +49,9 @@ pub enum Interface {
 
 #[derive(Debug, Default)]
 struct Counters {
-    calls: [AtomicU64; Interface::ALL.len()],
+    uses: [UseCounters; Interface::ALL.len()],
     outbound_left: AtomicU32,
+    function_calls_left: AtomicU32,
     log_bytes_left: AtomicU64,
     log_lines_left: AtomicU32,
     log_closed: AtomicBool,
@@ -48,12 +59,31 @@ struct Counters {
     dropped_bytes: AtomicU64,
 }
 
+#[derive(Debug, Default)]
+struct UseCounters {
+    calls: AtomicU64,
+    rows: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// What an invocation has had of one interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Use {
+    /// Calls.
+    pub calls: u64,
+    /// Documents, rows, keys or objects that were read or written.
+    pub rows: u64,
+    /// Bytes of them, both ways.
+    pub bytes: u64,
+}
+
 impl Meter {
     /// Starts an invocation: nothing called, every budget full.
     pub fn begin(&self, limits: &HostLimits) {
         let Counters {
-            calls,
+            uses,
             outbound_left,
+            function_calls_left,
             log_bytes_left,
             log_lines_left,
             log_closed,
@@ -61,21 +91,24 @@ impl Meter {
             dropped_bytes,
         } = self.counters.as_ref();
         log_closed.store(false, Ordering::Relaxed);
-        calls.iter().for_each(|count| count.store(0, Ordering::Relaxed));
+        for UseCounters { calls, rows, bytes } in uses {
+            [calls, rows, bytes].into_iter().for_each(|count| count.store(0, Ordering::Relaxed));
+        }
         outbound_left.store(limits.outbound_calls, Ordering::Relaxed);
+        function_calls_left.store(limits.function_calls, Ordering::Relaxed);
         log_bytes_left.store(limits.log_bytes, Ordering::Relaxed);
         log_lines_left.store(limits.log_lines, Ordering::Relaxed);
         platform_lines_left.store(limits.platform_lines, Ordering::Relaxed);
         dropped_bytes.store(0, Ordering::Relaxed);
     }
 
-    /// Calls since the invocation began, of those interfaces that were called.
-    pub fn calls(&self) -> impl Iterator<Item = (Interface, u64)> + '_ {
+    /// What was used since the invocation began, of those interfaces that were called.
+    pub fn uses(&self) -> impl Iterator<Item = (Interface, Use)> + '_ {
         Interface::ALL
             .into_iter()
-            .zip(&self.counters.calls)
-            .map(|(interface, count)| (interface, count.load(Ordering::Relaxed)))
-            .filter(|(_, count)| *count > 0)
+            .zip(&self.counters.uses)
+            .map(|(interface, counters)| (interface, counters.read()))
+            .filter(|(_, used)| used.calls > 0)
     }
 
     /// Bytes of the guest's log that were not kept since the invocation began.
@@ -83,14 +116,27 @@ impl Meter {
         self.counters.dropped_bytes.load(Ordering::Relaxed)
     }
 
+    /// A call.
     pub(crate) fn count(&self, interface: Interface) {
-        if let Some(count) = self.counters.calls.get(interface as usize) {
-            count.fetch_add(1, Ordering::Relaxed);
+        if let Some(counters) = self.counters.uses.get(interface as usize) {
+            counters.calls.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What a call that was counted has moved between guest and store.
+    pub(crate) fn moved(&self, interface: Interface, rows: usize, bytes: usize) {
+        if let Some(counters) = self.counters.uses.get(interface as usize) {
+            counters.rows.fetch_add(rows as u64, Ordering::Relaxed);
+            counters.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         }
     }
 
     pub(crate) fn take_outbound_call(&self) -> Budget {
         Budget::take_one(&self.counters.outbound_left)
+    }
+
+    pub(crate) fn take_function_call(&self) -> Budget {
+        Budget::take_one(&self.counters.function_calls_left)
     }
 
     /// Takes one line of that many bytes. The first line that does not fit closes the log of the invocation:
@@ -127,6 +173,16 @@ impl Meter {
     }
 }
 
+impl UseCounters {
+    fn read(&self) -> Use {
+        Use {
+            calls: self.calls.load(Ordering::Relaxed),
+            rows: self.rows.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+}
+
 /// Whether a budget still had what was asked of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Budget {
@@ -158,11 +214,16 @@ impl Budget {
 
 impl Interface {
     /// Every interface, in the order of its counter.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
         Self::OutgoingHttp,
         Self::Secrets,
         Self::Producer,
         Self::Context,
+        Self::Invoke,
+        Self::Documents,
+        Self::Transactions,
+        Self::Sql,
+        Self::Objects,
         Self::KeyValue,
         Self::Config,
         Self::Logging,
@@ -177,6 +238,11 @@ impl Interface {
             Self::Secrets => "ostro:secrets/store",
             Self::Producer => "ostro:queue/producer",
             Self::Context => "ostro:functions/context",
+            Self::Invoke => "ostro:functions/invoke",
+            Self::Documents => "ostro:db/documents",
+            Self::Transactions => "ostro:db/transactions",
+            Self::Sql => "ostro:db/sql",
+            Self::Objects => "ostro:storage/objects",
             Self::KeyValue => "wasi:keyvalue",
             Self::Config => "wasi:config/store",
             Self::Logging => "wasi:logging/logging",
@@ -195,11 +261,13 @@ mod tests {
         let meter = Meter::default();
         for (times, interface) in Interface::ALL.into_iter().enumerate() {
             (0..=times).for_each(|_| meter.count(interface));
+            (0..=times).for_each(|_| meter.moved(interface, 2, 100));
         }
-        let counted: Vec<_> = meter.calls().collect();
-        assert_eq!(counted, Interface::ALL.into_iter().zip(1..).collect::<Vec<_>>());
+        let used: Vec<_> = meter.uses().collect();
+        let times = |calls| Use { calls, rows: 2 * calls, bytes: 100 * calls };
+        assert_eq!(used, Interface::ALL.into_iter().zip((1..).map(times)).collect::<Vec<_>>());
         meter.begin(&HostLimits::default());
-        assert_eq!(meter.calls().count(), 0);
+        assert_eq!(meter.uses().count(), 0);
     }
 
     #[test]

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use store::StoreError;
 use store::catalog::ProjectId;
-use store::jobs::{Jobs, MAX_ENQUEUE, NewJob, NewMessage, Queues};
+use store::jobs::{JobId, Jobs, MAX_ENQUEUE, NewJob, NewMessage, Queues};
 
 use crate::bindings::ostro::queue::producer::{Error, Host, Message};
 use crate::ctx::HostCtxView;
-use crate::error::Refusal;
 use crate::grants::send_grant;
 use crate::meter::Interface;
 
@@ -20,8 +19,7 @@ impl Host for HostCtxView<'_> {
     async fn send(&mut self, queue: String, messages: Vec<Message>) -> Result<Vec<String>, Error> {
         self.ctx.meter.count(Interface::Producer);
         if !self.ctx.grants.allows_send(&queue) {
-            let refusal = Refusal { grant: send_grant(&queue) };
-            self.ctx.log.platform("warn", &format!("ostro:queue/producer refused a message: {refusal}"));
+            let refusal = self.ctx.refuse(Interface::Producer, send_grant(&queue));
             return Err(Error::Denied(refusal.to_string()));
         }
         let jobs = jobs(&queue, messages)?;
@@ -60,22 +58,43 @@ impl Outboxes {
 }
 
 impl Outbox {
+    /// Stores a call that nobody waits for. None while a function is only tried.
+    pub(crate) async fn store(&self, job: NewJob) -> Option<store::jobs::Result<JobId>> {
+        let (project, Open { jobs, .. }) = self.project.as_ref()?;
+        let stored = jobs.enqueue(*project, vec![job]).await;
+        Some(stored.and_then(|stored| {
+            let id = stored.first().map(|enqueued| enqueued.id());
+            id.ok_or_else(|| StoreError::Driver("the store kept nothing of what it took".into()))
+        }))
+    }
+
+    /// Refuses a queue that the project does not have.
+    pub(crate) async fn check(&self, queue: &str) -> Result<(), Error> {
+        let (project, Open { queues, .. }) = self.open()?;
+        match queues.spec(project, queue).await.map_err(|error| failure(&error))? {
+            Some(_) => Ok(()),
+            None => Err(Error::UnknownQueue(format!(
+                "the project has no queue `{queue}`: declare it in ostro.toml with [queue.{queue}] and deploy again"
+            ))),
+        }
+    }
+
     /// Stores all of them or none. The store wakes whoever delivers them.
     async fn send(&self, queue: &str, jobs: Vec<NewJob>) -> Result<Vec<String>, Error> {
-        let Some((project, Open { jobs: store, queues })) = &self.project else {
-            return Err(Error::Unavailable("nothing is sent while a function is only tried".to_owned()));
-        };
-        let known = queues.spec(*project, queue).await.map_err(|error| failure(&error))?;
-        if known.is_none() {
-            return Err(Error::UnknownQueue(format!(
-                "the project has no queue `{queue}`: declare it in ostro.toml with [queue.{queue}] and deploy again"
-            )));
-        }
+        self.check(queue).await?;
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
-        let sent = store.enqueue(*project, jobs).await.map_err(|error| failure(&error))?;
+        let (project, Open { jobs: store, .. }) = self.open()?;
+        let sent = store.enqueue(project, jobs).await.map_err(|error| failure(&error))?;
         Ok(sent.into_iter().map(|enqueued| enqueued.id().to_string()).collect())
+    }
+
+    fn open(&self) -> Result<(ProjectId, &Open), Error> {
+        match &self.project {
+            Some((project, open)) => Ok((*project, open)),
+            None => Err(Error::Unavailable("nothing is sent while a function is only tried".to_owned())),
+        }
     }
 }
 

@@ -6,7 +6,6 @@ use std::fmt;
 
 use crate::bindings::ostro::secrets::store::{Error, Host};
 use crate::ctx::HostCtxView;
-use crate::error::Refusal;
 use crate::grants::{Grants, secret_grant};
 use crate::meter::Interface;
 
@@ -23,9 +22,7 @@ impl Host for HostCtxView<'_> {
         if self.ctx.grants.allows_secret(&name) {
             return Ok(self.ctx.secrets.get(&name).map(str::to_owned));
         }
-        let refusal = Refusal { grant: secret_grant(&name) };
-        self.ctx.log.platform("warn", &format!("ostro:secrets/store refused a secret: {refusal}"));
-        Err(Error::Denied(refusal.to_string()))
+        Err(Error::Denied(self.ctx.refuse(Interface::Secrets, secret_grant(&name)).to_string()))
     }
 
     fn names(&mut self) -> Vec<String> {

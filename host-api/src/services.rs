@@ -1,10 +1,15 @@
 //! What the platform keeps for projects, and its part for one: a project comes only from who calls, never from what
 //! a guest says.
 
+use std::sync::Weak;
+
 use store::Store;
 use store::catalog::ProjectId;
 
+use crate::db::{Databases, ProjectDatabase, ProjectSql, SqlDatabases};
+use crate::invoke::{InnerDoor, InnerDoors, Neighbours};
 use crate::keyvalue::{Namespaces, ProjectNamespaces};
+use crate::objects::{Buckets, ProjectBuckets};
 use crate::queue::{Outbox, Outboxes};
 
 /// The services for all projects.
@@ -12,6 +17,10 @@ use crate::queue::{Outbox, Outboxes};
 pub struct Services {
     outboxes: Outboxes,
     namespaces: Namespaces,
+    doors: InnerDoors,
+    databases: Databases,
+    sql: SqlDatabases,
+    buckets: Buckets,
 }
 
 /// The services of one project.
@@ -21,6 +30,14 @@ pub struct ProjectServices {
     pub(crate) outbox: Outbox,
     /// Its key-value namespaces.
     pub(crate) namespaces: ProjectNamespaces,
+    /// The way to its functions.
+    pub(crate) neighbours: Neighbours,
+    /// Its collections and transactions.
+    pub(crate) database: ProjectDatabase,
+    /// Its SQL databases.
+    pub(crate) sql: ProjectSql,
+    /// Its buckets.
+    pub(crate) buckets: ProjectBuckets,
 }
 
 impl Services {
@@ -29,7 +46,16 @@ impl Services {
         Self {
             outboxes: Outboxes::new(store.jobs.clone(), store.queues.clone()),
             namespaces: Namespaces::new(store.kv.clone()),
+            databases: Databases::new(store.documents.clone(), store.transactions.clone()),
+            doors: InnerDoors::default(),
+            sql: SqlDatabases::new(store.sql.clone()),
+            buckets: Buckets::new(store.objects.clone(), store.keys.clone(), store.clock.clone()),
         }
+    }
+
+    /// The same with a door to the functions of projects: that of the executor whose guests are to use it.
+    pub fn with_door(self, door: Weak<dyn InnerDoor>) -> Self {
+        Self { doors: InnerDoors::new(door), ..self }
     }
 
     /// Services that hold nothing and take nothing.
@@ -39,7 +65,14 @@ impl Services {
 
     /// Those of a project.
     pub fn of(&self, project: ProjectId) -> ProjectServices {
-        ProjectServices { outbox: self.outboxes.of(project), namespaces: self.namespaces.of(project) }
+        ProjectServices {
+            outbox: self.outboxes.of(project),
+            namespaces: self.namespaces.of(project),
+            neighbours: self.doors.of(project),
+            database: self.databases.of(project),
+            sql: self.sql.of(project),
+            buckets: self.buckets.of(project),
+        }
     }
 }
 

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use host_api::Services;
 use host_api::outbound_http::TlsClient;
-use store::{KeySource, Store};
+use store::{KeySource, Quotas, Store};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
+use crate::client_api::objects::ObjectDoor;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::{self, AdminToken, ControlParts, ControlState};
@@ -126,7 +127,7 @@ impl App {
         let admin = bind("admin", config.admin)?;
         let (listen_address, admin_address) = (address(&listen)?, address(&admin)?);
         let clock = open_clock(config.test_clock)?;
-        let store = open_store(config.data, config.key, clock.clone())?;
+        let store = open_store(config.data, config.key, config.quotas, clock.clone())?;
         let (telemetry, guard) = start_telemetry(&store, clock.clone())?;
         let Guests { engine, budgets, kept, instances, artifacts, loaded } =
             Guests::new(config.max_instances, config.max_memory_bytes, &store, &telemetry)?;
@@ -146,6 +147,7 @@ impl App {
         let (shutdown, stopping) = watch::channel(false);
         let shared = executor::Shared {
             routes: registry.routes(),
+            functions: registry.consumers(),
             loaded: loaded.clone(),
             budgets: budgets.clone(),
             admission: Arc::new(Admission::new(instances, config.project_rate, budgets.clone())),
@@ -157,6 +159,7 @@ impl App {
             forbidden_ports: Arc::from([admin_address.port()]),
             trusted_proxies: config.trusted_proxies,
             pass: pass.clone(),
+            objects: ObjectDoor::new(&store, clock.clone()),
             head_time: config.head_time,
             drain_time: config.drain_time,
         };
@@ -287,9 +290,9 @@ fn start_telemetry(store: &Store, clock: Clock) -> Result<(Arc<Telemetry>, Telem
     Telemetry::start(options).map_err(|error| Problem::internal(&error))
 }
 
-fn open_store(data: PathBuf, key: KeySource, clock: Clock) -> Result<Arc<Store>, Problem> {
+fn open_store(data: PathBuf, key: KeySource, quotas: Quotas, clock: Clock) -> Result<Arc<Store>, Problem> {
     let config = store::Config { data, key, clock: Arc::new(move || clock.now_ms()) };
-    store::open(config).map(Arc::new).map_err(|error| unusable(&error))
+    store::open_with(config, quotas).map(Arc::new).map_err(|error| unusable(&error))
 }
 
 fn control(
@@ -317,6 +320,10 @@ fn control(
         admin_hosts,
         jobs: store.jobs.clone(),
         queues: store.queues.clone(),
+        documents: store.documents.clone(),
+        data: store.data.clone(),
+        buckets: store.buckets.clone(),
+        objects: store.objects.clone(),
         schedules: store.schedules.clone(),
     }))
 }

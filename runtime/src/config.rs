@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
-use store::KeySource;
+use store::{KeySource, Quotas};
 
 use crate::problem::Problem;
 use crate::registry::manifest::units;
@@ -45,6 +45,8 @@ pub struct Flags {
     pub max_instances: Option<u32>,
     /// Requests a second of one project; default: no limit.
     pub project_rate: Option<u32>,
+    /// What the objects of one project may hold, such as `10GiB`; default: 1 GiB.
+    pub object_quota: Option<String>,
     /// Names, besides addresses and `localhost`, by which clients may reach the control plane.
     pub admin_hosts: Vec<String>,
     /// Longest wait for a request's head, such as `15s`.
@@ -78,6 +80,8 @@ pub struct Config {
     pub max_instances: u32,
     /// Requests a second of one project.
     pub project_rate: Option<NonZeroU32>,
+    /// What a project may hold.
+    pub quotas: Quotas,
     /// Names, besides addresses and `localhost`, by which clients may reach the control plane.
     pub admin_hosts: Vec<String>,
     /// Longest wait for a request's head.
@@ -141,6 +145,7 @@ impl Config {
             },
             max_instances: flags.max_instances.unwrap_or(DEFAULT_INSTANCES),
             project_rate: flags.project_rate.and_then(NonZeroU32::new),
+            quotas: quotas(flags.object_quota.as_deref())?,
             head_time: duration("header-timeout", flags.header_timeout.as_deref(), DEFAULT_HEAD_TIME)?,
             drain_time: duration("drain-timeout", flags.drain_timeout.as_deref(), DEFAULT_DRAIN_TIME)?,
             admin_hosts: flags.admin_hosts,
@@ -166,10 +171,19 @@ impl Flags {
             max_memory: self.max_memory.or(file.max_memory),
             max_instances: self.max_instances.or(file.max_instances),
             project_rate: self.project_rate.or(file.project_rate),
+            object_quota: self.object_quota.or(file.object_quota),
             admin_hosts: some_or(self.admin_hosts, file.admin_hosts),
             header_timeout: self.header_timeout.or(file.header_timeout),
             drain_timeout: self.drain_timeout.or(file.drain_timeout),
         }
+    }
+}
+
+fn quotas(objects: Option<&str>) -> Result<Quotas, Problem> {
+    match objects.map(units::bytes).transpose() {
+        Ok(Some(object_bytes)) => Ok(Quotas { object_bytes }),
+        Ok(None) => Ok(Quotas::default()),
+        Err(reason) => Err(wrong(format!("`object-quota`: {reason}"))),
     }
 }
 
@@ -262,6 +276,7 @@ mod tests {
             (Flags { executors: Some(0), ..Flags::default() }, "`executors`"),
             (Flags { domain: Some("a..b".into()), ..Flags::default() }, "`domain`"),
             (Flags { max_memory: Some("lots".into()), ..Flags::default() }, "`max-memory`"),
+            (Flags { object_quota: Some("lots".into()), ..Flags::default() }, "`object-quota`"),
             (Flags { trusted_proxies: vec!["proxy".into()], ..Flags::default() }, "`trusted-proxies`"),
         ] {
             let flags = Flags { key_file: Some("key".into()), ..flags };

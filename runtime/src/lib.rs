@@ -2,6 +2,8 @@
 //! `dispatch`, `pool`, `instance`.
 
 pub mod app;
+pub mod backup;
+pub mod client_api;
 pub mod clock;
 pub mod config;
 pub mod control;

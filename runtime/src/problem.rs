@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use store::StoreError;
+use store::{StoreError, documents};
 
 /// `{"error":{"code","message","hint"?,"detail"?}}` with its HTTP status.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,12 +91,41 @@ impl From<StoreError> for Problem {
             }
             StoreError::Full { .. } => Self::new(429, "queue_full", format!("{error}; nothing was stored"))
                 .hint("send it again later, when the consumer has caught up"),
+            StoreError::Busy { .. } => Self::new(503, "busy", format!("{error}; nothing was done"))
+                .hint("try again when one of them has ended"),
             StoreError::NoSpace(_) => {
                 Self::new(507, "no_space", "the server's disk is full; nothing was changed")
             }
             StoreError::Unusable(_) | StoreError::Damaged(_) | StoreError::Driver(_) => {
                 Self::internal(&error)
             }
+        }
+    }
+}
+
+impl From<documents::Failure> for Problem {
+    fn from(failure: documents::Failure) -> Self {
+        use documents::Failure as Of;
+        let text = failure.to_string();
+        match failure {
+            Of::NoCollection(_) => Self::new(404, "not_found", text),
+            Of::Duplicate { index, key } => {
+                Self::new(409, "duplicate", text).detail(json!({ "index": index, "key": key }))
+            }
+            Of::Invalid(_) => Self::new(422, "invalid", text),
+            Of::TooLarge { .. } => {
+                Self::new(422, "too_much", text).hint("ask for less at once: a narrower filter, fewer fields")
+            }
+            Of::Timeout => {
+                Self::new(504, "query_timeout", text).hint("an index over what is asked for helps")
+            }
+            Of::Conflict | Of::Expired | Of::Busy => {
+                Self::new(503, "busy", text).hint("nothing was changed; try again")
+            }
+            Of::Store(StoreError::Full { .. }) => {
+                Self::new(507, "quota", text).hint("nothing was changed; delete documents that nobody needs")
+            }
+            Of::Store(error) => error.into(),
         }
     }
 }

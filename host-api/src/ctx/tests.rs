@@ -63,7 +63,7 @@ fn begun() -> (State, Arc<Lines>) {
     let lines = Arc::new(Lines::default());
     let values = owned(&[("TOKEN", "hunter2"), ("OTHER", "not granted")]);
     let secrets = Arc::new(SecretValues::new(&grants, values));
-    let call = Call { invocation: Uuid::from_u128(7), deadline_ms: 30_000 };
+    let call = Call { invocation: Uuid::from_u128(7), deadline_ms: 30_000, ..Call::default() };
     ctx.begin(Invocation { call, log: lines.clone(), secrets });
     (State { ctx, table: ResourceTable::new() }, lines)
 }
@@ -118,6 +118,16 @@ fn every_published_name_links() {
             (export "about" (func (result $f)))
             (export "bindings" (func (result (list (tuple string string)))))))"#
             .to_owned(),
+        r#"(import "ostro:functions/invoke@0.1.0" (instance
+            (type $variant (variant (case "denied" string) (case "unknown-function" string) (case "loop" string)
+                (case "busy" string) (case "failed" string) (case "invalid" string) (case "unavailable" string)
+                (case "deadline" string)))
+            (export "error" (type $e (eq $variant)))
+            (export "call" (func (param "function" string) (param "input" string) (param "options" string)
+                (result (result string (error $e)))))
+            (export "send" (func (param "function" string) (param "input" string) (param "options" string)
+                (result (result string (error $e)))))))"#
+            .to_owned(),
     ];
     let engine = Engine::new(&Config::new()).unwrap();
     let mut linker = Linker::<State>::new(&engine);
@@ -139,7 +149,10 @@ async fn a_secret_needs_its_grant() {
     assert!(text.contains(r#"add "secret:OTHER""#), "{text}");
     let Err(secrets::Error::Denied(text)) = get(&"x".repeat(1 << 20)) else { panic!("not refused") };
     assert!(text.len() < 300, "a made-up name is not repeated in full");
-    assert_eq!(state.ctx.meter.calls().collect::<Vec<_>>(), [(Interface::Secrets, 4)]);
+    assert_eq!(
+        state.ctx.meter.uses().map(|(interface, used)| (interface, used.calls)).collect::<Vec<_>>(),
+        [(Interface::Secrets, 4)]
+    );
     let lines = lines.0.lock().unwrap();
     assert_eq!(lines.len(), 2);
     assert!(lines.iter().all(|(source, ..)| *source == LogSource::Platform));
@@ -187,7 +200,7 @@ async fn an_invocation_leaves_nothing_to_the_next() {
     state.ctx.end();
     assert_eq!(first.0.lock().unwrap().len(), 1);
     let second = Arc::new(Lines::default());
-    let call = Call { invocation: Uuid::from_u128(8), deadline_ms: 60_000 };
+    let call = Call { invocation: Uuid::from_u128(8), deadline_ms: 60_000, ..Call::default() };
     state.ctx.begin(Invocation { call, log: second.clone(), secrets: Arc::default() });
     assert_eq!(context::Host::about(&mut state.host()).invocation, Uuid::from_u128(8).to_string());
     assert_eq!(
@@ -197,7 +210,7 @@ async fn an_invocation_leaves_nothing_to_the_next() {
     );
     state.ctx.end();
     assert_eq!(second.0.lock().unwrap().len(), 0);
-    let calls: Vec<_> = state.ctx.meter.calls().collect();
+    let calls: Vec<_> = state.ctx.meter.uses().map(|(interface, used)| (interface, used.calls)).collect();
     assert_eq!(calls, [(Interface::Secrets, 1), (Interface::Context, 1)]);
 }
 
@@ -219,6 +232,9 @@ async fn a_message_needs_its_grant() {
     let long = producer::Host::send(&mut state.host(), "x".repeat(1 << 20), Vec::new()).await;
     let Err(producer::Error::Denied(text)) = long else { panic!("not refused") };
     assert!(text.len() < 300, "a made-up name is not repeated in full");
-    assert_eq!(state.ctx.meter.calls().collect::<Vec<_>>(), [(Interface::Producer, 2)]);
+    assert_eq!(
+        state.ctx.meter.uses().map(|(interface, used)| (interface, used.calls)).collect::<Vec<_>>(),
+        [(Interface::Producer, 2)]
+    );
     assert!(lines.0.lock().unwrap().iter().all(|(source, ..)| *source == LogSource::Platform));
 }

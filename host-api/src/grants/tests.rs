@@ -1,5 +1,7 @@
 //! The grammar of grants, and what they cover.
 
+use std::net::IpAddr;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -63,19 +65,21 @@ fn what_is_refused_and_why() {
         ("", "no such kind", "http:ORIGIN"),
         ("https://api.example.com", "no such kind", "http:ORIGIN"),
         ("htpp:https://api.example.com", "no such kind", "http:ORIGIN"),
-        ("collection:entries:read", "no `collection` yet", "remove it"),
+        ("collection:", "1 to 40 characters", "collection:NAME:read"),
+        ("collection:entries:create", "`read` and `write`", "collection:NAME:write"),
         ("kv:", "1 to 40 characters", "kv:NAME:read"),
         ("kv:Sessions", "lower-case", "kv:NAME:read"),
         ("kv:sessions:", "`read` and `write`", "kv:NAME:read"),
         ("kv:sessions:send", "`read` and `write`", "kv:NAME:read"),
-        ("bucket:avatars:read", "no `bucket` yet", "remove it"),
+        ("bucket:Avatars", "lower-case", "bucket:NAME:read"),
         ("queue:mail", "what for", "queue:mail:send"),
         ("queue:mail:receive", "for `send`", "queue:mail:send"),
         ("queue:Mail:send", "lower-case", "queue:mail:send"),
         ("queue::send", "1 to 40", "queue:mail:send"),
-        ("function:thumbnail", "no `function` yet", "remove it"),
+        ("function:", "1 to 40 characters", "function:thumbnail"),
+        ("function:a:call", "lower-case", "function:thumbnail"),
         ("users:read", "no `users` yet", "remove it"),
-        ("sql:main", "no `sql` yet", "remove it"),
+        ("sql:main:drop", "`read` and `write`", "sql:NAME:read"),
         ("http:", "begins with", "https://api.example.com"),
         ("http:*", "begins with", "https://api.example.com"),
         ("http:api.example.com", "begins with", "https://api.example.com"),
@@ -97,6 +101,7 @@ fn what_is_refused_and_why() {
         ("http:https://a.*.example.com", "only at the beginning", "*.example.com"),
         ("http:https://müller.example", "not ASCII", "xn--"),
         ("http:http://localhost:9000", "not public", "http:http://127.0.0.1:9000"),
+        ("http:http://thumbs.ostro.internal", "by their names", "function:thumbs"),
         ("http:http://x.localhost", "not public", "http:http://127.0.0.1:80"),
         ("http:http://2130706433", "no host name", "such as"),
         ("http:http://0x7f.1", "no host name", "such as"),
@@ -181,7 +186,9 @@ fn namespaces_are_granted_with_verbs_that_add_up() {
         "kv:sum:write",
     ])
     .unwrap();
-    let of = |name: &str| grants.kv(name).map(|verbs| (verbs.allow(Verb::Read), verbs.allow(Verb::Write)));
+    let of = |name: &str| {
+        grants.data(Data::KeyValue, name).map(|verbs| (verbs.allow(Verb::Read), verbs.allow(Verb::Write)))
+    };
     for (name, verbs) in [
         ("all", Some((true, true))),
         ("both", Some((true, true))),
@@ -192,6 +199,19 @@ fn namespaces_are_granted_with_verbs_that_add_up() {
     ] {
         assert_eq!(of(name), verbs, "{name}");
     }
-    assert_eq!(grants.kv_names().collect::<Vec<_>>(), ["all", "both", "put", "seen", "sum"]);
-    assert_eq!(kv_grant("seen", Verb::Write), "kv:seen:write");
+    assert_eq!(grants.data_names(Data::KeyValue).collect::<Vec<_>>(), ["all", "both", "put", "seen", "sum"]);
+    assert_eq!(data_grant(Data::KeyValue, "seen", Verb::Write), "kv:seen:write");
+}
+
+#[test]
+fn kinds_of_data_are_apart() {
+    let grants = Grants::parse(&["collection:a", "bucket:b:read", "sql:c:write", "function:f"]).unwrap();
+    for (data, name) in [(Data::Collection, "a"), (Data::Bucket, "b"), (Data::Sql, "c")] {
+        for other in Data::ALL {
+            assert_eq!(grants.data(other, name).is_some(), other == data, "{other:?} {name}");
+        }
+    }
+    assert!(grants.allows_call("f") && !grants.allows_call("a"));
+    assert_eq!(grants.function_names().collect::<Vec<_>>(), ["f"]);
+    assert_eq!(call_grant(&"x".repeat(200)).len(), "function:".len() + 128 + "…".len());
 }

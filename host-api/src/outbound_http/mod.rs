@@ -9,6 +9,8 @@ mod address;
 mod body;
 mod connector;
 mod failure;
+pub(crate) mod internal;
+mod linger;
 mod pool;
 mod target;
 
@@ -22,9 +24,13 @@ use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
 pub use pool::{EgressOptions, EgressPool, TlsClient};
 
 use crate::error::Refusal;
-use crate::grants::{Grants, Origin};
+use crate::functions::Call;
+use crate::grants::{Grants, Origin, call_grant};
+use crate::invoke::Neighbours;
 use crate::log::LogWriter;
 use crate::meter::{Budget, Interface, Meter};
+use internal::Way;
+use linger::Lingering;
 
 /// What is taken out of a guest of WASI 0.3 at once, of any body that it writes. Two such pieces wait for a slow reader at
 /// most.
@@ -36,23 +42,70 @@ const OUTGOING_CHUNK_BYTES: usize = 64 << 10;
 pub struct OutboundHttp {
     grants: Arc<Grants>,
     pool: EgressPool,
+    neighbours: Neighbours,
     log: LogWriter,
     meter: Meter,
+    /// The running invocation, on whose behalf other functions are called.
+    call: Call,
+}
+
+/// A request that may be sent.
+enum Admitted {
+    /// To another machine, or to another process of this one.
+    Out(Origin),
+    /// To a function of the project.
+    Function(String),
 }
 
 impl OutboundHttp {
-    pub(crate) fn new(grants: Arc<Grants>, pool: EgressPool, log: LogWriter, meter: Meter) -> Self {
-        Self { grants, pool, log, meter }
+    pub(crate) fn new(
+        grants: Arc<Grants>,
+        pool: EgressPool,
+        neighbours: Neighbours,
+        log: LogWriter,
+        meter: Meter,
+    ) -> Self {
+        Self { grants, pool, neighbours, log, meter, call: Call::default() }
     }
 
-    /// Decides on a call before anything is sent.
-    fn admit(&self, request: &mut Request<WasiBody>) -> Result<Origin, Error> {
+    /// What is sent from now on is of that invocation.
+    pub(crate) fn begin(&mut self, call: Call) {
+        self.call = call;
+    }
+
+    /// Decides on a request before anything is sent.
+    fn admit(&self, request: &mut Request<WasiBody>) -> Result<Admitted, Error> {
         self.meter.count(Interface::OutgoingHttp);
+        let origin = target::make_safe(request)?;
+        match internal::way(&origin) {
+            Way::Out => self.admit_out(origin).map(Admitted::Out),
+            Way::Function(name) => self.admit_function(name).map(Admitted::Function),
+            Way::Nowhere(reason) => {
+                self.log.platform("warn", &format!("call refused: {reason}"));
+                Err(Error::InternalError(Some(reason)))
+            }
+        }
+    }
+
+    fn admit_function(&self, name: String) -> Result<String, Error> {
+        if !self.grants.allows_call(&name) {
+            let refusal = Refusal { grant: call_grant(&name) };
+            self.log.platform("warn", &format!("call of function {name} refused: {refusal}"));
+            return Err(Error::HttpRequestDenied);
+        }
+        if self.meter.take_function_call() == Budget::Spent {
+            self.log
+                .platform("warn", "call of a function refused: this invocation has made as many as it may");
+            return Err(Error::ConnectionLimitReached);
+        }
+        Ok(name)
+    }
+
+    fn admit_out(&self, origin: Origin) -> Result<Origin, Error> {
         if self.meter.take_outbound_call() == Budget::Spent {
             self.log.platform("warn", "outbound call refused: this invocation has made as many as it may");
             return Err(Error::ConnectionLimitReached);
         }
-        let origin = target::make_safe(request)?;
         if self.grants.allows_origin(&origin) {
             return Ok(origin);
         }
@@ -64,6 +117,10 @@ impl OutboundHttp {
 
 /// The answer of a call, and work that goes on beside its body: none, the pool drives its connections.
 type Sent = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
+
+fn nothing_beside() -> Box<dyn Future<Output = Result<(), Error>> + Send> {
+    Box::new(std::future::ready(Ok(())))
+}
 
 impl WasiHttpHooks for OutboundHttp {
     fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
@@ -88,13 +145,26 @@ impl WasiHttpHooks for OutboundHttp {
         options: Option<RequestOptions>,
         _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
+        let options = options.unwrap_or_default();
         let origin = match self.admit(&mut request) {
-            Ok(origin) => origin,
-            Err(refused) => return Box::new(std::future::ready(Err(refused))),
+            Ok(Admitted::Out(origin)) => origin,
+            Ok(Admitted::Function(name)) => {
+                let (neighbours, from) = (self.neighbours.clone(), self.call.clone());
+                let log = self.log.clone();
+                let request = request.map(|body| Lingering::new(body).boxed_unsync());
+                return Box::new(async move {
+                    let answered = internal::send(neighbours, name, request, from, options, &log);
+                    Ok((answered.await?, nothing_beside()))
+                });
+            }
+            Err(refused) => {
+                drop(Lingering::new(request.into_body()));
+                return Box::new(std::future::ready(Err(refused)));
+            }
         };
         let (pool, log) = (self.pool.clone(), self.log.clone());
         Box::new(async move {
-            let answered = pool.send(request, options.unwrap_or_default()).await;
+            let answered = pool.send(request, options).await;
             match &answered {
                 Err(Error::DestinationIpProhibited) => {
                     log.platform("warn", &format!("outbound call to {origin} refused: destination denied, its address may not be called"));
@@ -108,7 +178,7 @@ impl WasiHttpHooks for OutboundHttp {
                 _ => {}
             }
             let response = answered?.map(BodyExt::boxed_unsync);
-            Ok((response, Box::new(std::future::ready(Ok(()))) as _))
+            Ok((response, nothing_beside()))
         })
     }
 

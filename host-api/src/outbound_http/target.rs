@@ -55,7 +55,8 @@ fn rooted(path: &str) -> String {
     if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
 }
 
-fn clean(headers: &mut HeaderMap) {
+/// Takes away what is not a guest's to send.
+pub(super) fn clean(headers: &mut HeaderMap) {
     let stripped: Vec<_> = headers.keys().filter(|name| is_stripped(name)).cloned().collect();
     for name in stripped {
         headers.remove(name);

@@ -3,8 +3,8 @@
 use store::{catalog, jobs};
 
 use super::wire::{
-    AuditRow, CronTrigger, JobLimits, JobState, Limits, Missed, OnDisconnect, Overlap, Project, Purge,
-    QueueTrigger, Route, Scope, SecretView, Sent,
+    AuditRow, CronTrigger, DataTrigger, JobLimits, JobState, Limits, Missed, OnDisconnect, Overlap, Project,
+    Purge, QueueTrigger, Route, Scope, SecretView, Sent,
 };
 
 impl From<catalog::Project> for Project {
@@ -139,6 +139,16 @@ impl From<catalog::QueueTrigger> for QueueTrigger {
             batch: trigger.batch,
             concurrency: trigger.concurrency,
             attempts: trigger.attempts,
+            path: trigger.path,
+        }
+    }
+}
+
+impl From<catalog::DataTrigger> for DataTrigger {
+    fn from(trigger: catalog::DataTrigger) -> Self {
+        Self {
+            source: format!("{}:{}", trigger.source.kind(), trigger.source.name()),
+            on: trigger.on.iter().map(|change| change.name().to_owned()).collect(),
             path: trigger.path,
         }
     }

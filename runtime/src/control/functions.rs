@@ -9,7 +9,9 @@ use super::ControlState;
 use super::auth::Caller;
 use super::body::Path;
 use super::error::Errors;
-use super::wire::{CronTrigger, FunctionDetail, FunctionList, FunctionView, QueueTrigger, Route};
+use super::wire::{
+    CronTrigger, DataTrigger, FunctionDetail, FunctionList, FunctionView, QueueTrigger, Route,
+};
 use crate::problem::Problem;
 use crate::router;
 
@@ -52,7 +54,7 @@ pub(super) async fn show(
     let active = revisions.into_iter().find(|revision| revision.number == function.active);
     // Deleted between the two look-ups.
     let spec = active.ok_or_else(|| Problem::not_found("function"))?.spec;
-    let Bindings { cron, queues, names, .. } = function.bindings.clone();
+    let Bindings { cron, queues, events, names, .. } = function.bindings.clone();
     Ok(Json(FunctionDetail {
         function: view(&state, &project, function),
         kind: spec.kind.name().to_owned(),
@@ -60,6 +62,7 @@ pub(super) async fn show(
         jobs: spec.jobs.into(),
         cron: cron.into_iter().map(CronTrigger::from).collect(),
         queues: queues.into_iter().map(QueueTrigger::from).collect(),
+        events: events.into_iter().map(DataTrigger::from).collect(),
         exports: spec.exports.into_iter().map(export_name).map(str::to_owned).collect(),
         env: spec.env,
         bindings: names,

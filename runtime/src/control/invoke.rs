@@ -6,12 +6,13 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use store::catalog::{Export, Function, Project, Scope};
-use store::jobs::{Lane, NewJob, Trigger};
+use store::jobs::{Lane, Lineage, NewJob, Trigger};
 use tokio::net::TcpStream;
 
 use super::ControlState;
@@ -22,7 +23,7 @@ use super::message;
 use super::queues::read_payload;
 use super::wire::{Accepted, CALL_PATH, INVOCATION_HEADER, InvokeQuery, STATUS_HEADER};
 use crate::problem::Problem;
-use crate::router::{MAX_TARGET_BYTES, NormalPath};
+use crate::router::check_call;
 
 const CONNECT: Duration = Duration::from_secs(5);
 /// Headers of the request that the guest sees.
@@ -113,7 +114,8 @@ async fn enqueue(
         .hint("only a component that exports wasi:http/incoming-handler can be called"));
     }
     let content_type = message::content_type(request.headers())?;
-    let trigger = Trigger::Async { method: method.to_string(), path: uri.to_string() };
+    let lineage = Lineage::default();
+    let trigger = Trigger::Async { method: method.to_string(), path: uri.to_string(), lineage };
     let job = NewJob {
         payload: read_payload(request).await?,
         content_type,
@@ -151,19 +153,11 @@ fn target(query: &InvokeQuery) -> Result<(Method, Uri), Problem> {
     }
 }
 
-/// A job does not pass the front door, so what that would refuse is refused here: a client must not be able to
-/// pretend to be a schedule or a queue. Calling by name is what this API is for.
+/// A job does not pass the front door, so what that would refuse is refused here. Calling by name is what this API is
+/// for.
 fn check_target(method: &Method, uri: &Uri) -> Result<(), Problem> {
-    let refused = |why: String| Err(Problem::new(400, "bad_path", format!("`path`: {why}")));
-    if uri.to_string().len() > MAX_TARGET_BYTES {
-        return refused(format!("path and query are longer than {} KiB", MAX_TARGET_BYTES >> 10));
-    }
-    match NormalPath::parse(uri.path()) {
-        Ok(path) if path.as_str() == CALL_PATH && method == Method::POST => Ok(()),
-        Ok(path) if path.is_reserved() => refused("what is under `/_ostro/` is the platform's".to_owned()),
-        Ok(_) => Ok(()),
-        Err(error) => refused(error.to_string()),
-    }
+    let target = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    check_call(method, &target).map_err(|why| Problem::new(400, "bad_path", format!("`path`: {why}")))
 }
 
 fn copy(names: &[HeaderName], from: &HeaderMap, to: &mut HeaderMap) {
@@ -204,6 +198,7 @@ fn unreachable(error: &(dyn std::error::Error + 'static)) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::router::MAX_TARGET_BYTES;
 
     fn query(method: Option<&str>, path: Option<&str>) -> InvokeQuery {
         InvokeQuery { method: method.map(str::to_owned), path: path.map(str::to_owned), asynchronous: false }

@@ -48,7 +48,7 @@ pub(super) async fn list(
     let place = state.lists.begin(project.id).map_err(|NoPlace| too_many_lists())?;
     let limit = list_length(query.limit);
     let mut jobs = Vec::new();
-    for lane in [Lane::Async(function.id), Lane::Cron(function.id)] {
+    for lane in [Lane::Async(function.id), Lane::Cron(function.id), Lane::Event(function.id)] {
         for in_state in query.state.as_ref().map_or(&JobState::ALL[..], std::slice::from_ref) {
             let in_store = (*in_state).into();
             let mut found = state.parts.queues.peek(project.id, &lane, in_store, limit, View::Heads).await?;
@@ -137,8 +137,12 @@ fn not_redriven(job: Option<&Job>, id: JobId) -> Problem {
 }
 
 pub(super) fn too_many_lists() -> Problem {
-    Problem::new(429, "too_many_lists", "too many lists of jobs or messages are being read at once")
-        .hint("try again when one of them has been read")
+    Problem::new(
+        429,
+        "too_many_lists",
+        "too many lists of jobs, messages or documents are being read at once",
+    )
+    .hint("try again when one of them has been read")
 }
 
 /// The length of a list of jobs, within its limit.
@@ -150,7 +154,7 @@ pub(super) fn list_length(asked: Option<u32>) -> u32 {
 pub(super) fn view(job: Job, names: &HashMap<FunctionId, String>) -> JobView {
     let (function, queue) = match job.lane {
         Lane::Queue(name) => (None, Some(name)),
-        Lane::Async(id) | Lane::Cron(id) => {
+        Lane::Async(id) | Lane::Cron(id) | Lane::Event(id) => {
             (Some(names.get(&id).cloned().unwrap_or_else(|| id.0.to_string())), None)
         }
     };
@@ -192,10 +196,15 @@ async fn find(state: &ControlState, project: &Project, id: &str) -> Result<Job, 
 
 fn trigger(trigger: Trigger) -> JobTrigger {
     match trigger {
-        Trigger::Async { method, path } => JobTrigger::Async { method, path },
+        Trigger::Async { method, path, .. } => JobTrigger::Async { method, path },
         Trigger::Cron { schedule, slot_ms, missed } => {
             JobTrigger::Cron { schedule_id: schedule.0, slot_ms, missed }
         }
+        Trigger::Event { source, change, subject } => JobTrigger::Event {
+            source: format!("{}:{}", source.kind(), source.name()),
+            change: change.name().to_owned(),
+            subject,
+        },
         Trigger::Queue => JobTrigger::Queue,
     }
 }

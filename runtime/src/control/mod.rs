@@ -6,12 +6,16 @@
 
 mod audit;
 mod auth;
+mod backup;
 mod body;
 mod changes;
+mod collections;
 mod convert;
 mod cron;
 mod deploy;
+mod documents;
 mod error;
+mod existing;
 mod functions;
 mod guard;
 mod invocations;
@@ -19,6 +23,7 @@ mod invoke;
 mod jobs;
 mod logs;
 mod message;
+mod objects;
 mod places;
 mod projects;
 mod queues;
@@ -36,11 +41,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use bytes::Bytes;
+use store::DataDir;
+use store::buckets::{Buckets, Objects};
 use store::catalog::{
     Audit, Function, FunctionId, Functions, Project, ProjectId, Projects, Revision, Secrets, Stamp, Tokens,
 };
+use store::documents::Documents;
 use store::jobs::{Enqueued, Jobs, NewJob, Queues, Schedules};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -70,8 +78,16 @@ pub struct ControlParts {
     pub jobs: Arc<dyn Jobs>,
     /// Queues and jobs, to look at and clean up.
     pub queues: Arc<dyn Queues>,
+    /// Collections and their documents.
+    pub documents: Arc<dyn Documents>,
+    /// Which buckets there are.
+    pub buckets: Arc<dyn Buckets>,
+    /// What is in them.
+    pub objects: Arc<dyn Objects>,
     /// Schedules, to look at, pause and resume.
     pub schedules: Arc<dyn Schedules>,
+    /// The data directory, to back it up.
+    pub data: DataDir,
     /// The audit trail.
     pub audit: Arc<dyn Audit>,
     /// The registry: whatever changes what is served.
@@ -101,6 +117,9 @@ pub struct ControlState {
     uploads: Places,
     batches: Places,
     lists: Places,
+    transfers: Places,
+    /// One at a time.
+    backups: Arc<Semaphore>,
     /// True once the server stops: endless answers end then.
     stopping: watch::Sender<bool>,
 }
@@ -113,6 +132,8 @@ impl ControlState {
             uploads: Places::new(deploy::UPLOADS_PER_PROJECT, deploy::UPLOADS),
             batches: Places::new(queues::BATCHES_PER_PROJECT, queues::BATCHES),
             lists: Places::new(jobs::LISTS_PER_PROJECT, jobs::LISTS),
+            transfers: Places::new(objects::TRANSFERS_PER_PROJECT, objects::TRANSFERS),
+            backups: Arc::new(Semaphore::new(1)),
             stopping: watch::Sender::new(false),
         }
     }
@@ -211,6 +232,7 @@ fn resources() -> OpenApiRouter<ControlState> {
         .routes(routes!(server::health))
         .routes(routes!(server::metrics))
         .routes(routes!(server::whoami))
+        .routes(routes!(backup::make))
         .routes(routes!(projects::list, projects::create))
         .routes(routes!(projects::delete))
         .routes(routes!(tokens::list_server, tokens::create_server))
@@ -237,6 +259,18 @@ fn resources() -> OpenApiRouter<ControlState> {
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::show))
         .routes(routes!(jobs::redrive))
+        .routes(routes!(collections::list))
+        .routes(routes!(collections::declare))
+        .routes(routes!(documents::find))
+        .routes(routes!(documents::count))
+        .routes(routes!(documents::show))
+        .routes(routes!(documents::insert))
+        .routes(routes!(documents::update))
+        .routes(routes!(documents::delete))
+        .routes(routes!(objects::buckets))
+        .routes(routes!(objects::declare))
+        .routes(routes!(objects::list))
+        .routes(routes!(objects::get, objects::put, objects::delete))
         .routes(routes!(secrets::list))
         .routes(routes!(secrets::set, secrets::delete))
         .routes(routes!(audit::list_server))

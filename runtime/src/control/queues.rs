@@ -259,7 +259,7 @@ pub(super) async fn read_payload(request: Request) -> Result<Bytes, Problem> {
     })
 }
 
-fn too_many_batches() -> Problem {
+pub(super) fn too_many_batches() -> Problem {
     Problem::new(429, "too_many_batches", "too many batches are being sent at once")
         .hint("try again when one of them is done")
 }

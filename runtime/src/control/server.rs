@@ -80,7 +80,7 @@ pub(super) fn describe(api: &mut OpenApi) {
     api.info.title = "Ostro control API".to_owned();
     api.info.version = VERSION.to_owned();
     api.info.description = Some(
-        "Projects, tokens, functions, schedules, queues, jobs, secrets and logs of one Ostro server."
+        "Projects, tokens, functions, schedules, queues, jobs, documents, objects, secrets and logs of one Ostro server."
             .to_owned(),
     );
     let mut bearer = Http::new(HttpAuthScheme::Bearer);

@@ -3,6 +3,7 @@
 mod api;
 mod callers;
 mod cron;
+mod documents;
 mod functions;
 mod jobs;
 mod queues;
@@ -182,6 +183,10 @@ impl Bench {
             secrets: Arc::clone(&store.secrets),
             jobs: Arc::clone(&store.jobs),
             queues: Arc::clone(&store.queues),
+            documents: Arc::clone(&store.documents),
+            data: store.data.clone(),
+            buckets: Arc::clone(&store.buckets),
+            objects: Arc::clone(&store.objects),
             schedules: Arc::clone(&store.schedules),
             audit: Arc::clone(&store.audit),
             changes: Arc::clone(&changes) as Arc<dyn Changes>,

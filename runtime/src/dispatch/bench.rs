@@ -134,6 +134,7 @@ impl Bench {
             secrets: Arc::default(),
             cron: Vec::new(),
             queues: Vec::new(),
+            events: Vec::new(),
         })
     }
 

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use store::catalog::OnDisconnect;
 use tokio::time::{Sleep, sleep};
 
@@ -19,16 +18,16 @@ use crate::telemetry::OutcomeCode;
 /// Longest time without a byte of a request body that the guest is waiting for (threat D2).
 const REQUEST_IDLE: Duration = Duration::from_secs(60);
 
-/// A client's request body, as the guest reads it.
-pub struct RequestBody {
-    inner: Incoming,
+/// The request body of a client or of a function, as the guest reads it.
+pub struct RequestBody<B> {
+    inner: B,
     left: u64,
     ledger: Arc<Ledger>,
     idle: Option<Pin<Box<Sleep>>>,
 }
 
-impl RequestBody {
-    pub(super) fn new(inner: Incoming, ledger: Arc<Ledger>) -> Self {
+impl<B> RequestBody<B> {
+    pub(super) fn new(inner: B, ledger: Arc<Ledger>) -> Self {
         let left = ledger.live.spec.limits.request_body_bytes;
         Self { inner, left, ledger, idle: None }
     }
@@ -54,7 +53,11 @@ impl RequestBody {
     }
 }
 
-impl Body for RequestBody {
+impl<B> Body for RequestBody<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<BodyError>,
+{
     type Data = Bytes;
     type Error = BodyError;
 

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
+use store::jobs::Lineage;
 use uuid::Uuid;
 
 use crate::instance::Failure;
@@ -13,6 +14,8 @@ pub struct Event {
     pub trigger: EventTrigger,
     /// One line that names it in the list of invocations, such as `queue mail, 3 messages`.
     pub summary: String,
+    /// Where it comes from.
+    pub lineage: Lineage,
     /// How the guest is told.
     pub call: EventCall,
 }
@@ -24,6 +27,8 @@ pub enum EventTrigger {
     Async,
     /// A slot of a schedule.
     Cron,
+    /// A change of data.
+    Data,
     /// Messages of a queue.
     Queue,
 }
@@ -34,6 +39,7 @@ impl EventTrigger {
         match self {
             Self::Async => "async",
             Self::Cron => "cron",
+            Self::Data => "event",
             Self::Queue => "queue",
         }
     }

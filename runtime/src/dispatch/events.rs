@@ -17,9 +17,11 @@ use tokio::sync::oneshot;
 
 use super::admission::Permit;
 use super::event::{Completed, Event, EventCall, FailedMessage, Message, Reply, Slot};
-use super::ledger::{Ledger, Terms};
+use super::ledger::{Arrival, Ledger, Terms};
 use super::run::Run;
-use super::{DEMOTE_AFTER, Dispatch, Failure, Head, Running, acquire, conclude, refuse, serve, settle};
+use super::{
+    DEMOTE_AFTER, Dispatch, Failure, Head, Running, acquire, conclude, introduce, refuse, serve, settle,
+};
 use crate::executor::background::Background;
 use crate::instance::{BodyError, Control, GuestResponse, Kill};
 use crate::pool::Pool;
@@ -30,11 +32,12 @@ impl Dispatch {
     /// Runs an event to its end: the guest has returned within its limits, and what it answered was read. A
     /// guest that fails after its answer has failed. Dropped before, the guest is cancelled.
     pub async fn event(&self, live: Arc<Live>, event: Event) -> Completed {
-        let Event { trigger, summary, call } = event;
+        let Event { trigger, summary, lineage, call } = event;
         let budget = Duration::from_millis(live.spec.jobs.cpu_ms);
         let control = Arc::new(Control::new(self.clock.clone(), budget, DEMOTE_AFTER));
         let (telemetry, clock) = (self.telemetry.clone(), self.clock.clone());
-        let ledger = Arc::new(Ledger::open(live, control, telemetry, clock, Terms::Job(trigger), summary));
+        let arrival = Arrival { terms: Terms::Job(trigger), request: summary, lineage };
+        let ledger = Arc::new(Ledger::open(live, control, telemetry, clock, arrival));
         let Live { project, function, spec, .. } = &*ledger.live;
         let result = match self.admission.enter(project.id, *function, spec.limits.concurrency).await {
             Ok(permit) => {
@@ -51,7 +54,8 @@ impl Dispatch {
     async fn run(&self, ledger: &Arc<Ledger>, permit: Permit, call: EventCall) -> Result<Reply, Failure> {
         let (pool, account) = (self.pool.clone(), ledger.clone());
         match call {
-            EventCall::Http(request) => {
+            EventCall::Http(mut request) => {
+                introduce(request.headers_mut(), ledger.lineage());
                 ledger.received(request.body().len());
                 let (responder, head) = oneshot::channel();
                 let guest = async move { serve(&pool, &account, request.map(given), responder).await };
@@ -267,6 +271,8 @@ fn named(ledger: &Ledger, given: &[String], failures: Vec<triggers::Failure>) ->
 #[cfg(test)]
 mod tests {
     use super::super::bench::Bench;
+    use store::jobs::Lineage;
+
     use super::super::event::EventTrigger;
     use super::*;
     use crate::clock::Clock;
@@ -277,8 +283,8 @@ mod tests {
         let live = bench.live("batch", |_| {});
         let control = Arc::new(Control::new(Clock::system(), DEMOTE_AFTER, DEMOTE_AFTER));
         let (telemetry, terms) = (bench.dispatch.telemetry.clone(), Terms::Job(EventTrigger::Queue));
-        let ledger =
-            Ledger::open(live.clone(), control, telemetry, Clock::system(), terms, "queue mail".to_owned());
+        let arrival = Arrival { terms, request: "queue mail".to_owned(), lineage: Lineage::system() };
+        let ledger = Ledger::open(live.clone(), control, telemetry, Clock::system(), arrival);
         let failure = |id: &str, reason: &str| triggers::Failure {
             id: id.to_owned(),
             reason: reason.to_owned(),

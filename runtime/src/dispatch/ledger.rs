@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use host_api::{LogSink, LogSource};
+use store::jobs::Lineage;
 use uuid::Uuid;
 
 use super::event::EventTrigger;
@@ -17,6 +18,9 @@ use crate::telemetry::{Bill, HostCalls, InvocationRecord, LogLine, LogStream, Ou
 /// After the answer, background work has this long.
 const AFTER_ANSWER: Duration = Duration::from_secs(30);
 
+/// A call by another function, as records and `ostro-trigger` name it.
+pub const FUNCTION_TRIGGER: &str = "function";
+
 /// What is kept of a request's method and path, bytes.
 const MAX_REQUEST_BYTES: usize = 512;
 /// What is kept of a failure's text, bytes: it has names from the guest's binary, which may be of any length.
@@ -25,18 +29,30 @@ const MAX_DETAIL_BYTES: usize = 4 << 10;
 /// Whose invocation it is, and so which limits of its time hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Terms {
-    /// A client's, that waits for the answer: time to the head, then the limits of streams.
+    /// Of somebody who waits for the answer, a client or a function: time to the head, then the limits of streams.
     Request,
     /// A job's: one limit from the start to the end.
     Job(EventTrigger),
 }
 
-impl Terms {
+/// What is known of an invocation when it arrives.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// Which limits of its time hold.
+    pub terms: Terms,
+    /// Method and path, or the event in one line.
+    pub request: String,
+    /// Where it comes from.
+    pub lineage: Lineage,
+}
+
+impl Arrival {
     /// What started it, as records name it.
-    fn trigger(self) -> &'static str {
-        match self {
-            Self::Request => "http",
-            Self::Job(trigger) => trigger.name(),
+    fn trigger(&self) -> &'static str {
+        match self.terms {
+            Terms::Request if self.lineage.parent.is_some() => FUNCTION_TRIGGER,
+            Terms::Request => "http",
+            Terms::Job(trigger) => trigger.name(),
         }
     }
 }
@@ -51,8 +67,7 @@ pub struct Ledger {
     pub control: Arc<Control>,
     telemetry: Arc<Telemetry>,
     clock: Clock,
-    terms: Terms,
-    request: String,
+    arrival: Arrival,
     started_ms: i64,
     status: AtomicU16,
     failure: OnceLock<Failure>,
@@ -79,9 +94,9 @@ impl Ledger {
         control: Arc<Control>,
         telemetry: Arc<Telemetry>,
         clock: Clock,
-        terms: Terms,
-        request: String,
+        arrival: Arrival,
     ) -> Self {
+        let arrival = Arrival { request: cut(arrival.request, MAX_REQUEST_BYTES), ..arrival };
         Self {
             id: Uuid::now_v7(),
             live,
@@ -89,8 +104,7 @@ impl Ledger {
             telemetry,
             started_ms: clock.now_ms(),
             clock,
-            terms,
-            request: cut(request, MAX_REQUEST_BYTES),
+            arrival,
             status: AtomicU16::new(0),
             failure: OnceLock::new(),
             usage: OnceLock::new(),
@@ -102,6 +116,11 @@ impl Ledger {
             answered_at_ms: AtomicU32::new(0),
             body_too_large: AtomicBool::new(false),
         }
+    }
+
+    /// Where it comes from.
+    pub fn lineage(&self) -> &Lineage {
+        &self.arrival.lineage
     }
 
     /// The wait for capacity is over.
@@ -174,7 +193,7 @@ impl Ledger {
         let whole = |wall_ms: u64| {
             at(0, Duration::from_millis(wall_ms) + Duration::from_micros(self.wait_us.load(Relaxed)))
         };
-        if let Terms::Job(_) = self.terms {
+        if let Terms::Job(_) = self.arrival.terms {
             return whole(self.live.spec.jobs.wall_ms);
         }
         let head = self.head_at_ms.load(Relaxed);
@@ -277,9 +296,10 @@ impl Drop for Ledger {
             id: self.id,
             function: self.live.function,
             revision: self.live.revision,
-            trigger: self.terms.trigger().to_owned(),
+            trigger: self.arrival.trigger().to_owned(),
+            parent: self.arrival.lineage.parent,
             started_ms: self.started_ms,
-            request: std::mem::take(&mut self.request),
+            request: std::mem::take(&mut self.arrival.request),
             outcome,
             status: self.status.load(Relaxed),
             detail: failure.map(|failure| failure.detail),

@@ -16,9 +16,9 @@ mod run;
 pub use admission::{Admission, Refused};
 pub use body::{AnswerBody, RequestBody, Unfinished};
 pub use event::{Completed, Event, EventCall, EventTrigger, FailedMessage, Message, Reply, Slot};
-pub use ledger::{Ledger, Terms};
+pub use ledger::{Arrival, FUNCTION_TRIGGER, Ledger, Terms};
 
-pub use crate::instance::Failure;
+pub use crate::instance::{BodyError, Failure, GuestBody};
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -29,15 +29,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use host_api::{Call, Invocation};
-use http::{Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http_body::Body;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use store::catalog::OnDisconnect;
+use store::jobs::Lineage;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::executor::background::Background;
-use crate::instance::{Assignment, BodyError, Control, GuestResponse, Instance, Kill, killed};
+use crate::instance::{Assignment, Control, GuestResponse, Instance, Kill, killed};
 use crate::pool::{Health, Pool, Spare};
 use crate::registry::live::Live;
 use crate::telemetry::OutcomeCode;
@@ -74,14 +75,21 @@ pub struct Outcome {
 }
 
 impl Dispatch {
-    /// Runs an HTTP request. The request is as the guest shall see it.
-    pub async fn http(&self, live: Arc<Live>, request: Request<Incoming>) -> Outcome {
+    /// Runs an HTTP request of a client, or of a function. The request is as the guest shall see it, but for who calls:
+    /// that is told here.
+    pub async fn http<B>(&self, live: Arc<Live>, mut request: Request<B>, lineage: Lineage) -> Outcome
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<BodyError>,
+    {
+        introduce(request.headers_mut(), &lineage);
         let limits = &live.spec.limits;
         let control =
             Arc::new(Control::new(self.clock.clone(), Duration::from_millis(limits.cpu_ms), DEMOTE_AFTER));
         let line = format!("{} {}", request.method(), request.uri().path());
         let (telemetry, clock) = (self.telemetry.clone(), self.clock.clone());
-        let ledger = Arc::new(Ledger::open(live.clone(), control, telemetry, clock, Terms::Request, line));
+        let arrival = Arrival { terms: Terms::Request, request: line, lineage };
+        let ledger = Arc::new(Ledger::open(live.clone(), control, telemetry, clock, arrival));
         let permit = match self.admission.enter(live.project.id, live.function, limits.concurrency).await {
             Ok(permit) => permit,
             Err(refused) => return Outcome { result: Err(refuse(&ledger, refused)), ledger },
@@ -115,6 +123,15 @@ impl Dispatch {
     }
 }
 
+/// Tells the guest on whose behalf it runs. Whatever a message says of that itself is taken away.
+fn introduce(headers: &mut HeaderMap, lineage: &Lineage) {
+    const USER: HeaderName = HeaderName::from_static("ostro-user");
+    headers.remove(USER);
+    if let Some(user) = lineage.caller.user().and_then(|user| HeaderValue::from_str(user).ok()) {
+        headers.insert(USER, user);
+    }
+}
+
 /// Counts an invocation as running until it is dropped.
 struct Running(Arc<Gauges>);
 
@@ -138,7 +155,7 @@ async fn serve<B>(
     request: Request<B>,
     responder: oneshot::Sender<Result<GuestResponse, BodyError>>,
 ) where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
     let Some(mut instance) = acquire(pool, ledger).await else { return };
@@ -154,7 +171,8 @@ async fn acquire(pool: &Arc<Pool>, ledger: &Arc<Ledger>) -> Option<Instance> {
 
 /// What the host interfaces are told of the invocation.
 fn invocation(ledger: &Arc<Ledger>) -> Invocation {
-    let call = Call { invocation: ledger.id, deadline_ms: ledger.deadline_ms() };
+    let (deadline_ms, lineage) = (ledger.deadline_ms(), ledger.lineage().clone());
+    let call = Call { invocation: ledger.id, deadline_ms, lineage };
     Invocation { call, log: ledger.clone(), secrets: ledger.live.secrets.clone() }
 }
 

@@ -16,6 +16,7 @@ fn request(target: &str, body: impl Into<Bytes>) -> Event {
     Event {
         trigger: EventTrigger::Async,
         summary: format!("POST {target}"),
+        lineage: Lineage::default(),
         call: EventCall::Http(Box::new(request)),
     }
 }
@@ -32,6 +33,7 @@ fn slot(schedule: &str) -> Event {
     Event {
         trigger: EventTrigger::Cron,
         summary: format!("cron {schedule}"),
+        lineage: Lineage::system(),
         call: EventCall::Scheduled(slot),
     }
 }
@@ -50,11 +52,20 @@ fn batch(bodies: &[&'static str]) -> Event {
     Event {
         trigger: EventTrigger::Queue,
         summary,
+        lineage: Lineage::system(),
         call: EventCall::Queued { queue: "mail".to_owned(), messages },
     }
 }
 
 mod waiting;
+
+#[test]
+fn a_message_does_not_say_on_whose_behalf_it_comes() {
+    let mut headers = HeaderMap::new();
+    headers.insert("ostro-user", HeaderValue::from_static("mallory"));
+    introduce(&mut headers, &Lineage::default());
+    assert!(headers.is_empty());
+}
 
 #[tokio::test]
 async fn exports_are_found_when_code_is_loaded() {

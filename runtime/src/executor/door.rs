@@ -168,7 +168,8 @@ mod tests {
         let request =
             Request::builder().uri(target).header("host", "a.localhost").body(Bytes::new()).unwrap();
         let call = EventCall::Http(Box::new(request));
-        Event { trigger: EventTrigger::Async, summary: target.to_owned(), call }
+        let lineage = store::jobs::Lineage::default();
+        Event { trigger: EventTrigger::Async, summary: target.to_owned(), lineage, call }
     }
 
     #[test]

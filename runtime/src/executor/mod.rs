@@ -10,8 +10,8 @@ mod turns;
 pub use door::{Door, Gone};
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,14 +20,15 @@ use host_api::Services;
 use host_api::outbound_http::{EgressOptions, TlsClient};
 use tokio::sync::{mpsc, watch};
 
+use crate::client_api::objects::ObjectDoor;
 use crate::clock::Clock;
 use crate::dispatch::{Admission, Dispatch};
-use crate::front_door::{Balance, FrontDoor, Service};
+use crate::front_door::{Balance, FrontDoor, Inner, Service};
 use crate::instance::Budgets;
 use crate::pass::Pass;
 use crate::pool::{LoadedCode, Pool};
 use crate::problem::Problem;
-use crate::registry::live::Live;
+use crate::registry::live::{Consumers, Live};
 use crate::router::Table;
 use crate::sys;
 use crate::telemetry::Telemetry;
@@ -47,6 +48,8 @@ const SWEEP: Duration = Duration::from_secs(1);
 pub struct Shared {
     /// The route table.
     pub routes: Arc<ArcSwap<Table<Arc<Live>>>>,
+    /// All active functions, as they call each other.
+    pub functions: Arc<ArcSwap<Consumers>>,
     /// Compiled code.
     pub loaded: Arc<LoadedCode>,
     /// Memory of all instances.
@@ -67,6 +70,8 @@ pub struct Shared {
     pub trusted_proxies: Vec<IpAddr>,
     /// Lets the control API's calls by name through.
     pub pass: Pass,
+    /// Objects by signed URL.
+    pub objects: ObjectDoor,
     /// Longest wait for a request's head.
     pub head_time: Duration,
     /// Longest wait for requests in flight when the server ends.
@@ -127,8 +132,8 @@ struct Executor {
 struct Opened {
     door: FrontDoor,
     intake: Intake,
-    dispatch: Dispatch,
-    pool: Arc<Pool>,
+    /// Guests have no more than a weak hold of it.
+    inner: Arc<Inner>,
     drain_time: Duration,
 }
 
@@ -139,9 +144,9 @@ impl Executor {
         let gauges = self.shared.telemetry.gauges().clone();
         runtime.block_on(async move {
             match self.open(runtime) {
-                Ok(Opened { door, intake, dispatch, pool, drain_time }) => {
-                    let sweeping = tokio::spawn(sweep(pool));
-                    let events = tokio::spawn(intake.run(dispatch, shutdown.clone()));
+                Ok(Opened { door, intake, inner, drain_time }) => {
+                    let sweeping = tokio::spawn(sweep(inner.dispatch.pool.clone()));
+                    let events = tokio::spawn(intake.run(inner.dispatch.clone(), shutdown.clone()));
                     door.run(shutdown, drain_time).await;
                     // Events, and guests whose clients have gone, are owed their end as well.
                     let ended = async {
@@ -160,18 +165,13 @@ impl Executor {
     }
 
     fn open(self, runtime: &tokio::runtime::Runtime) -> std::io::Result<Opened> {
-        let Shared { routes, loaded, budgets, admission, telemetry, clock, tls, services, most_kept, .. } =
-            self.shared;
-        let mut egress = EgressOptions::new(tls, runtime.handle().clone());
-        egress.forbidden_ports = self.shared.forbidden_ports;
-        let pool = Arc::new(Pool::new(loaded, budgets, clock.clone(), egress, services, most_kept));
-        let dispatch =
-            Dispatch { admission, pool: pool.clone(), background: self.background, telemetry, clock };
+        let inner = self.inner(runtime);
         let service = Service {
-            routes,
-            dispatch: dispatch.clone(),
+            routes: self.shared.routes,
+            dispatch: inner.dispatch.clone(),
             trusted_proxies: self.shared.trusted_proxies,
             pass: self.shared.pass,
+            objects: self.shared.objects,
         };
         let door = FrontDoor {
             listener: tokio::net::TcpListener::from_std(self.listener)?,
@@ -182,7 +182,23 @@ impl Executor {
             head_time: self.shared.head_time,
         };
         let (intake, drain_time) = (self.intake, self.shared.drain_time);
-        Ok(Opened { door, intake, dispatch, pool, drain_time })
+        Ok(Opened { door, intake, inner, drain_time })
+    }
+
+    /// The way in, and the door by which its guests come back to it.
+    fn inner(&self, runtime: &tokio::runtime::Runtime) -> Arc<Inner> {
+        let Shared { functions, loaded, budgets, admission, telemetry, clock, tls, services, .. } =
+            self.shared.clone();
+        let mut egress = EgressOptions::new(tls, runtime.handle().clone());
+        egress.forbidden_ports = self.shared.forbidden_ports.clone();
+        Arc::new_cyclic(|inner: &Weak<Inner>| {
+            let services = services.with_door(inner.clone());
+            let most_kept = self.shared.most_kept;
+            let pool = Arc::new(Pool::new(loaded, budgets, clock.clone(), egress, services, most_kept));
+            let dispatch =
+                Dispatch { admission, pool, background: self.background.clone(), telemetry, clock };
+            Inner { dispatch, functions, executor: runtime.handle().clone() }
+        })
     }
 }
 

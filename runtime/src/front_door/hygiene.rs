@@ -195,7 +195,8 @@ fn with_path(uri: &Uri, path: &str) -> Result<Uri, Refusal> {
     Uri::from_parts(parts).map_err(|_| malformed)
 }
 
-fn strip_platform_headers(headers: &mut HeaderMap, from_trusted_proxy: bool) {
+/// Takes away what only the platform may say, and forwarding that is not believed.
+pub(super) fn strip_platform_headers(headers: &mut HeaderMap, from_trusted_proxy: bool) {
     let ours: Vec<HeaderName> = headers
         .keys()
         .filter(|name| {

@@ -2,10 +2,12 @@
 
 mod connection;
 mod hygiene;
+mod inner;
 mod listener;
 mod respond;
 mod transport;
 
+pub use inner::Inner;
 pub use listener::{Balance, FrontDoor};
 
 use std::net::IpAddr;
@@ -14,8 +16,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use http::{Request, Response};
 use hyper::body::Incoming;
+use store::jobs::Lineage;
 use uuid::Uuid;
 
+use crate::client_api::{self, objects::ObjectDoor};
 use crate::dispatch::Dispatch;
 use crate::pass::Pass;
 use crate::registry::live::Live;
@@ -33,6 +37,8 @@ pub struct Service {
     pub trusted_proxies: Vec<IpAddr>,
     /// Lets calls by name through.
     pub pass: Pass,
+    /// Objects by signed URL.
+    pub objects: ObjectDoor,
 }
 
 impl Service {
@@ -43,6 +49,12 @@ impl Service {
             Ok(checked) => checked,
             Err(refusal) => return respond::refusal(Uuid::now_v7(), version, refusal),
         };
+        if client_api::objects::is_signed_path(checked.path.as_str()) {
+            let project = self.routes.load().project(&checked.host);
+            let (method, door) = (checked.request.method().clone(), &self.objects);
+            let served = door.serve(project.as_deref(), checked.request).await;
+            return respond::object(Uuid::now_v7(), version, &method, served);
+        }
         if checked.path.is_reserved() && !self.pass.opens(&checked.request, &checked.path) {
             return respond::platform(Uuid::now_v7(), version, checked.path.as_str());
         }
@@ -60,7 +72,11 @@ impl Service {
         }
         let (live, method) = (matched.target.clone(), request.method().clone());
         match hygiene::for_guest(request, &matched, client, trusted) {
-            Ok(request) => respond::outcome(version, &method, self.dispatch.http(live, request).await),
+            Ok(request) => respond::outcome(
+                version,
+                &method,
+                self.dispatch.http(live, request, Lineage::default()).await,
+            ),
             Err(refusal) => respond::refusal(Uuid::now_v7(), version, refusal),
         }
     }

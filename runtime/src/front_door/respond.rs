@@ -11,6 +11,7 @@ use http_body_util::Full;
 use uuid::Uuid;
 
 use super::hygiene::Refusal;
+use crate::client_api::objects::ObjectBody;
 use crate::dispatch::{AnswerBody, Failure, Outcome, Unfinished};
 use crate::problem::Problem;
 use crate::telemetry::OutcomeCode;
@@ -25,6 +26,8 @@ pub(super) enum Answer {
     Guest(AnswerBody),
     /// From the platform.
     Platform(Full<Bytes>),
+    /// An object, or parts of it.
+    Object(ObjectBody),
 }
 
 /// The answer that an invocation's outcome makes.
@@ -57,7 +60,12 @@ fn without_body(method: &Method, answer: Response<Answer>) -> Response<Answer> {
 /// Refused before anybody was asked. Malformed messages end the connection: what follows on it can't be
 /// trusted to begin where we think it does (threat D4).
 pub(super) fn refusal(id: Uuid, version: Version, refusal: Refusal) -> Response<Answer> {
-    let problem = match refusal {
+    identified(id, closing(version, problem_answer(&problem(refusal))))
+}
+
+/// What is wrong with a message.
+pub(super) fn problem(refusal: Refusal) -> Problem {
+    match refusal {
         Refusal::BadRequest(reason) => Problem::new(400, "bad_request", reason),
         Refusal::HeadersTooLarge => {
             Problem::new(431, "headers_too_large", "at most 100 headers and 16 KiB of them in all are taken")
@@ -67,8 +75,7 @@ pub(super) fn refusal(id: Uuid, version: Version, refusal: Refusal) -> Response<
         }
         Refusal::NotServed(reason) => Problem::new(400, "bad_request", reason),
         Refusal::Expectation => Problem::new(417, "expectation", "only `expect: 100-continue` is understood"),
-    };
-    identified(id, closing(version, problem_answer(&problem)))
+    }
 }
 
 /// Nobody answers there.
@@ -86,6 +93,22 @@ pub(super) fn other_methods(id: Uuid, _version: Version, methods: &[String]) -> 
     identified(id, answer)
 }
 
+/// A call would be deeper than calls may be.
+pub(super) fn too_deep(id: Uuid) -> Response<Answer> {
+    let message = "calls of functions by functions are too many inside each other";
+    identified(id, problem_answer(&Problem::new(508, "loop", message)))
+}
+
+/// The server itself can't go on with a call.
+pub(super) fn broken(id: Uuid, version: Version) -> Response<Answer> {
+    identified(id, failure(OutcomeCode::Internal, version))
+}
+
+/// Why an answer is the platform's although a function was called.
+pub(super) fn reason(answer: &Response<Answer>) -> Option<OutcomeCode> {
+    answer.extensions().get().copied()
+}
+
 /// The announced body is over the function's limit.
 pub(super) fn too_large(id: Uuid, version: Version, limit: u64) -> Response<Answer> {
     let problem = Problem::new(413, "too_large", format!("the request body is over {limit} bytes"));
@@ -100,6 +123,27 @@ pub(super) fn platform(id: Uuid, version: Version, path: &str) -> Response<Answe
     }
 }
 
+/// What came of a request by a signed URL.
+pub(super) fn object(
+    id: Uuid,
+    version: Version,
+    method: &Method,
+    served: Result<Response<ObjectBody>, Problem>,
+) -> Response<Answer> {
+    let answer = match served {
+        Ok(response) => response.map(Answer::Object),
+        Err(problem) => {
+            let mut answer = problem_answer(&problem);
+            if problem.status == StatusCode::SERVICE_UNAVAILABLE {
+                answer.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+            }
+            // What comes of the content that was refused is not read.
+            if *method == Method::PUT { closing(version, answer) } else { answer }
+        }
+    };
+    identified(id, without_body(method, answer))
+}
+
 /// The guest's response, fit to be sent: without headers that belong to the connection, or refused.
 fn guest(response: Response<AnswerBody>) -> Result<Response<Answer>, &'static str> {
     let (mut parts, body) = response.into_parts();
@@ -112,7 +156,7 @@ fn guest(response: Response<AnswerBody>) -> Result<Response<Answer>, &'static st
 }
 
 /// More than one `content-length`, or one that is no number, could be read in two ways.
-fn check_length(headers: &HeaderMap) -> Result<(), &'static str> {
+pub(super) fn check_length(headers: &HeaderMap) -> Result<(), &'static str> {
     let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
     let valid = |value: &HeaderValue| {
         value.to_str().is_ok_and(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
@@ -169,6 +213,7 @@ fn failure(code: OutcomeCode, version: Version) -> Response<Answer> {
         OutcomeCode::Cancelled => (499, "the client went away"),
     };
     let mut answer = problem_answer(&Problem::new(status, code.name(), message));
+    answer.extensions_mut().insert(code);
     match code {
         OutcomeCode::Busy | OutcomeCode::Rate => {
             answer.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
@@ -216,6 +261,7 @@ impl Body for Answer {
         match self.get_mut() {
             Self::Guest(body) => Pin::new(body).poll_frame(cx),
             Self::Platform(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Self::Object(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
@@ -223,6 +269,7 @@ impl Body for Answer {
         match self {
             Self::Guest(body) => body.is_end_stream(),
             Self::Platform(body) => body.is_end_stream(),
+            Self::Object(body) => body.is_end_stream(),
         }
     }
 
@@ -230,6 +277,7 @@ impl Body for Answer {
         match self {
             Self::Guest(body) => body.size_hint(),
             Self::Platform(body) => body.size_hint(),
+            Self::Object(body) => body.size_hint(),
         }
     }
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use host_api::Invocation;
 use http::Request;
+use store::jobs::Lineage;
 use tokio::sync::{mpsc, oneshot};
 use wasmtime::component::Accessor;
 use wasmtime_wasi_http::WasiBody;
@@ -203,6 +204,9 @@ struct Desk<'a> {
     callers: &'a Callers,
     /// Those without their whole answer, oldest first: whose log it is.
     invocations: Vec<Invocation>,
+    /// Where calls of other functions come from: of all that were inside since the guest last had nothing to do, for
+    /// what it does in the background may be of any of them.
+    lineage: Option<Lineage>,
     /// Those that have their whole answer; the last of them waits for the guest's background work.
     answered: Vec<Inside>,
     /// Places of calls that were given up: the guest goes on with them until the instance ends.
@@ -213,7 +217,8 @@ struct Desk<'a> {
 impl<'a> Desk<'a> {
     fn new(accessor: &'a Accessor<State>, control: &'a Arc<Control>, callers: &'a Callers) -> Self {
         let (invocations, answered, given_up) = (Vec::new(), Vec::new(), Vec::new());
-        Self { accessor, control, callers, invocations, answered, given_up, closed: false }
+        let lineage = None;
+        Self { accessor, control, callers, invocations, lineage, answered, given_up, closed: false }
     }
 
     fn poll_next(
@@ -231,12 +236,16 @@ impl<'a> Desk<'a> {
         self.control.refill();
         self.callers.enter(caller.clone(), over);
         self.invocations.push(invocation.clone());
+        let own = &invocation.call.lineage;
+        let lineage = self.lineage.as_ref().map_or_else(|| own.clone(), |known| known.of_either(own));
+        self.lineage = Some(lineage.clone());
         self.accessor.with(|mut access| {
             let state = access.get();
             state.limiter.begin();
             // An open line belongs to whoever came before.
             state.host.end();
             state.host.begin(invocation.clone());
+            state.host.descend(lineage);
         });
         Entered { inside: Inside { caller, invocation, place }, request, responder }
     }
@@ -260,6 +269,9 @@ impl<'a> Desk<'a> {
                 self.answered.push(inside);
             }
         }
+        if nobody_waits && quiet && self.answered.is_empty() && self.given_up.is_empty() {
+            self.lineage = None;
+        }
         match self.closed && nobody_waits && self.answered.is_empty() {
             true => Poll::Ready(()),
             false => Poll::Pending,
@@ -278,6 +290,7 @@ impl<'a> Desk<'a> {
                 state.host.end();
                 if let Some(next) = self.invocations.last() {
                     state.host.resume(next.clone());
+                    state.host.descend(self.lineage.clone().unwrap_or_default());
                 }
             }
             used

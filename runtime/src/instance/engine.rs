@@ -298,12 +298,17 @@ fn is_offered(import: &str, lane: Lane) -> bool {
     // Streams and futures are types of the component model now: there is no `wasi:io` any more.
     const WASI_03: [&str; 6] =
         ["wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/", "wasi:http/"];
-    const OTHERS: [&str; 10] = [
+    const OTHERS: [&str; 15] = [
         // Nothing but the types that the exports use.
         "ostro:triggers/types@0.1.",
         "ostro:secrets/store@0.1.",
         "ostro:queue/producer@0.1.",
         "ostro:functions/context@0.1.",
+        "ostro:functions/invoke@0.1.",
+        "ostro:db/documents@0.1.",
+        "ostro:db/transactions@0.1.",
+        "ostro:db/sql@0.1.",
+        "ostro:storage/objects@0.1.",
         "wasi:keyvalue/store@0.2.0-draft2",
         "wasi:keyvalue/atomics@0.2.0-draft2",
         "wasi:keyvalue/batch@0.2.0-draft2",

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use host_api::{HostCtx, HostCtxView, HostView, Stream};
+use host_api::{HostCtx, HostCtxView, HostView, Interface, Stream, Use};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::cli::{StdinStream, StdoutStream};
 use wasmtime_wasi::{
@@ -78,8 +78,14 @@ impl State {
 
     /// Calls to host interfaces since the invocation began.
     pub(super) fn host_calls(&self) -> Vec<HostCalls> {
-        let calls = self.host.meter.calls();
-        calls.map(|(interface, calls)| HostCalls { interface: interface.name().to_owned(), calls }).collect()
+        let uses = self.host.meter.uses();
+        let bill = |(interface, used): (Interface, Use)| HostCalls {
+            interface: interface.name().to_owned(),
+            calls: used.calls,
+            rows: used.rows,
+            bytes: used.bytes,
+        };
+        uses.map(bill).collect()
     }
 
     /// Whether the guest still has a response body that it neither finished nor dropped.

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use host_api::grants::Grants;
 use host_api::{Identity, SecretValues};
-use store::catalog::{CronTrigger, Digest, Export, FunctionId, ProjectId, QueueTrigger, RevisionSpec, Route};
+use store::catalog::{
+    CronTrigger, DataTrigger, Digest, Export, FunctionId, ProjectId, QueueTrigger, RevisionSpec, Route,
+};
 use store::jobs::ScheduleId;
 
 use crate::triggers::schedule::Schedule;
@@ -49,6 +51,8 @@ pub struct Live {
     pub cron: Vec<Arc<LiveSchedule>>,
     /// Queues that it consumes.
     pub queues: Vec<Arc<QueueTrigger>>,
+    /// Changes of data of which it is told.
+    pub events: Vec<DataTrigger>,
 }
 
 impl Live {
@@ -93,6 +97,7 @@ impl std::fmt::Debug for Live {
 #[derive(Debug, Default)]
 pub struct Consumers {
     functions: HashMap<FunctionId, Arc<Live>>,
+    names: HashMap<ProjectId, HashMap<String, Arc<Live>>>,
     queues: HashMap<ProjectId, BTreeMap<String, QueueConsumer>>,
     schedules: HashMap<ScheduleId, ScheduleConsumer>,
 }
@@ -129,6 +134,8 @@ impl Consumers {
                 let consumer = ScheduleConsumer { live: live.clone(), schedule: schedule.clone() };
                 consumers.schedules.insert(schedule.id.clone(), consumer);
             }
+            let names = consumers.names.entry(live.project.id).or_default();
+            names.insert(live.name.clone(), live.clone());
             consumers.functions.insert(live.function, live);
         }
         consumers
@@ -137,6 +144,11 @@ impl Consumers {
     /// The active function of that id.
     pub fn function(&self, id: FunctionId) -> Option<&Arc<Live>> {
         self.functions.get(&id)
+    }
+
+    /// The active function of that name in a project.
+    pub fn named(&self, project: ProjectId, name: &str) -> Option<&Arc<Live>> {
+        self.names.get(&project)?.get(name)
     }
 
     /// All active functions, in no order.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use store::catalog::{Bindings, CronTrigger, JobLimits, Limits, OnDisconnect};
+use store::catalog::{Bindings, CronTrigger, DataTrigger, JobLimits, Limits, OnDisconnect};
 
 use super::manifest;
 use super::resources::Resources;
@@ -84,6 +84,7 @@ pub(super) fn from_manifest(
             grants: settings.grants.clone(),
             cron: settings.cron.clone(),
             queues: settings.queues.clone(),
+            events: settings.events.clone(),
             names: settings.names.clone(),
         },
         env: settings.env.clone(),
@@ -171,6 +172,8 @@ pub(super) fn removed(before: &Settled, after: &Settled) -> Vec<String> {
     let cron = before.bindings.cron.iter().filter(|cron| !runs(&after.bindings.cron, cron));
     let consumes = |name: &str| after.bindings.queues.iter().any(|queue| queue.name == name);
     let queues = before.bindings.queues.iter().filter(|queue| !consumes(&queue.name));
+    let told = |event: &DataTrigger| after.bindings.events.iter().any(|other| other.source == event.source);
+    let events = before.bindings.events.iter().filter(|event| !told(event));
     routes
         .map(|route| format!("the route {}", route.path))
         .chain(grants.map(|grant| format!("the grant {grant}")))
@@ -178,6 +181,9 @@ pub(super) fn removed(before: &Settled, after: &Settled) -> Vec<String> {
         .chain(names.map(|(name, resource)| format!("the binding {name} of {resource}")))
         .chain(cron.map(|cron| format!("the schedule {} ({})", cron.schedule, cron.timezone)))
         .chain(queues.map(|queue| format!("the queue {}, which keeps its messages", queue.name)))
+        .chain(
+            events.map(|event| format!("the events of the {} {}", event.source.kind(), event.source.name())),
+        )
         .collect()
 }
 

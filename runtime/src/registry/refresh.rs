@@ -172,6 +172,7 @@ impl Refresher {
             secrets: Arc::new(secrets),
             cron: schedules(function),
             queues: function.bindings.queues.iter().cloned().map(Arc::new).collect(),
+            events: function.bindings.events.clone(),
             spec,
         })
     }

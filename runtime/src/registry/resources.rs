@@ -1,15 +1,17 @@
-//! What a project has because a manifest declares it or a function may use it: queues and key-value namespaces. They are
-//! made, and never removed by a deploy: what is in them is not the deploy's.
+//! What a project has because a manifest declares it or a function may use it: queues, namespaces, collections,
+//! buckets. They are made, and never removed by a deploy: what is in them is not the deploy's.
 
 use std::collections::BTreeSet;
 
-use host_api::grants::Grants;
+use host_api::grants::{Data, Grants};
 use store::Store;
-use store::catalog::{Bindings, ProjectId};
+use store::buckets::MAX_BUCKETS;
+use store::catalog::{Bindings, DataSource, ProjectId};
+use store::documents::{CollectionSpec, Failure, IndexSpec, MAX_COLLECTIONS};
 use store::jobs::QueueSpec;
 use store::kv::NamespaceSpec;
 
-use super::manifest::{Manifest, NamespaceSettings, QueueSettings};
+use super::manifest::{CollectionSettings, IndexSettings, Manifest, NamespaceSettings, QueueSettings};
 use crate::problem::Problem;
 
 /// Queues of a project: declared, consumed or sent to, ever.
@@ -24,8 +26,10 @@ pub(super) struct Resources {
     pub(super) queues: Vec<QueueSpec>,
     /// Namespaces that a manifest declares.
     pub(super) namespaces: Vec<NamespaceSpec>,
-    /// Names of namespaces that are only used: where they exist, they stay as they are.
-    pub(super) used_namespaces: BTreeSet<String>,
+    /// Collections that a manifest declares, with their indexes.
+    pub(super) collections: Vec<CollectionSpec>,
+    /// What is only used, by kind and name: where it exists, it stays as it is.
+    pub(super) used: BTreeSet<(Data, String)>,
 }
 
 impl Resources {
@@ -37,15 +41,22 @@ impl Resources {
         };
         let namespace =
             |(name, namespace): (String, NamespaceSettings)| NamespaceSpec { name, ttl_ms: namespace.ttl_ms };
+        let index = |IndexSettings { fields, unique }| IndexSpec { fields, unique };
+        let collection = |(name, collection): (String, CollectionSettings)| CollectionSpec {
+            name,
+            indexes: Some(collection.indexes.into_iter().map(index).collect()),
+        };
         Self {
             queues: manifest.queues.into_iter().map(queue).collect(),
             namespaces: manifest.namespaces.into_iter().map(namespace).collect(),
-            used_namespaces: BTreeSet::new(),
+            collections: manifest.collections.into_iter().map(collection).collect(),
+            // A bucket has no settings: to be declared is no more than to be used.
+            used: manifest.buckets.into_keys().map(|name| (Data::Bucket, name)).collect(),
         }
     }
 
-    /// Adds what a function uses: the queues that it consumes or may send to, the namespaces that it may open. They exist
-    /// as soon as it does.
+    /// Adds what a function uses: the queues that it consumes or may send to, the data that it may open or is told of.
+    /// They exist as soon as it does.
     pub(super) fn add_used(&mut self, bindings: &Bindings) {
         // Grants were checked when they were deployed; of those that can't be read any more nothing is used either.
         let grants = Grants::parse(&bindings.grants).unwrap_or_default();
@@ -55,29 +66,52 @@ impl Resources {
                 self.queues.push(QueueSpec { name: name.to_owned(), retention_ms: None });
             }
         }
-        let declared = |name: &str| self.namespaces.iter().any(|namespace| namespace.name == name);
-        let used: Vec<_> = grants.kv_names().filter(|name| !declared(name)).map(str::to_owned).collect();
-        self.used_namespaces.extend(used);
+        for data in [Data::Collection, Data::Bucket, Data::KeyValue] {
+            self.used.extend(grants.data_names(data).map(|name| (data, name.to_owned())));
+        }
+        for event in &bindings.events {
+            let data = match event.source {
+                DataSource::Collection(_) => Data::Collection,
+                DataSource::Bucket(_) => Data::Bucket,
+            };
+            self.used.insert((data, event.source.name().to_owned()));
+        }
+        for collection in &self.collections {
+            self.used.remove(&(Data::Collection, collection.name.clone()));
+        }
+        for namespace in &self.namespaces {
+            self.used.remove(&(Data::KeyValue, namespace.name.clone()));
+        }
     }
 
     /// Refuses more than a project may have. Nothing of it is ever deleted, so every name counts that there ever was.
     pub(super) async fn check(&self, store: &Store, project: ProjectId) -> Result<(), Problem> {
         let known = store.queues.list(project).await?;
         let wanted = self.queues.iter().map(|queue| queue.name.as_str());
-        let names: BTreeSet<&str> = known.iter().map(|queue| queue.name.as_str()).collect();
+        let names = known.iter().map(|queue| queue.name.as_str()).collect();
         within(&names, wanted, MAX_QUEUES_PER_PROJECT, "queues", "too_many_queues")?;
         let known = store.kv.namespaces(project).await?;
         let wanted = self.namespaces.iter().map(|namespace| namespace.name.as_str());
-        let wanted = wanted.chain(self.used_namespaces.iter().map(String::as_str));
-        let names: BTreeSet<&str> = known.iter().map(|namespace| namespace.name.as_str()).collect();
-        within(&names, wanted, MAX_NAMESPACES_PER_PROJECT, "key-value namespaces", "too_many_namespaces")
+        let names = known.iter().map(|namespace| namespace.name.as_str()).collect();
+        let wanted = wanted.chain(self.used(Data::KeyValue));
+        within(&names, wanted, MAX_NAMESPACES_PER_PROJECT, "key-value namespaces", "too_many_namespaces")?;
+        let known = store.documents.collections(project).await?;
+        let wanted = self.collections.iter().map(|collection| collection.name.as_str());
+        let names = known.iter().map(|collection| collection.name.as_str()).collect();
+        let wanted = wanted.chain(self.used(Data::Collection));
+        within(&names, wanted, MAX_COLLECTIONS, "collections", "too_many_collections")?;
+        let known = store.buckets.buckets(project).await?;
+        let names = known.iter().map(String::as_str).collect();
+        within(&names, self.used(Data::Bucket), MAX_BUCKETS, "buckets", "too_many_buckets")
     }
 
     /// Makes namespaces that do not exist, before anybody can write to them: a crash must not leave one without the time
-    /// to live that is declared for it.
+    /// to live that is declared for it. Makes the collections and indexes that are declared: a unique index over what is
+    /// not unique ends the deploy.
     pub(super) async fn prepare(&self, store: &Store, project: ProjectId) -> Result<(), Problem> {
         let new = missing(store, project, self.namespaces.clone()).await?;
-        declare(store, project, &new).await
+        declare_namespaces(store, project, &new).await?;
+        declare_collections(store, project, &self.collections).await
     }
 
     /// Makes what does not exist, and sets what is declared.
@@ -85,11 +119,39 @@ impl Resources {
         if !self.queues.is_empty() {
             store.queues.declare(project, &self.queues).await?;
         }
-        let used = self.used_namespaces.iter();
-        let used = used.map(|name| NamespaceSpec { name: name.clone(), ttl_ms: None }).collect();
+        let used = self.used(Data::KeyValue);
+        let used = used.map(|name| NamespaceSpec { name: name.to_owned(), ttl_ms: None }).collect();
         let mut namespaces = missing(store, project, used).await?;
         namespaces.extend_from_slice(&self.namespaces);
-        declare(store, project, &namespaces).await
+        declare_namespaces(store, project, &namespaces).await?;
+        let used = self.used(Data::Collection);
+        let used: Vec<_> = used.map(|name| CollectionSpec { name: name.to_owned(), indexes: None }).collect();
+        declare_collections(store, project, &used).await?;
+        let known = store.buckets.buckets(project).await?;
+        let new = self.used(Data::Bucket).filter(|name| known.iter().all(|known| known != name));
+        let new: Vec<String> = new.map(str::to_owned).collect();
+        if !new.is_empty() {
+            store.buckets.declare(project, &new).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether all that is used exists; queues apart.
+    pub(super) async fn exist(&self, store: &Store, project: ProjectId) -> Result<bool, Problem> {
+        if self.used.is_empty() {
+            return Ok(true);
+        }
+        let namespaces =
+            store.kv.namespaces(project).await?.into_iter().map(|known| (Data::KeyValue, known.name));
+        let collections = store.documents.collections(project).await?;
+        let collections = collections.into_iter().map(|known| (Data::Collection, known.name));
+        let buckets = store.buckets.buckets(project).await?.into_iter().map(|name| (Data::Bucket, name));
+        let known: BTreeSet<_> = namespaces.chain(collections).chain(buckets).collect();
+        Ok(self.used.is_subset(&known))
+    }
+
+    fn used(&self, data: Data) -> impl Iterator<Item = &str> {
+        self.used.iter().filter(move |(kind, _)| *kind == data).map(|(_, name)| name.as_str())
     }
 }
 
@@ -106,11 +168,31 @@ async fn missing(
     Ok(namespaces)
 }
 
-async fn declare(store: &Store, project: ProjectId, namespaces: &[NamespaceSpec]) -> Result<(), Problem> {
+async fn declare_namespaces(
+    store: &Store,
+    project: ProjectId,
+    namespaces: &[NamespaceSpec],
+) -> Result<(), Problem> {
     if !namespaces.is_empty() {
         store.kv.declare(project, namespaces).await?;
     }
     Ok(())
+}
+
+async fn declare_collections(
+    store: &Store,
+    project: ProjectId,
+    collections: &[CollectionSpec],
+) -> Result<(), Problem> {
+    match store.documents.declare(project, collections).await {
+        Ok(()) => Ok(()),
+        Err(failure @ Failure::Duplicate { .. }) => {
+            let message = format!("a unique index cannot be made: {failure}");
+            let hint = "change one of the documents, or declare the index without `unique`";
+            Err(Problem { message, ..failure.into() }.hint(hint))
+        }
+        Err(failure) => Err(failure.into()),
+    }
 }
 
 fn within<'n>(
@@ -131,6 +213,8 @@ fn within<'n>(
 
 #[cfg(test)]
 mod tests {
+    use store::catalog::{DataChange, DataTrigger};
+
     use super::*;
     use crate::registry::manifest;
     use crate::registry::settings::Ceilings;
@@ -140,28 +224,50 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_declares_queues_and_namespaces() {
+    fn a_manifest_declares_what_a_project_keeps() {
         let found = declared(
-            "[function.f]\nqueues = ['in']\n[queue.out]\nretention = '1d'\n[queue.plain]\n[kv.a]\n[kv.b]\nttl = '1h'",
+            "[function.f]\nqueues = ['in']\n[queue.out]\nretention = '1d'\n[queue.plain]\n[kv.a]\n[kv.b]\nttl = '1h'\n\
+             [collection.c]\nindexes = [['x'], { fields = ['y'], unique = true }]",
         );
         let queue =
             |name: &str, retention_ms| QueueSpec { name: name.to_owned(), retention_ms: Some(retention_ms) };
         assert_eq!(found.queues, [queue("out", 86_400_000), queue("plain", 14 * 86_400_000)]);
         let namespace = |name: &str, ttl_ms| NamespaceSpec { name: name.to_owned(), ttl_ms };
         assert_eq!(found.namespaces, [namespace("a", None), namespace("b", Some(3_600_000))]);
+        let index = |field: &str, unique| IndexSpec { fields: vec![field.to_owned()], unique };
+        let indexes = Some(vec![index("x", false), index("y", true)]);
+        assert_eq!(found.collections, [CollectionSpec { name: "c".to_owned(), indexes }]);
     }
 
     #[test]
     fn what_is_used_is_added_once_and_not_declared_again() {
-        let mut found = declared("[queue.mail]\nretention = '1d'\n[kv.sessions]\nttl = '1h'");
-        let grants = ["queue:mail:send", "queue:post:send", "kv:sessions", "kv:cache:read"];
-        let bindings = Bindings { grants: grants.map(str::to_owned).to_vec(), ..Bindings::default() };
+        let mut found =
+            declared("[queue.mail]\nretention = '1d'\n[kv.sessions]\nttl = '1h'\n[collection.posts]");
+        let grants = [
+            "queue:mail:send",
+            "queue:post:send",
+            "kv:sessions",
+            "kv:cache:read",
+            "collection:posts",
+            "collection:log:write",
+        ];
+        let event = |name: &str| DataTrigger {
+            source: DataSource::Collection(name.to_owned()),
+            on: vec![DataChange::Insert],
+            path: "/".to_owned(),
+        };
+        let bindings = Bindings {
+            grants: grants.map(str::to_owned).to_vec(),
+            events: vec![event("posts"), event("orders")],
+            ..Bindings::default()
+        };
         found.add_used(&bindings);
         found.add_used(&bindings);
         let queues: Vec<_> = found.queues.iter().map(|queue| (&*queue.name, queue.retention_ms)).collect();
         assert_eq!(queues, [("mail", Some(86_400_000)), ("post", None)]);
         assert_eq!(found.namespaces.len(), 1);
-        assert_eq!(found.used_namespaces, BTreeSet::from(["cache".to_owned()]));
+        let used = [(Data::KeyValue, "cache"), (Data::Collection, "log"), (Data::Collection, "orders")];
+        assert_eq!(found.used, used.map(|(data, name)| (data, name.to_owned())).into());
     }
 
     #[test]

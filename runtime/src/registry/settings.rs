@@ -1,5 +1,6 @@
 //! What a function's settings may be, wherever they come from: manifest and flags obey the same rules. Pure.
 
+mod events;
 mod limits;
 mod resources;
 mod triggers;
@@ -11,8 +12,9 @@ use store::catalog::Route;
 
 pub use store::catalog::check_name;
 
+pub use events::{EVENT_PATH, EventFlag, data_trigger};
 pub use limits::{Ceilings, JobKey, LimitKey, Unit};
-pub use resources::{MAX_NAMESPACES, check_binding, check_bindings, check_granted, check_ttl};
+pub use resources::{MAX_OF_A_KIND, check_binding, check_bindings, check_granted, check_index, check_ttl};
 pub use triggers::{
     CRON_PATH, MAX_QUEUES, MAX_SCHEDULES, QUEUE_PATH, Unfit, check_retention, cron_trigger, cron_triggers,
     queue_trigger, queue_triggers, same_queue, same_schedule,

@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use store::Store;
-use store::catalog::{Bindings, CronTrigger, Export, Function, FunctionId, ProjectId};
+use store::catalog::{Bindings, CronTrigger, DataChange, Export, Function, FunctionId, ProjectId};
+use store::events::Subscription;
 use store::jobs::{Firing, Schedule, ScheduleSpec};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -38,6 +39,12 @@ pub(super) fn check_exports(what: &str, exports: &[Export], bindings: &Bindings)
     };
     if let Some(route) = bindings.routes.first() {
         return Err(missing(format!("the route `{}`", route.path), None));
+    }
+    if let Some(event) = bindings.events.first() {
+        return Err(missing(
+            format!("an event of the {} `{}`", event.source.kind(), event.source.name()),
+            None,
+        ));
     }
     if let Some(cron) = bindings.cron.first().filter(|_| !exports.contains(&Export::Scheduled)) {
         return Err(missing(format!("the schedule `{}`", cron.schedule.escape_debug()), Some("scheduled")));
@@ -98,6 +105,9 @@ impl Reconciler {
 
     async fn make(&self, project: ProjectId, wanted: Wanted) -> Result<(), Problem> {
         self.store.schedules.reconcile(project, &wanted.schedules).await?;
+        if self.store.events.subscriptions(project).await? != wanted.subscriptions {
+            self.store.events.subscribe(project, &wanted.subscriptions).await?;
+        }
         wanted.resources.declare(&self.store, project).await
     }
 
@@ -163,12 +173,11 @@ impl Reconciler {
                 return Ok(false);
             }
         }
-        if !wanted.resources.used_namespaces.is_empty() {
-            let known = self.store.kv.namespaces(project).await?;
-            let is_there = |name: &String| known.iter().any(|namespace| namespace.name == *name);
-            if !wanted.resources.used_namespaces.iter().all(is_there) {
-                return Ok(false);
-            }
+        if !wanted.resources.exist(&self.store, project).await? {
+            return Ok(false);
+        }
+        if self.store.events.subscriptions(project).await? != wanted.subscriptions {
+            return Ok(false);
         }
         let stored = self.store.schedules.list(project).await?;
         let is_made = |spec: &ScheduleSpec| {
@@ -255,6 +264,8 @@ fn is_plausible(now_ms: i64, deployed_ms: i64) -> bool {
 /// What the job store should have of a project.
 struct Wanted {
     schedules: Vec<ScheduleSpec>,
+    /// In order.
+    subscriptions: Vec<Subscription>,
     resources: Resources,
 }
 
@@ -265,8 +276,22 @@ impl Wanted {
         };
         let mut resources = Resources::default();
         functions.iter().for_each(|function| resources.add_used(&function.bindings));
-        Self { schedules: functions.iter().flat_map(own).collect(), resources }
+        let mut subscriptions: Vec<_> = functions.iter().flat_map(subscriptions).collect();
+        subscriptions.sort_unstable();
+        Self { schedules: functions.iter().flat_map(own).collect(), subscriptions, resources }
     }
+}
+
+/// The changes of which a function is told.
+fn subscriptions(function: &Function) -> impl Iterator<Item = Subscription> {
+    function.bindings.events.iter().flat_map(|trigger| {
+        let subscription = |change: &DataChange| Subscription {
+            source: trigger.source.clone(),
+            change: *change,
+            function: function.id,
+        };
+        trigger.on.iter().map(subscription)
+    })
 }
 
 /// A schedule that this server can't read keeps its place, and has no first slot.

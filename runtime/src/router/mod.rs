@@ -7,7 +7,7 @@ mod pattern;
 mod table;
 
 pub use host::Hosts;
-pub use path::{MAX_TARGET_BYTES, NormalPath, is_reserved};
+pub use path::{MAX_TARGET_BYTES, NormalPath, check_call, is_reserved};
 pub use pattern::Pattern;
 pub use table::{Entry, Found, Match, Table};
 

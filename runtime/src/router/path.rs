@@ -4,6 +4,11 @@
 //! `%2F` never becomes a separator. What could mean another path to somebody behind us is refused instead
 //! of being repaired: dot segments in any spelling, NUL, backslashes, bytes that are no UTF-8.
 
+use http::Method;
+use http::uri::PathAndQuery;
+
+use super::CALL_PATH;
+
 /// Path and query of a request, bytes.
 pub const MAX_TARGET_BYTES: usize = 16 << 10;
 
@@ -79,6 +84,20 @@ impl NormalPath {
     /// before it: a guest that folds them must not be reached there.
     pub fn is_reserved(&self) -> bool {
         is_reserved(&self.0)
+    }
+}
+
+/// Whether a request may be made that does not pass the front door: what that would refuse is refused here, so that nobody
+/// can pretend to be a schedule or a queue. A call by name is a POST.
+pub fn check_call(method: &Method, target: &PathAndQuery) -> Result<(), String> {
+    if target.as_str().len() > MAX_TARGET_BYTES {
+        return Err(format!("path and query are longer than {} KiB", MAX_TARGET_BYTES >> 10));
+    }
+    match NormalPath::parse(target.path()) {
+        Ok(path) if path.as_str() == CALL_PATH && method == Method::POST => Ok(()),
+        Ok(path) if path.is_reserved() => Err("what is under `/_ostro/` is the platform's".to_owned()),
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

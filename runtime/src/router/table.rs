@@ -136,6 +136,18 @@ impl<F: Clone> Table<F> {
         }
     }
 
+    /// The name of the project that a host belongs to, whether or not it exists: the default one where no other is named.
+    pub fn project(&self, host: &str) -> Option<String> {
+        match self.hosts.classify(host) {
+            HostKind::Reserved => None,
+            HostKind::Function { project, .. } => Some(project),
+            HostKind::Label(label) if self.projects.contains_key(&label) && !self.is_function(&label) => {
+                Some(label)
+            }
+            HostKind::Label(_) | HostKind::Other => Some(DEFAULT_PROJECT.to_owned()),
+        }
+    }
+
     /// A host that names nobody: the default project's explicit routes, then its functions mounted by name.
     fn anywhere(&self, method: &str, path: &NormalPath) -> Found<F> {
         let routed = self.routed(DEFAULT_PROJECT, method, path);
@@ -315,6 +327,27 @@ mod tests {
             ("3--hello.localhost", "GET", "/x", "404"),
         ] {
             assert_eq!(find(&table, host, method, path), expected, "{method} {host}{path}");
+        }
+    }
+
+    #[test]
+    fn every_host_is_of_one_project() {
+        let table = table(vec![
+            entry("default", "hello", vec![]),
+            entry("shop", "cart", vec![]),
+            entry("hello", "shadowed", vec![]),
+        ]);
+        for (host, project) in [
+            ("hello.localhost:8700", Some("default")),
+            ("shop.localhost", Some("shop")),
+            ("cart--shop.example.com", Some("shop")),
+            ("other--shop.localhost", Some("shop")),
+            ("cart--nobody.localhost", Some("nobody")),
+            ("nobody.localhost", Some("default")),
+            ("127.0.0.1:8700", Some("default")),
+            ("3--hello.localhost", None),
+        ] {
+            assert_eq!(table.project(host).as_deref(), project, "{host}");
         }
     }
 

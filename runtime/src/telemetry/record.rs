@@ -20,18 +20,29 @@ pub struct Bill {
     pub bytes_in: u64,
     /// Response body bytes that the guest wrote.
     pub bytes_out: u64,
-    /// Calls to each host interface that was called.
+    /// What was used of each host interface that was called.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub host_calls: Vec<HostCalls>,
 }
 
-/// How often one host interface was called.
+/// What was used of one host interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HostCalls {
     /// The WIT interface, such as `wasi:http/outgoing-handler`.
     pub interface: String,
     /// Number of calls.
     pub calls: u64,
+    /// Documents, rows, keys or objects that were read or written; only the interfaces of data count them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rows: u64,
+    /// Bytes of them, both ways.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bytes: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// How an invocation ended. The names are the stable codes of the docs.
@@ -97,8 +108,11 @@ pub struct InvocationRecord {
     pub function: FunctionId,
     /// The revision that ran.
     pub revision: u32,
-    /// What started it: `http`, `async`, `cron` or `queue`.
+    /// What started it: `http`, `function`, `async`, `cron` or `queue`.
     pub trigger: String,
+    /// The invocation that called it, where a function did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Uuid>,
     /// Start, milliseconds since 1970.
     pub started_ms: i64,
     /// HTTP method and path without the query, or a line that names the event.

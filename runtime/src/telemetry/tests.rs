@@ -87,6 +87,7 @@ fn record(function: FunctionId, number: u64, outcome: OutcomeCode) -> Invocation
         function,
         revision: 1,
         trigger: "http".to_owned(),
+        parent: None,
         started_ms: 1_000 + i64::try_from(number).unwrap(),
         request: "GET /".to_owned(),
         outcome,

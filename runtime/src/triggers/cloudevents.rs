@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use http::{Method, Request, header};
 use jiff::Timestamp;
+use store::catalog::{DataChange, DataSource};
 use store::jobs::{Job, ScheduleId};
 
 use crate::dispatch::EventTrigger;
@@ -48,6 +49,26 @@ pub(super) fn slot(
     Builder::new(EventTrigger::Cron, Method::POST, target, job)
         .event("dev.ostro.cron.slot", &source, slot_ms, job)
         .attribute("ce-ostromissed", &missed.to_string())
+        .build()
+}
+
+/// A change of some data; the subject is the document's `_id` or the object's key.
+pub(super) fn change(
+    target: Target<'_>,
+    source: &DataSource,
+    change: DataChange,
+    subject: &str,
+    job: &Job,
+) -> Result<Request<Bytes>, http::Error> {
+    let (resources, thing) = match source {
+        DataSource::Collection(_) => ("collections", "document"),
+        DataSource::Bucket(_) => ("buckets", "object"),
+    };
+    let kind = format!("dev.ostro.{thing}.{}", change.name());
+    let source = format!("/projects/{}/{resources}/{}", target.project, source.name());
+    Builder::new(EventTrigger::Data, Method::POST, target, job)
+        .event(&kind, &source, job.enqueued_ms, job)
+        .attribute("ce-subject", subject)
         .build()
 }
 
@@ -173,6 +194,22 @@ mod tests {
             ("ce-ostromissed", "3"),
         ];
         assert_eq!(headers(&request), expected);
+    }
+
+    #[test]
+    fn a_change_is_an_event_with_a_subject() {
+        let source = DataSource::Bucket("pictures".to_owned());
+        let request = change(TARGET, &source, DataChange::Put, "a b.png", &job()).unwrap();
+        let expected = [
+            ("ostro-trigger", "event"),
+            ("ce-source", "/projects/shop/buckets/pictures"),
+            ("ce-type", "dev.ostro.object.put"),
+            ("ce-time", "2023-11-14T22:13:20.123Z"),
+            ("ce-subject", "a%20b.png"),
+        ];
+        for header in expected {
+            assert!(headers(&request).contains(&header), "{header:?}: {request:?}");
+        }
     }
 
     #[test]

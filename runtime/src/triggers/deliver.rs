@@ -7,7 +7,7 @@ use bytes::Bytes;
 use host_api::SecretValues;
 use http::{HeaderMap, StatusCode, header};
 use store::catalog::Export;
-use store::jobs::{End, Job, JobResult, Lane, Trigger};
+use store::jobs::{End, Job, JobResult, Lane, Lineage, Trigger};
 
 use super::cloudevents::{self, Target};
 use super::pace::Verdict;
@@ -42,7 +42,7 @@ impl Deliver for Door {
 pub(super) fn event(live: &Live, lane: &Lane, jobs: &[&Job]) -> Result<Event, String> {
     match lane {
         Lane::Queue(queue) => messages(live, queue, jobs),
-        Lane::Async(_) | Lane::Cron(_) => match jobs {
+        Lane::Async(_) | Lane::Cron(_) | Lane::Event(_) => match jobs {
             [job] => single(live, job),
             _ => Err(format!("{} jobs can't be told to a function at once", jobs.len())),
         },
@@ -64,14 +64,15 @@ fn messages(live: &Live, queue: &str, jobs: &[&Job]) -> Result<Event, String> {
         1 => format!("queue {queue}, 1 message"),
         many => format!("queue {queue}, {many} messages"),
     };
-    Ok(Event { trigger: EventTrigger::Queue, summary, call })
+    Ok(Event { trigger: EventTrigger::Queue, summary, lineage: Lineage::system(), call })
 }
 
 fn single(live: &Live, job: &Job) -> Result<Event, String> {
     match &job.trigger {
-        Trigger::Async { method, path } => Ok(Event {
+        Trigger::Async { method, path, lineage } => Ok(Event {
             trigger: EventTrigger::Async,
             summary: format!("{method} {}", path.split('?').next().unwrap_or_default()),
+            lineage: lineage.clone(),
             call: http(live, cloudevents::call(target(live, path)?, method, job))?,
         }),
         Trigger::Cron { schedule, slot_ms, missed } => {
@@ -90,9 +91,18 @@ fn single(live: &Live, job: &Job) -> Result<Event, String> {
                 let target = target(live, &trigger.path)?;
                 http(live, cloudevents::slot(target, schedule, (*slot_ms, *missed), job))?
             };
-            Ok(Event { trigger: EventTrigger::Cron, summary: format!("cron {}", trigger.schedule), call })
+            let summary = format!("cron {}", trigger.schedule);
+            Ok(Event { trigger: EventTrigger::Cron, summary, lineage: Lineage::system(), call })
         }
-        Trigger::Queue => Err("a message waits in a lane of calls or slots".to_owned()),
+        Trigger::Event { source, change, subject } => {
+            let known = live.events.iter().find(|known| known.source == *source && known.on.contains(change));
+            let trigger = known.ok_or("the function is told of such changes no longer")?;
+            let target = target(live, &trigger.path)?;
+            let call = http(live, cloudevents::change(target, source, *change, subject, job))?;
+            let summary = format!("{} {} {}", source.kind(), source.name(), change.name());
+            Ok(Event { trigger: EventTrigger::Data, summary, lineage: Lineage::system(), call })
+        }
+        Trigger::Queue => Err("a message waits in a lane of calls, slots or events".to_owned()),
     }
 }
 

@@ -14,10 +14,15 @@ use crate::registry::live::{Consumers, Live};
 const ASYNC_CONCURRENCY: u32 = 64;
 /// Slots of one function that run at once.
 const CRON_CONCURRENCY: u32 = 16;
+/// Events of which one function is told at once.
+const EVENT_CONCURRENCY: u32 = 16;
 /// Failures after which an asynchronous call is dead.
 const ASYNC_ATTEMPTS: u32 = 3;
 /// Failures after which a slot is dead.
 const CRON_ATTEMPTS: u32 = 1;
+
+/// Failures after which an event is dead.
+const EVENT_ATTEMPTS: u32 = 5;
 
 /// A lane of a project.
 pub(super) type Key = (ProjectId, Lane);
@@ -45,6 +50,9 @@ impl Consumer {
             }
             Lane::Cron(function) => {
                 (consumers.function(*function).filter(own)?, CRON_CONCURRENCY, 1, CRON_ATTEMPTS)
+            }
+            Lane::Event(function) => {
+                (consumers.function(*function).filter(own)?, EVENT_CONCURRENCY, 1, EVENT_ATTEMPTS)
             }
             Lane::Queue(name) => {
                 let consumer = consumers.queue(*project, name)?;

@@ -70,6 +70,7 @@ pub(super) fn live(project: u128, exports: &[Export]) -> Live {
         secrets: Arc::new(SecretValues::new(&Grants::default(), [])),
         cron: Vec::new(),
         queues: Vec::new(),
+        events: Vec::new(),
     }
 }
 

@@ -123,7 +123,11 @@ async fn a_dead_job_whose_key_is_taken_is_not_called_alive() {
     let cart = cart(&bench, Export::Http).await;
     let jobs = &bench.changes.store.jobs;
     let keyed = || {
-        let trigger = store::jobs::Trigger::Async { method: "POST".to_owned(), path: "/".to_owned() };
+        let trigger = store::jobs::Trigger::Async {
+            method: "POST".to_owned(),
+            path: "/".to_owned(),
+            lineage: store::jobs::Lineage::default(),
+        };
         let job = store::jobs::NewJob::new(Lane::Async(cart.id), trigger);
         store::jobs::NewJob { dedupe_key: Some("order-7".to_owned()), ..job }
     };

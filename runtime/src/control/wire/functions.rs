@@ -56,6 +56,9 @@ pub struct FunctionDetail {
     pub cron: Vec<CronTrigger>,
     /// Queues that it consumes.
     pub queues: Vec<QueueTrigger>,
+    /// Changes of data that start it.
+    #[serde(default)]
+    pub events: Vec<DataTrigger>,
     /// What can start it: `http`, and `scheduled` and `queued` of `ostro:triggers`.
     pub exports: Vec<String>,
     /// Environment variables of the active revision.
@@ -138,6 +141,17 @@ pub struct QueueTrigger {
     /// Failures after which a message is dead.
     pub attempts: u32,
     /// Path of the request for guests without `ostro:triggers/queued`.
+    pub path: String,
+}
+
+/// Changes of some data that start a function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DataTrigger {
+    /// Of which data, such as `collection:entries`.
+    pub source: String,
+    /// `insert`, `update` and `delete` of documents, `put` and `delete` of objects.
+    pub on: Vec<String>,
+    /// Path of the request.
     pub path: String,
 }
 

@@ -74,6 +74,15 @@ pub enum JobTrigger {
         /// Slots before it that nobody ran.
         missed: u32,
     },
+    /// A change of data.
+    Event {
+        /// Of which data, such as `collection:entries`.
+        source: String,
+        /// `insert`, `update` or `delete` of a document, `put` or `delete` of an object.
+        change: String,
+        /// The `_id` of the document, or the key of the object.
+        subject: String,
+    },
     /// A message of a queue.
     Queue,
 }

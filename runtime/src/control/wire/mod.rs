@@ -4,11 +4,14 @@
 //! ignore fields that it does not know.
 
 mod audit;
+mod backup;
 mod cron;
 mod deploy;
+mod documents;
 mod functions;
 mod invoke;
 mod jobs;
+mod objects;
 mod projects;
 mod queues;
 mod records;
@@ -19,16 +22,24 @@ mod text;
 mod tokens;
 
 pub use audit::{AuditList, AuditRow};
+pub use backup::{BackupReport, BackupRequest};
 pub use cron::{CronTrigger, Missed, Overlap, ScheduleList, ScheduleView};
 pub use deploy::{
     CronFlag, DeployFlags, DeployOutcome, DeployReport, DeployTiming, JobLimitFlags, LimitFlags, Quantity,
     QueueFlag,
 };
+pub use documents::{
+    Changed, CollectionList, CollectionView, CountRequest, Counted, DeleteRequest, Deleted, DocumentPage,
+    Existing, FindRequest, Index, InsertRequest, Inserted, MAX_DOCUMENT_BYTES, MAX_INSERT_BYTES,
+    MAX_INSERTED, MAX_PAGE, MAX_SKIP, NewCollection, UpdateRequest,
+};
 pub use functions::{
-    FunctionDetail, FunctionList, FunctionView, JobLimits, Limits, OnDisconnect, QueueTrigger, Route,
+    DataTrigger, FunctionDetail, FunctionList, FunctionView, JobLimits, Limits, OnDisconnect, QueueTrigger,
+    Route,
 };
 pub use invoke::{CALL_PATH, INVOCATION_HEADER, InvokeQuery, STATUS_HEADER};
 pub use jobs::{Accepted, JobList, JobQuery, JobResult, JobState, JobTrigger, JobView, Redriven};
+pub use objects::{BucketList, BucketView, MAX_OBJECTS, ObjectList, ObjectQuery, ObjectView};
 pub use projects::{NewProject, Project, ProjectList};
 pub use queues::{
     Batch, MAX_BATCH_BYTES, MAX_BATCH_MESSAGES, MAX_PAYLOAD_BYTES, MessageList, NewMessage, Purge,

@@ -1,30 +1,90 @@
-//! The sections of what a project keeps: `[kv.NAME]`.
+//! The sections of what a project keeps: `[collection.NAME]`, `[bucket.NAME]`, `[kv.NAME]`.
 
 use std::collections::BTreeMap;
 
-use super::reader::{Fault, Section};
-use super::{NamespaceSettings, units};
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::reader::{Fault, Later, Section, string, wrong_type};
+use super::{BucketSettings, CollectionSettings, IndexSettings, NamespaceSettings, units};
 use crate::registry::settings;
+
+/// What a collection and a bucket will have.
+const RULES: &[Later] = &[("rules", "access by clients")];
+
+/// The `[collection.NAME]` sections.
+pub(super) fn collections(root: &Section<'_, '_>) -> Result<BTreeMap<String, CollectionSettings>, Fault> {
+    named(root, "collection", "a collection", |body| {
+        body.allow(&["indexes"], RULES)?;
+        let mut indexes: Vec<IndexSettings> = Vec::new();
+        for value in body.array("indexes")?.into_iter().flatten() {
+            let index = index(&body.name("indexes"), value)?;
+            settings::check_index(&indexes, &index)
+                .map_err(|reason| Fault::at(value.span().start, reason))?;
+            indexes.push(index);
+        }
+        Ok(CollectionSettings { indexes })
+    })
+}
+
+/// The `[bucket.NAME]` sections.
+pub(super) fn buckets(root: &Section<'_, '_>) -> Result<BTreeMap<String, BucketSettings>, Fault> {
+    named(root, "bucket", "a bucket", |body| {
+        body.allow(&[], RULES)?;
+        Ok(BucketSettings {})
+    })
+}
 
 /// The `[kv.NAME]` sections.
 pub(super) fn namespaces(root: &Section<'_, '_>) -> Result<BTreeMap<String, NamespaceSettings>, Fault> {
-    let mut namespaces = BTreeMap::new();
-    let Some(section) = root.section("kv")? else { return Ok(namespaces) };
+    named(root, "kv", "a namespace", |body| {
+        body.allow(&["ttl"], &[])?;
+        let Some((text, at)) = body.string("ttl")? else { return Ok(NamespaceSettings::default()) };
+        let ttl = units::millis(text).and_then(settings::check_ttl);
+        let ttl = ttl.map_err(|reason| Fault::at(at, reason).hint("write for example \"30d\""))?;
+        Ok(NamespaceSettings { ttl_ms: Some(ttl) })
+    })
+}
+
+/// The sections below `[KIND]`, each read by `read`. `what` is what they are, with its article.
+fn named<T>(
+    root: &Section<'_, '_>,
+    kind: &str,
+    what: &str,
+    read: impl Fn(&Section<'_, '_>) -> Result<T, Fault>,
+) -> Result<BTreeMap<String, T>, Fault> {
+    let mut found = BTreeMap::new();
+    let Some(section) = root.section(kind)? else { return Ok(found) };
     for (name, at) in section.keys() {
         settings::check_name(name)
-            .map_err(|reason| Fault::at(at, format!("`{name}` is not the name of a namespace: {reason}")))?;
-        if namespaces.len() >= settings::MAX_NAMESPACES {
-            return Err(Fault::at(at, format!("more than {} namespaces", settings::MAX_NAMESPACES)));
+            .map_err(|reason| Fault::at(at, format!("`{name}` is not the name of {what}: {reason}")))?;
+        if found.len() >= settings::MAX_OF_A_KIND {
+            return Err(Fault::at(
+                at,
+                format!("more than {} sections `[{kind}.…]`", settings::MAX_OF_A_KIND),
+            ));
         }
-        let Some(body) = section.section(name)? else { continue };
-        body.allow(&["ttl"], &[])?;
-        let mut namespace = NamespaceSettings::default();
-        if let Some((text, at)) = body.string("ttl")? {
-            let ttl = units::millis(text).and_then(settings::check_ttl);
-            let ttl = ttl.map_err(|reason| Fault::at(at, reason).hint("write for example \"30d\""))?;
-            namespace.ttl_ms = Some(ttl);
+        if let Some(body) = section.section(name)? {
+            found.insert(name.to_owned(), read(&body)?);
         }
-        namespaces.insert(name.to_owned(), namespace);
     }
-    Ok(namespaces)
+    Ok(found)
+}
+
+/// `["owner", "created"]`, or `{ fields = ["slug"], unique = true }`.
+fn index(name: &str, value: &Spanned<DeValue<'_>>) -> Result<IndexSettings, Fault> {
+    match value.get_ref() {
+        DeValue::Array(array) => {
+            let fields = array.iter().map(|field| Ok(string(name, field)?.0.to_owned()));
+            Ok(IndexSettings { fields: fields.collect::<Result<_, Fault>>()?, unique: false })
+        }
+        DeValue::Table(_) => {
+            let table = Section::of(name.to_owned(), value)?;
+            table.allow(&["fields", "unique"], &[])?;
+            let fields = table.strings("fields")?.into_iter().map(|(field, _)| field.to_owned()).collect();
+            let unique = table.boolean("unique")?.is_some_and(|(unique, _)| unique);
+            Ok(IndexSettings { fields, unique })
+        }
+        other => Err(wrong_type(name, "lists of fields or tables with `fields`", other, value.span().start)),
+    }
 }

@@ -6,7 +6,7 @@ use store::catalog::{JobLimits, Limits, OnDisconnect, Route};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::reader::{At, Fault, Later, Section, integer, string, wrong_type};
+use super::reader::{At, Fault, Section, integer, string, wrong_type};
 use super::{FunctionSettings, triggers, units};
 use crate::registry::settings::{self, Ceilings, JobKey, LimitKey, Unit};
 
@@ -17,6 +17,7 @@ const KNOWN: &[&str] = &[
     "auth",
     "cron",
     "queues",
+    "events",
     "reuse",
     "limits",
     "jobs",
@@ -28,10 +29,8 @@ const KNOWN: &[&str] = &[
     "on_disconnect",
 ];
 
-const LATER: &[Later] = &[("events", "data events")];
-
 pub(super) fn read(section: &Section<'_, '_>, ceilings: &Ceilings) -> Result<FunctionSettings, Fault> {
-    section.allow(KNOWN, LATER)?;
+    section.allow(KNOWN, &[])?;
     auth(section)?;
     let (grants, env) = (grants(section)?, env(section)?);
     let names = bindings(section, &grants, &env)?;
@@ -44,6 +43,7 @@ pub(super) fn read(section: &Section<'_, '_>, ceilings: &Ceilings) -> Result<Fun
         env,
         cron: triggers::cron(section)?,
         queues: triggers::queues(section)?,
+        events: triggers::events(section)?,
         limits: limits(section, ceilings)?,
         jobs: jobs(section, ceilings)?,
         names,

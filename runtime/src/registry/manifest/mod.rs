@@ -8,7 +8,7 @@ pub mod units;
 
 use std::collections::BTreeMap;
 
-use store::catalog::{CronTrigger, JobLimits, Limits, OnDisconnect, QueueTrigger, Route};
+use store::catalog::{CronTrigger, DataTrigger, JobLimits, Limits, OnDisconnect, QueueTrigger, Route};
 use store::jobs::DEAD_KEPT_MS;
 use toml::de::DeTable;
 
@@ -26,7 +26,31 @@ pub struct Manifest {
     pub queues: BTreeMap<String, QueueSettings>,
     /// The key-value namespaces, by name; one that is granted need not be here.
     pub namespaces: BTreeMap<String, NamespaceSettings>,
+    /// The collections, by name; one that is granted need not be here.
+    pub collections: BTreeMap<String, CollectionSettings>,
+    /// The buckets, by name; one that is granted need not be here.
+    pub buckets: BTreeMap<String, BucketSettings>,
 }
+
+/// One `[collection.NAME]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CollectionSettings {
+    /// Its indexes, all of them.
+    pub indexes: Vec<IndexSettings>,
+}
+
+/// One index of a collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexSettings {
+    /// The fields, outermost first; a dot leads into an object.
+    pub fields: Vec<String>,
+    /// Whether two documents may have the same.
+    pub unique: bool,
+}
+
+/// One `[bucket.NAME]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BucketSettings {}
 
 /// One `[kv.NAME]`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +89,8 @@ pub struct FunctionSettings {
     pub cron: Vec<CronTrigger>,
     /// Queues that it consumes.
     pub queues: Vec<QueueTrigger>,
+    /// Changes of data that start it.
+    pub events: Vec<DataTrigger>,
     /// Limits.
     pub limits: Limits,
     /// Limits when a job runs it.
@@ -93,6 +119,7 @@ impl Default for FunctionSettings {
             env: BTreeMap::new(),
             cron: Vec::new(),
             queues: Vec::new(),
+            events: Vec::new(),
             limits: Limits::default(),
             jobs: JobLimits::default(),
             names: BTreeMap::new(),
@@ -122,7 +149,7 @@ pub struct ManifestError {
 /// Longest manifest, bytes.
 pub const MAX_BYTES: usize = 256 << 10;
 
-const LATER: &[Later] = &[("collection", "documents"), ("bucket", "object storage"), ("target", "targets")];
+const LATER: &[Later] = &[("target", "targets")];
 
 /// The same manifest for another project: its name is put in place of the one that stands there. A manifest that
 /// can't be read, or that names no project, stays as it is.
@@ -149,7 +176,7 @@ fn read(text: &str, ceilings: &Ceilings) -> Result<Manifest, Fault> {
     let document = DeTable::parse(text)
         .map_err(|error| Fault::at(error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
     let root = Section::root(&document);
-    root.allow(&["manifest", "project", "function", "queue", "kv"], LATER)?;
+    root.allow(&["manifest", "project", "function", "queue", "collection", "bucket", "kv"], LATER)?;
     if let Some((version, at)) = root.integer("manifest")?
         && version != 1
     {
@@ -171,8 +198,14 @@ fn read(text: &str, ceilings: &Ceilings) -> Result<Manifest, Fault> {
         }
         triggers::check_consumers(&section, &functions)?;
     }
-    let (queues, namespaces) = (triggers::sections(&root)?, data::namespaces(&root)?);
-    Ok(Manifest { project, functions, queues, namespaces })
+    Ok(Manifest {
+        project,
+        functions,
+        queues: triggers::sections(&root)?,
+        namespaces: data::namespaces(&root)?,
+        collections: data::collections(&root)?,
+        buckets: data::buckets(&root)?,
+    })
 }
 
 fn project(section: &Section<'_, '_>) -> Result<Option<String>, Fault> {

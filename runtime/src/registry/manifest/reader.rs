@@ -103,6 +103,14 @@ impl<'t, 'i> Section<'t, 'i> {
         self.value(key).map(|value| integer(&self.name(key), value)).transpose()
     }
 
+    pub(super) fn boolean(&self, key: &str) -> Result<Option<At<bool>>, Fault> {
+        let Some(value) = self.value(key) else { return Ok(None) };
+        match value.get_ref() {
+            DeValue::Boolean(truth) => Ok(Some((*truth, value.span().start))),
+            other => Err(wrong_type(&self.name(key), "`true` or `false`", other, value.span().start)),
+        }
+    }
+
     pub(super) fn section(&self, key: &str) -> Result<Option<Section<'t, 'i>>, Fault> {
         self.value(key).map(|value| Section::of(self.name(key), value)).transpose()
     }

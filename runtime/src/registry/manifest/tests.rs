@@ -207,13 +207,12 @@ fn refusals_name_their_place() {
         ("[function.a--b]", 1, 11, "not a function name", ""),
         ("function = 3", 1, 12, "`function` has to be a table", ""),
         ("[function.a]\nsauce = 'a'", 2, 1, "unknown key `function.a.sauce`", "`source`"),
-        ("[function.a]\nevents = []", 2, 1, "later", ""),
         ("[function.a]\nargs = 'x'", 2, 8, "an array, not a string", ""),
         ("[function.a]\nargs = ['a', 1]", 2, 14, "a string, not a whole number", ""),
         ("[function.a]\nargs = [\"a\\u0000\"]", 2, 8, "NUL", ""),
         ("[function.a.bindings]\nMAIL = 'queue:mail'", 2, 8, "may not use", "\"queue:mail:send\""),
         ("[function.a.bindings]\nMAIL = 'mail'", 2, 8, "no resource", "queue:mail"),
-        ("[function.a.bindings]\nMAIL = 'bucket:mail'", 2, 8, "later", "remove"),
+        ("[function.a.bindings]\nMAIL = 'bucket:mail'", 2, 8, "may not use", "\"bucket:mail\""),
         ("[function.a.bindings]\nMAIL = 1", 2, 8, "a string, not a whole number", ""),
         ("[function.a.bindings]\n'a-b' = 'queue:mail'", 2, 9, "name of a binding", "letters"),
         (
@@ -231,11 +230,6 @@ fn refusals_name_their_place() {
         ("[function.a]\nreuse = { invocations = 8, at_once = 9 }", 2, 28, "unknown key", ""),
         ("[function.a]\nauth = 'required'", 2, 8, "later", "none"),
         ("[function.a]\nauth = 'maybe'", 2, 8, "unknown auth mode", "none"),
-        ("[collection.x]", 1, 2, "documents comes in a later", ""),
-        ("[bucket.x]", 1, 2, "later", ""),
-        ("[kv.X]", 1, 5, "lower-case", ""),
-        ("[kv.x]\nttl = '0s'", 2, 7, "`ttl` is", "30d"),
-        ("[kv.x]\nretention = '1d'", 2, 1, "retention", ""),
         ("[target.x]", 1, 2, "later", ""),
         ("[function.a]\nroutes = ['a']", 2, 11, "must begin with `/`", ""),
         ("[function.a]\nroutes = ['/a', '/a']", 2, 17, "stands twice", ""),
@@ -260,11 +254,58 @@ fn refusals_name_their_place() {
         ("[function.a]\ngrants = ['kv:sessions:get']", 2, 11, "`read` and `write`", ""),
         ("# ü\n[function.a]\nenv = { Ü = 'é', B = 2 }", 3, 9, "", ""),
     ] {
-        let error = read(text).expect_err(text);
-        assert_eq!((error.line, error.column), (line, column), "{text}: {error:?}");
-        assert!(error.message.contains(message), "{text}: {error:?}");
-        assert!(error.hint.unwrap_or_default().contains(hint), "{text}");
+        refused(text, line, column, message, hint);
     }
+}
+
+#[test]
+fn refusals_of_data_name_their_place() {
+    for (text, line, column, message, hint) in [
+        ("[collection.x]\nrules = {}", 2, 1, "clients comes in a later", "remove `rules`"),
+        ("[collection.X]", 1, 13, "not the name of a collection", ""),
+        ("[collection.x]\nindexes = 'a'", 2, 11, "an array, not a string", ""),
+        ("[collection.x]\nindexes = ['a']", 2, 12, "lists of fields", ""),
+        ("[collection.x]\nindexes = [[]]", 2, 12, "1 to 8 fields", ""),
+        ("[collection.x]\nindexes = [['a'], ['a', 'a']]", 2, 19, "stands twice", ""),
+        ("[collection.x]\nindexes = [['a'], {fields = ['a']}]", 2, 19, "already", ""),
+        ("[collection.x]\nindexes = [['a..b']]", 2, 12, "path of a field", ""),
+        ("[collection.x]\nindexes = [['_id']]", 2, 12, "always", ""),
+        ("[collection.x]\nindexes = [{fields = ['a'], unique = 1}]", 2, 38, "`true` or `false`", ""),
+        ("[collection.x]\nindexes = [{unique = true}]", 2, 12, "1 to 8 fields", ""),
+        ("[function.a]\nevents = [{ on = 'put' }]", 2, 18, "no `collection`", "entries"),
+        ("[function.a]\nevents = [{ bucket = 'b', on = 'insert' }]", 2, 32, "no change `insert`", "\"put\""),
+        ("[function.a]\nevents = ['b']", 2, 11, "a table, not a string", ""),
+        ("[bucket.x]\nsize = 1", 2, 1, "unknown key", ""),
+        ("[kv.X]", 1, 5, "lower-case", ""),
+        ("[kv.x]\nttl = '0s'", 2, 7, "`ttl` is", "30d"),
+        ("[kv.x]\nretention = '1d'", 2, 1, "retention", ""),
+    ] {
+        refused(text, line, column, message, hint);
+    }
+}
+
+fn refused(text: &str, line: usize, column: usize, message: &str, hint: &str) {
+    let error = read(text).expect_err(text);
+    assert_eq!((error.line, error.column), (line, column), "{text}: {error:?}");
+    assert!(error.message.contains(message), "{text}: {error:?}");
+    assert!(error.hint.unwrap_or_default().contains(hint), "{text}");
+}
+
+#[test]
+fn a_project_declares_its_data() {
+    let text = "[collection.posts]\nindexes = [['owner', 'created.at'], { fields = ['slug'], unique = true }]\n\
+        [collection.plain]\n[bucket.avatars]\n[kv.s]\nttl = '1h'";
+    let manifest = read(text).unwrap();
+    let index = |fields: &[&str], unique| IndexSettings {
+        fields: fields.iter().map(|&field| field.to_owned()).collect(),
+        unique,
+    };
+    let posts = vec![index(&["owner", "created.at"], false), index(&["slug"], true)];
+    let expected = [("plain", Vec::new()), ("posts", posts)]
+        .map(|(name, indexes)| (name.to_owned(), CollectionSettings { indexes }));
+    assert_eq!(manifest.collections, BTreeMap::from(expected));
+    assert_eq!(manifest.buckets.keys().collect::<Vec<_>>(), ["avatars"]);
+    assert_eq!(manifest.namespaces["s"].ttl_ms, Some(3_600_000));
 }
 
 #[test]

@@ -1,15 +1,15 @@
-//! What starts a function besides requests: `cron` and `queues` of a function, and the `[queue.NAME]` sections.
+//! What starts a function besides requests: `cron`, `queues` and `events` of a function, and the `[queue.NAME]` sections.
 
 use std::collections::BTreeMap;
 
-use store::catalog::{CronTrigger, QueueTrigger};
+use store::catalog::{CronTrigger, DataTrigger, QueueTrigger};
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::reader::{Fault, Section, inside, wrong_type};
 use super::{FunctionSettings, QueueSettings, units};
 use crate::control::wire::{CronFlag, QueueFlag};
-use crate::registry::settings::{self, Unfit};
+use crate::registry::settings::{self, EventFlag, Unfit};
 
 pub(super) fn cron(section: &Section<'_, '_>) -> Result<Vec<CronTrigger>, Fault> {
     let Some(array) = section.array("cron")? else { return Ok(Vec::new()) };
@@ -31,6 +31,17 @@ pub(super) fn queues(section: &Section<'_, '_>) -> Result<Vec<QueueTrigger>, Fau
         let trigger = settings::queue_trigger(flag).map_err(|unfit| locate(value, unfit))?;
         settings::same_queue(&triggers, &trigger).map_err(|unfit| locate(value, unfit))?;
         triggers.push(trigger);
+    }
+    Ok(triggers)
+}
+
+/// `events`: `{ collection = "entries", on = ["insert", "update"] }`; one change may stand alone.
+pub(super) fn events(section: &Section<'_, '_>) -> Result<Vec<DataTrigger>, Fault> {
+    let Some(array) = section.array("events")? else { return Ok(Vec::new()) };
+    let mut triggers = Vec::new();
+    for value in array {
+        let flag = event_flag(&section.name("events"), value)?;
+        triggers.push(settings::data_trigger(&triggers, flag).map_err(|unfit| locate(value, unfit))?);
     }
     Ok(triggers)
 }
@@ -122,6 +133,21 @@ fn queue_flag(name: &str, value: &Spanned<DeValue<'_>>) -> Result<QueueFlag, Fau
         batch: count(&table, "batch")?,
         concurrency: count(&table, "concurrency")?,
         attempts: count(&table, "attempts")?,
+        path: text(&table, "path")?,
+    })
+}
+
+fn event_flag(name: &str, value: &Spanned<DeValue<'_>>) -> Result<EventFlag, Fault> {
+    let table = Section::of(name.to_owned(), value)?;
+    table.allow(&["collection", "bucket", "on", "path"], &[])?;
+    let on = match table.value("on").map(Spanned::get_ref) {
+        Some(DeValue::String(one)) => vec![one.as_ref().to_owned()],
+        _ => table.strings("on")?.into_iter().map(|(change, _)| change.to_owned()).collect(),
+    };
+    Ok(EventFlag {
+        collection: text(&table, "collection")?,
+        bucket: text(&table, "bucket")?,
+        on,
         path: text(&table, "path")?,
     })
 }

@@ -2,22 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use host_api::grants::{Grants, send_grant};
+use host_api::grants::{Data, Grants, call_grant, send_grant};
 use store::catalog::check_name;
 
 use super::Refused;
-use crate::registry::manifest::units;
+use crate::registry::manifest::{IndexSettings, units};
 
 /// Most names of one function.
 const MAX_BINDINGS: usize = 100;
 /// Longest name, characters.
 const MAX_BINDING_CHARACTERS: usize = 64;
 /// How a resource is written.
-const FORMS: &str = "write it as `queue:NAME` or `kv:NAME`, such as `queue:mail`";
-/// Kinds of resources that the manifest will know.
-const LATER: [&str; 4] = ["collection", "bucket", "function", "sql"];
-/// Key-value namespaces of one manifest.
-pub const MAX_NAMESPACES: usize = 200;
+const FORMS: &str = "write it as `KIND:NAME`, such as `queue:mail`; the kinds are `queue`, `function`, `collection`, `bucket`, `kv` and `sql`";
+/// Collections of one manifest, or buckets, or namespaces.
+pub const MAX_OF_A_KIND: usize = 200;
+/// Indexes of a collection.
+const MAX_INDEXES: usize = 20;
+/// Fields of an index.
+const MAX_INDEX_FIELDS: usize = 8;
+/// Longest path of a field, bytes.
+const MAX_FIELD_BYTES: usize = 256;
 /// Shortest and longest time that a value may be there, milliseconds.
 const TTL_MS: (u64, u64) = (1_000, 3_650 * 24 * 3_600_000);
 
@@ -31,21 +35,44 @@ pub fn check_ttl(millis: u64) -> Result<u64, String> {
     Err(format!("`ttl` is {least} to {most}, not {}", units::show_millis(millis)))
 }
 
+/// Checks an index beside those that stand before it.
+pub fn check_index(others: &[IndexSettings], index: &IndexSettings) -> Result<(), String> {
+    if others.len() >= MAX_INDEXES {
+        return Err(format!("a collection has at most {MAX_INDEXES} indexes"));
+    }
+    if !(1..=MAX_INDEX_FIELDS).contains(&index.fields.len()) {
+        return Err(format!("an index has 1 to {MAX_INDEX_FIELDS} fields"));
+    }
+    for (place, field) in index.fields.iter().enumerate() {
+        let shown = field.escape_debug();
+        let part = |part: &str| !part.is_empty() && !part.starts_with('$') && !part.contains('\0');
+        if field.len() > MAX_FIELD_BYTES || !field.split('.').all(part) {
+            return Err(format!("`{shown}` is not the path of a field, such as `owner` or `address.city`"));
+        }
+        if field == "_id" {
+            return Err("`_id` has its index always".to_owned());
+        }
+        if index.fields.iter().take(place).any(|other| other == field) {
+            return Err(format!("`{shown}` stands twice in the index"));
+        }
+    }
+    match others.iter().any(|other| other.fields == index.fields) {
+        true => Err("there is an index on these fields already".to_owned()),
+        false => Ok(()),
+    }
+}
+
 /// Checks one name and its resource, without the grant.
 pub fn check_binding(name: &str, resource: &str) -> Result<(), Refused> {
     check_binding_name(name)?;
     let (kind, rest) = resource.split_once(':').unwrap_or((resource, ""));
-    match kind {
-        "queue" | "kv" => check_name(rest).map_err(|reason| {
-            let shown = resource.escape_debug();
-            Refused::new(format!("`{shown}`: {reason}")).hint(FORMS)
-        }),
-        later if LATER.contains(&later) => {
-            Err(Refused::new(format!("`{later}` comes in a later version of Ostro"))
-                .hint("remove it for now"))
-        }
-        _ => Err(Refused::new(format!("`{}` is no resource", resource.escape_debug())).hint(FORMS)),
+    if !matches!(kind, "queue" | "function") && Data::named(kind).is_none() {
+        return Err(Refused::new(format!("`{}` is no resource", resource.escape_debug())).hint(FORMS));
     }
+    check_name(rest).map_err(|reason| {
+        let shown = resource.escape_debug();
+        Refused::new(format!("`{shown}`: {reason}")).hint(FORMS)
+    })
 }
 
 /// Refuses a name that something else in the guest's `env` has, and a resource that the function may not use: a name
@@ -65,12 +92,11 @@ pub fn check_granted(
         return Err(Refused::new(format!("`{name}` is a granted secret already"))
             .hint("give the resource another name"));
     }
-    let (is_granted, grant) = match resource.strip_prefix("kv:") {
-        Some(namespace) => (granted.kv(namespace).is_some(), format!("kv:{namespace}")),
-        None => {
-            let queue = resource.strip_prefix("queue:").unwrap_or(resource);
-            (granted.allows_send(queue), send_grant(queue))
-        }
+    let (kind, rest) = resource.split_once(':').unwrap_or(("", resource));
+    let (is_granted, grant) = match Data::named(kind) {
+        Some(data) => (granted.data(data, rest).is_some(), resource.to_owned()),
+        None if kind == "function" => (granted.allows_call(rest), call_grant(rest)),
+        None => (granted.allows_send(rest), send_grant(rest)),
     };
     if is_granted {
         return Ok(());
@@ -124,8 +150,11 @@ mod tests {
             let refused = check_binding("MAIL", resource).expect_err(resource);
             assert!(refused.hint.unwrap().contains("queue:mail"), "{resource}");
         }
-        assert_eq!(check_binding("SESSIONS", "kv:sessions"), Ok(()));
-        assert!(check_binding("DB", "collection:entries").unwrap_err().message.contains("later"));
+        for resource in
+            ["kv:sessions", "collection:entries", "bucket:avatars", "sql:main", "function:thumbnail"]
+        {
+            assert_eq!(check_binding("IT", resource), Ok(()), "{resource}");
+        }
     }
 
     #[test]
@@ -148,15 +177,13 @@ mod tests {
         let refused = check("MAIL", &["queue:other:send"]).unwrap_err();
         assert_eq!(refused.hint.unwrap(), "add \"queue:mail:send\" to the function's grants");
         assert!(check("GREETING", &["queue:mail:send"]).unwrap_err().message.contains("variable"));
-        let kv = |grants: &[&str]| {
-            let grants: Vec<String> = grants.iter().map(|&grant| grant.to_owned()).collect();
-            check_granted("S", "kv:sessions", &grants, &env)
-        };
-        assert_eq!(kv(&["kv:sessions:read"]), Ok(()));
-        assert_eq!(
-            kv(&["kv:other"]).unwrap_err().hint.unwrap(),
-            "add \"kv:sessions\" to the function's grants"
-        );
+        let named = |resource: &str, grant: &str| check_granted("S", resource, &[grant.to_owned()], &env);
+        for resource in ["kv:s", "collection:s", "bucket:s", "sql:s", "function:s"] {
+            assert_eq!(named(resource, resource), Ok(()));
+            let refused = named(resource, "kv:other").unwrap_err();
+            assert_eq!(refused.hint.unwrap(), format!("add \"{resource}\" to the function's grants"));
+        }
+        assert_eq!(named("kv:s", "kv:s:read"), Ok(()));
         assert!(check("KEY", &["queue:mail:send", "secret:KEY"]).unwrap_err().message.contains("secret"));
     }
 }

@@ -35,11 +35,11 @@ pub struct Unfit {
 }
 
 impl Unfit {
-    fn new(key: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn new(key: &'static str, message: impl Into<String>) -> Self {
         Self { key, offset: None, schedule: None, message: message.into(), hint: None }
     }
 
-    fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -160,7 +160,7 @@ pub fn check_retention(millis: u64) -> Result<i64, String> {
 }
 
 /// The path of a trigger in its normal form. The platform's own part of the path space has one path for each.
-fn path(given: Option<&str>, usual: &str) -> Result<String, Unfit> {
+pub(super) fn path(given: Option<&str>, usual: &str) -> Result<String, Unfit> {
     let Some(given) = given else { return Ok(usual.to_owned()) };
     if given.len() > MAX_ROUTE_BYTES {
         return Err(Unfit::new("path", format!("a path has at most {MAX_ROUTE_BYTES} bytes")));

@@ -217,7 +217,11 @@ async fn g6_a_start_ends_what_a_deleted_function_has_left() {
     let gone = bench.publish("gone", bindings(&["@daily"], &["mail"])).await;
     let kept = bench.publish("kept", bindings(&[], &[])).await;
     bench.settle().await;
-    let call = || Trigger::Async { method: "POST".to_owned(), path: "/".to_owned() };
+    let call = || Trigger::Async {
+        method: "POST".to_owned(),
+        path: "/".to_owned(),
+        lineage: store::jobs::Lineage::default(),
+    };
     bench.enqueue(Lane::Async(gone), call()).await;
     bench.enqueue(Lane::Async(kept), call()).await;
     bench.enqueue(Lane::Queue("mail".to_owned()), Trigger::Queue).await;
@@ -355,7 +359,11 @@ async fn g6_a_start_goes_on_without_what_can_not_be_removed() {
     let bench = Bench::with(|store| store.cleanup = Arc::new(Stuck(store.cleanup.clone()))).await;
     let gone = bench.publish("gone", bindings(&["@daily"], &[])).await;
     bench.settle().await;
-    let call = Trigger::Async { method: "POST".to_owned(), path: "/".to_owned() };
+    let call = Trigger::Async {
+        method: "POST".to_owned(),
+        path: "/".to_owned(),
+        lineage: store::jobs::Lineage::default(),
+    };
     bench.enqueue(Lane::Async(gone), call).await;
     let other = bench.store.projects.create("other", &stamp()).await.unwrap().id;
     bench

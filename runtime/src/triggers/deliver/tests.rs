@@ -13,7 +13,11 @@ fn message(number: u128) -> Job {
 }
 
 fn call(path: &str) -> Job {
-    let trigger = Trigger::Async { method: "POST".to_owned(), path: path.to_owned() };
+    let trigger = Trigger::Async {
+        method: "POST".to_owned(),
+        path: path.to_owned(),
+        lineage: Lineage { depth: 3, ..Lineage::default() },
+    };
     stage::job(1, Lane::Async(FunctionId(Uuid::nil())), trigger)
 }
 
@@ -61,6 +65,7 @@ fn a_slot_goes_to_scheduled_or_to_the_path_of_its_schedule() {
     let job = stage::job(1, Lane::Cron(live.function), trigger);
     let request = event(&live, &job.lane, &[&job]).unwrap();
     assert_eq!((request.trigger, request.summary.as_str()), (EventTrigger::Cron, "cron 0 3 * * *"));
+    assert_eq!(request.lineage, Lineage::system());
     assert_eq!(uri(&request), "http://f.ostro.internal/_ostro/cron");
 
     live.spec.exports = vec![Export::Scheduled];
@@ -88,6 +93,7 @@ fn a_call_is_told_as_it_was_made_and_only_if_it_can_be() {
     let request = event(&live, &job.lane, &[&job]).unwrap();
     assert_eq!((request.trigger, request.summary.as_str()), (EventTrigger::Async, "POST /sum"));
     assert_eq!(uri(&request), "http://f.ostro.internal/sum?a=1");
+    assert_eq!(request.lineage.depth, 3, "it goes on where its caller was");
     let impossible = call("/with space");
     assert!(event(&live, &impossible.lane, &[&impossible]).unwrap_err().contains("no request"));
     let guest = stage::live(1, &[Export::Queued]);

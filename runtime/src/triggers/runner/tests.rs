@@ -410,7 +410,11 @@ async fn the_answer_to_a_call_is_kept() {
     let service = stage.run(door.clone());
     let call = NewJob {
         lane,
-        trigger: Trigger::Async { method: "POST".to_owned(), path: "/".to_owned() },
+        trigger: Trigger::Async {
+            method: "POST".to_owned(),
+            path: "/".to_owned(),
+            lineage: store::jobs::Lineage::default(),
+        },
         ..message("x")
     };
     let ids = stage.send(1, vec![call]).await;
@@ -532,7 +536,14 @@ async fn a_queue_without_a_consumer_waits_and_keeps_nobody_busy() {
     let mut stage = Stage::new(vec![live(1, &[Export::Http])]);
     let ids = stage.send(1, texts(5)).await;
     let orphan = NewJob { lane: Lane::Async(FunctionId(Uuid::from_u128(77))), ..message("x") };
-    let orphan = NewJob { trigger: Trigger::Async { method: "GET".into(), path: "/".into() }, ..orphan };
+    let orphan = NewJob {
+        trigger: Trigger::Async {
+            method: "GET".into(),
+            path: "/".into(),
+            lineage: store::jobs::Lineage::default(),
+        },
+        ..orphan
+    };
     stage.send(1, vec![NewJob { payload: Bytes::new(), ..orphan }]).await;
     let counted = Counted::new(&stage, 0);
     stage.jobs = Some(counted.clone());

@@ -1,0 +1,62 @@
+//! Failures of the buckets, as decisions for a guest. The cause stays with the server.
+
+use store::StoreError;
+use wasmtime::component::ResourceTableError;
+
+use crate::bindings::ostro::storage::objects::Error;
+
+/// Why a call of a guest fails.
+#[allow(unreachable_pub, reason = "the generated bindings name it again")]
+#[derive(Debug)]
+pub enum Failure {
+    /// It is told.
+    Told(Error),
+    /// It has used a handle that it does not have, or holds too many.
+    Trap(ResourceTableError),
+}
+
+/// What a call gives the guest.
+pub(super) type Answer<T> = Result<T, Error>;
+/// What a call comes to.
+pub(super) type Outcome<T> = Result<T, Failure>;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Told(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Told(error.into())
+    }
+}
+
+impl From<ResourceTableError> for Failure {
+    fn from(error: ResourceTableError) -> Self {
+        Self::Trap(error)
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full { .. } => Self::Full(error.to_string()),
+            StoreError::Busy { .. } => Self::Unavailable(error.to_string()),
+            StoreError::NotFound { .. } => Self::Invalid(
+                "the project has no bucket of that name: it is made when a function that may use it is deployed"
+                    .to_owned(),
+            ),
+            StoreError::NoSpace(_) => Self::Unavailable("the server's disk is full".to_owned()),
+            StoreError::Damaged(what) => {
+                tracing::error!(%what, "an object is damaged");
+                Self::Damaged
+            }
+            other => {
+                let cause = std::error::Error::source(&other);
+                tracing::error!(error = %other, ?cause, "object storage failed");
+                Self::Unavailable("the server failed; its log has the details".to_owned())
+            }
+        }
+    }
+}

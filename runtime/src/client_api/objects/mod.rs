@@ -1,0 +1,103 @@
+//! Objects by signed URL: whoever has the URL gets or puts the one object that it names, on a host of its project.
+//!
+//! A URL that was not signed for this project, is not signed right or has expired is refused with one and the same answer,
+//! before anybody looks what there is.
+
+mod answer;
+mod body;
+mod get;
+mod put;
+mod ranges;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use host_api::objects::{Action, Places, SIGNED_PATH, Signed, Signer};
+use http::{Method, Request, Response};
+use http_body::Body;
+use store::Store;
+use store::buckets::Objects;
+use store::catalog::{ProjectId, Projects};
+use store::keys::Keys;
+
+pub use self::body::ObjectBody;
+use crate::clock::Clock;
+use crate::problem::Problem;
+
+/// The way to objects. A cheap handle: clones share their bounds.
+#[derive(Clone)]
+pub struct ObjectDoor {
+    projects: Arc<dyn Projects>,
+    objects: Arc<dyn Objects>,
+    keys: Keys,
+    clock: Clock,
+    places: Places,
+}
+
+/// Whether that path, in its normal form, is one of a signed URL.
+pub fn is_signed_path(path: &str) -> bool {
+    path.starts_with(SIGNED_PATH)
+}
+
+impl ObjectDoor {
+    /// The way to the objects of that store.
+    pub fn new(store: &Store, clock: Clock) -> Self {
+        Self {
+            projects: store.projects.clone(),
+            objects: store.objects.clone(),
+            keys: store.keys.clone(),
+            clock,
+            places: Places::default(),
+        }
+    }
+
+    /// Does what the URL permits, for a request on a host of the project of that name.
+    pub async fn serve<B>(
+        &self,
+        project: Option<&str>,
+        request: Request<B>,
+    ) -> Result<Response<ObjectBody>, Problem>
+    where
+        B: Body<Data = Bytes> + Send + Unpin,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let (project, signed) = self.permitted(project, &request).await?;
+        let Some(place) = self.places.take(project) else {
+            return Err(Problem::new(503, "busy", "too many transfers run at once"));
+        };
+        let Signed { bucket, key, permit } = signed;
+        match permit.action {
+            Action::Get { content_type, content_disposition } => {
+                let found = self.objects.get(project, &bucket, &key).await.map_err(answer::problem)?;
+                let found = found.ok_or_else(answer::not_found)?;
+                get::answer(&request, found, content_type, content_disposition, place).await
+            }
+            Action::Put { max_bytes, content_type, metadata, if_absent } => {
+                let put = put::Put { max_bytes, content_type, metadata, if_absent };
+                let _place = place;
+                put.take(self.objects.as_ref(), project, &bucket, &key, request).await
+            }
+        }
+    }
+
+    /// The project, and what the URL permits in it.
+    async fn permitted<B>(
+        &self,
+        project: Option<&str>,
+        request: &Request<B>,
+    ) -> Result<(ProjectId, Signed), Problem> {
+        let name = project.ok_or_else(answer::refused)?;
+        let project = self.projects.by_name(name).await?.ok_or_else(answer::refused)?;
+        let signer = Signer::new(self.keys.url_mac_key(project.id)?);
+        let url = request.uri().path_and_query().map_or("", |target| target.as_str());
+        let signed = signer.read(url).ok_or_else(answer::refused)?;
+        let is_method = match signed.permit.action {
+            Action::Get { .. } => matches!(*request.method(), Method::GET | Method::HEAD),
+            Action::Put { .. } => request.method() == Method::PUT,
+        };
+        match is_method && self.clock.now_ms() < signed.permit.expires_ms {
+            true => Ok((project.id, signed)),
+            false => Err(answer::refused()),
+        }
+    }
+}
