@@ -1,9 +1,12 @@
 //! What can be typed: the command line, exactly as clap parses it. What it means is decided in `commands`.
 
+mod backup;
+mod db;
 mod deploy;
 mod develop;
 mod jobs;
 mod serve;
+mod storage;
 mod values;
 
 use std::path::PathBuf;
@@ -11,10 +14,16 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
 use runtime::{control::wire::Scope, registry::compile::COMMAND as COMPILE};
 
+pub(crate) use backup::{BackupArgs, RestoreArgs};
+pub(crate) use db::{
+    CreateArgs, DbCommand, DeleteArgs, ExportArgs, FilterArgs, FindArgs, HowManyArgs, ImportArgs, InsertArgs,
+    UpdateArgs,
+};
 pub(crate) use deploy::{BuildArgs, DeployArgs, SettingsArgs};
 pub(crate) use develop::{DevArgs, Lang, NewArgs};
 pub(crate) use jobs::{CronCommand, JobsCommand, QueueCommand, ScheduleArgs, SendArgs};
 pub(crate) use serve::{LogFormat, ServeArgs};
+pub(crate) use storage::{GetArgs, ListArgs, PutArgs, StorageCommand};
 pub(crate) use values::{Data, RouteFlag, Since};
 
 use crate::connection::Token;
@@ -140,6 +149,33 @@ A queue is made by a deploy: queues = [\"mail\"] of its consumer in ostro.toml, 
 `ostro invoke --async`, `ostro cron run` and `ostro queue send` print the ids of jobs."
     )]
     Jobs(JobsCommand),
+    /// Look at the documents of collections, change them, bring them in and take them out
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  ostro db collections
+  ostro db find users '{\"age\": {\"$gt\": 18}}' --sort -age --limit 10
+  ostro db insert users '{\"name\": \"Ada\"}'
+  ostro db export users > users.jsonl
+  ostro db import users users.jsonl --upsert
+
+A collection is made by a deploy: [collection.users] in ostro.toml or a grant to use it; or by
+`ostro db create`."
+    )]
+    Db(DbCommand),
+    /// Look at the objects of buckets, put, get and delete them
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  ostro storage ls avatars
+  ostro storage put avatars ann.png ~/pictures/ann.png
+  ostro storage get avatars ann.png > ann.png
+  ostro storage rm avatars ann.png
+
+A bucket is made by a deploy: [bucket.avatars] in ostro.toml or a grant to use it; or by
+`ostro storage create`."
+    )]
+    Storage(StorageCommand),
     /// Manage the secrets of the project
     #[command(subcommand)]
     Secret(SecretCommand),
@@ -149,6 +185,10 @@ A queue is made by a deploy: queues = [\"mail\"] of its consumer in ostro.toml, 
     /// Manage API tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Copy everything, or one project, into a folder, while the server runs
+    Backup(BackupArgs),
+    /// Make a data directory of a backup, or bring one project back
+    Restore(RestoreArgs),
     /// Save a connection to a server, and use it from now on
     Login(LoginArgs),
     /// List who changed what

@@ -25,6 +25,8 @@ pub(crate) struct Source<'a> {
     pub(crate) folder: &'a Path,
     /// `source` of the manifest: a component, or a script that `ostro-js` makes one of.
     pub(crate) file: &'a Path,
+    /// Kinds of resources that the function is bound to, if that is known: a script has what it takes for these.
+    pub(crate) bound: Option<&'a [String]>,
 }
 
 /// Where the output of a build goes.
@@ -133,7 +135,7 @@ mod tests {
     fn make(command: &str, file: &str) -> Result<Built, Failure> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(file);
-        let source = Source { command: Some(command), folder: folder.path(), file: &file };
+        let source = Source { command: Some(command), folder: folder.path(), file: &file, bound: None };
         build(&source, Voice::Kept, &Stop::default())
     }
 
@@ -165,7 +167,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.wasm");
         let command = "sleep 1000 & echo $! > pid; wait";
-        let source = Source { command: Some(command), folder: folder.path(), file: &file };
+        let source = Source { command: Some(command), folder: folder.path(), file: &file, bound: None };
         assert!(matches!(build(&source, Voice::Kept, &stop), Err(Failure::Said)));
         ender.join().unwrap();
         let pid = std::fs::read_to_string(folder.path().join("pid")).unwrap();

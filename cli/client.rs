@@ -7,7 +7,7 @@ use std::{io::Read, time::Duration};
 use runtime::control::wire;
 use serde::{Serialize, de::DeserializeOwned};
 use ureq::{
-    Agent, Body, RequestBuilder,
+    Agent, Body, RequestBuilder, SendBody,
     http::{Response, StatusCode},
     typestate::WithBody,
     unversioned::multipart::Form,
@@ -70,6 +70,16 @@ pub(crate) struct RawBody<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
+/// A body that is sent as it is read.
+pub(crate) struct Content<'a> {
+    /// Its media type; empty to say nothing of it.
+    pub(crate) content_type: &'a str,
+    /// How long it is, bytes, where that is known.
+    pub(crate) size: Option<u64>,
+    /// Where it comes from.
+    pub(crate) reader: &'a mut dyn Read,
+}
+
 impl Client {
     /// A client of that server. Nothing is sent yet.
     pub(crate) fn new(server: Server) -> Self {
@@ -119,15 +129,61 @@ impl Client {
         self.read(self.prepare(self.agent.post(self.address(path)), Patience::Short).send_json(body))
     }
 
+    /// `PUT` of any content, answered with JSON.
+    pub(crate) fn put_content<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        content: Content<'_>,
+    ) -> Result<T, Failure> {
+        let Content { reader, size, content_type } = content;
+        let request = self.prepare(self.agent.put(self.address(path)), Patience::Endless);
+        let request = match size {
+            Some(size) => ask_first(request.header("content-length", size.to_string()), size),
+            None => ask_first(request, u64::MAX),
+        };
+        let request = match content_type {
+            "" => request,
+            content_type => request.content_type(content_type),
+        };
+        self.read(request.send(SendBody::from_reader(reader)))
+    }
+
+    /// `GET`, answered with content and its length, where that is known.
+    pub(crate) fn get_content(&self, path: &str) -> Result<(Option<u64>, impl Read + use<>), Failure> {
+        let request = self.agent.get(self.address(path));
+        let response = self.accept(self.prepare(request, Patience::Endless).call())?;
+        let length = response.headers().get("content-length");
+        let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+        Ok((length, response.into_body().into_reader()))
+    }
+
     /// `PUT` of JSON, answered with nothing that matters.
     pub(crate) fn put(&self, path: &str, body: &impl Serialize) -> Result<(), Failure> {
         self.accept(self.prepare(self.agent.put(self.address(path)), Patience::Short).send_json(body))
             .map(drop)
     }
 
+    /// `PUT` of JSON, answered with JSON.
+    pub(crate) fn replace<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        self.read(self.prepare(self.agent.put(self.address(path)), Patience::Short).send_json(body))
+    }
+
     /// `DELETE`, answered with nothing that matters.
     pub(crate) fn delete(&self, path: &str) -> Result<(), Failure> {
         self.accept(self.prepare(self.agent.delete(self.address(path)), Patience::Short).call()).map(drop)
+    }
+
+    /// `POST` of JSON that takes as long as it takes, answered with JSON.
+    pub(crate) fn post_patiently<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        self.read(self.prepare(self.agent.post(self.address(path)), Patience::Endless).send_json(body))
     }
 
     /// `POST` of a form with `size_bytes` of files in it, answered with JSON.

@@ -1,9 +1,12 @@
 //! The commands: what was typed becomes calls of the control API and output. One file a command, or a noun.
 
+mod arriving;
 mod audit;
+mod backup;
 mod body;
 mod build;
 mod cron;
+mod db;
 mod deploy;
 mod dev;
 mod functions;
@@ -18,6 +21,7 @@ mod queue;
 mod revisions;
 mod secret;
 mod serve;
+mod storage;
 mod token;
 
 use std::{
@@ -62,9 +66,13 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<ExitCode, Failu
         Command::Cron(command) => cron::run(context, &command),
         Command::Queue(command) => queue::run(context, &command),
         Command::Jobs(command) => jobs::run(context, &command),
+        Command::Db(command) => db::run(context, &command),
+        Command::Storage(command) => storage::run(context, &command),
         Command::Secret(command) => secret::run(context, &command),
         Command::Project(command) => project::run(context, &command),
         Command::Token(command) => token::run(context, &command),
+        Command::Backup(args) => backup::make(context, &args),
+        Command::Restore(args) => backup::restore(context, &args),
         Command::Login(args) => login::run(context, &args),
         Command::Audit(args) => audit::run(context, &args),
         Command::Compile => return Ok(runtime::registry::compile::child_main()),
@@ -130,9 +138,14 @@ impl Context {
 }
 
 impl Context {
+    /// Whether there is a person to ask.
+    fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
     /// Asks a person to type a name before something is lost; a script that calls this knows what it does.
     fn confirm(&self, what: &str, name: &str) -> Result<(), Failure> {
-        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        if !self.can_ask() {
             return Ok(());
         }
         self.out.warn(what);
@@ -141,7 +154,7 @@ impl Context {
         io::stdin().lock().read_line(&mut answer).map_err(|error| Failure::io("standard input", &error))?;
         match answer.trim() == name {
             true => Ok(()),
-            false => Err(Failure::local("that is not its name: nothing was deleted")),
+            false => Err(Failure::local("that is not its name: nothing was changed")),
         }
     }
 }

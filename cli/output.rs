@@ -1,6 +1,7 @@
 //! Data to standard output, words to standard error; what a guest wrote never reaches a terminal raw.
 
 mod escape;
+mod indent;
 mod progress;
 mod table;
 pub(crate) mod units;
@@ -10,6 +11,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use serde::Serialize;
 
 pub(crate) use escape::{TerminalText, escape, escape_block};
+pub(crate) use indent::one_line;
 pub(crate) use progress::Progress;
 pub(crate) use table::Table;
 
@@ -162,6 +164,19 @@ impl Output {
     /// One value as JSON on one line, whoever reads it: a line of a stream.
     pub(crate) fn json_line(&self, value: &impl Serialize) -> Result<(), Failure> {
         self.json_text(serde_json::to_string(value))
+    }
+
+    /// JSON text of somebody else, as it is written: a line of a stream for programs, indented for people.
+    pub(crate) fn document(&self, json: &str) -> Result<(), Failure> {
+        match (self.form, self.data_reader) {
+            (Form::Text, Reader::Terminal) => self.line(&escape::json(&indent::indented(json))),
+            _ => self.document_line(json),
+        }
+    }
+
+    /// The same on one line, whoever reads it.
+    pub(crate) fn document_line(&self, json: &str) -> Result<(), Failure> {
+        self.line(&escape::json(&one_line(json)))
     }
 
     fn json_text(&self, text: serde_json::Result<String>) -> Result<(), Failure> {

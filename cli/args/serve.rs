@@ -64,6 +64,9 @@ pub(crate) struct ServeArgs {
     /// Requests a second that one project may receive [default: no limit]
     #[arg(long, env = "OSTRO_PROJECT_RATE", value_name = "N")]
     pub(crate) project_rate: Option<u32>,
+    /// What the objects of one project may hold, such as 10GiB [default: 1GiB]
+    #[arg(long, env = "OSTRO_OBJECT_QUOTA", value_name = "SIZE")]
+    pub(crate) object_quota: Option<String>,
     /// Longest wait for the head of a request [default: 15s]
     #[arg(long, env = "OSTRO_HEADER_TIMEOUT", value_name = "TIME")]
     pub(crate) header_timeout: Option<String>,

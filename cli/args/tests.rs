@@ -46,6 +46,25 @@ fn wrong_use_exits_with_two() {
         &["ostro", "queue", "redrive", "mail", "not-an-id"],
         &["ostro", "jobs", "show", "../tokens"],
         &["ostro", "jobs", "list"],
+        &["ostro", "db", "find"],
+        &["ostro", "db", "find", "users", "{}", "--limit", "0"],
+        &["ostro", "db", "find", "users", "{}", "--limit", "5", "--all"],
+        &["ostro", "db", "find", "users", "--skip", "1000001"],
+        &["ostro", "db", "find", "users", "--sort", "{age: 1}"],
+        &["ostro", "db", "find", "users", "--fields", ""],
+        &["ostro", "db", "get", "users", ""],
+        &["ostro", "db", "update", "users", "{}"],
+        &["ostro", "db", "delete", "users"],
+        &["ostro", "db", "import", "users"],
+        &["ostro", "db", "import", "users", "-", "--upsert", "--skip-existing"],
+        &["ostro", "db", "export"],
+        &["ostro", "storage", "put", "avatars"],
+        &["ostro", "storage", "get", "avatars", ""],
+        &["ostro", "storage", "rm", "avatars"],
+        &["ostro", "storage", "ls", "avatars", "--limit", "0"],
+        &["ostro", "backup"],
+        &["ostro", "restore"],
+        &["ostro", "db", "export", "users", "--all", "dir"],
     ] {
         assert_eq!(Cli::try_parse_from(line).unwrap_err().exit_code(), 2, "{line:?}");
     }
@@ -65,6 +84,55 @@ fn triggers_are_typed_as_the_help_says() {
         &["ostro", "invoke", "report", "--async", "--data", "{}"],
         &["ostro", "jobs", "list", "report", "--state", "dead", "--limit", "100"],
         &["ostro", "jobs", "redrive", "019c2f6e-8a41-7c30-9d52-6f1f0e6a3b7d"],
+    ] {
+        assert!(Cli::try_parse_from(line).is_ok(), "{line:?}: {:?}", Cli::try_parse_from(line).err());
+    }
+}
+
+#[test]
+fn documents_are_typed_as_the_help_says() {
+    for line in [
+        &["ostro", "db", "ls"][..],
+        &[
+            "ostro",
+            "db",
+            "create",
+            "orders",
+            "--index",
+            "customer,placed",
+            "--index",
+            "state",
+            "--unique",
+            "number",
+        ],
+        &[
+            "ostro",
+            "db",
+            "find",
+            "users",
+            "{\"age\": 1}",
+            "--sort",
+            "-age,name",
+            "--limit",
+            "10",
+            "--skip",
+            "1000000",
+        ],
+        &["ostro", "db", "find", "users", "@filter.json", "--fields", "-secret", "--all"],
+        &["ostro", "db", "get", "users", "-1"],
+        &["ostro", "db", "insert", "users"],
+        &["ostro", "db", "insert", "users", "-"],
+        &["ostro", "db", "update", "users", "{}", "{}", "--one", "--sort", "-age", "--upsert"],
+        &["ostro", "db", "delete", "users", "{}", "-y"],
+        &["ostro", "db", "import", "users", "-", "--upsert"],
+        &["ostro", "db", "export", "users", "users.jsonl"],
+        &["ostro", "db", "export", "--all", "dir"],
+        &["ostro", "storage", "ls"],
+        &["ostro", "storage", "ls", "avatars", "a/", "--all"],
+        &["ostro", "storage", "put", "avatars", "../a b"],
+        &["ostro", "storage", "put", "avatars", "a", "-", "--content-type", "image/png"],
+        &["ostro", "storage", "get", "avatars", "a", "file"],
+        &["ostro", "storage", "rm", "avatars", "a", "b"],
     ] {
         assert!(Cli::try_parse_from(line).is_ok(), "{line:?}: {:?}", Cli::try_parse_from(line).err());
     }

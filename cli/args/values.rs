@@ -111,6 +111,42 @@ pub(super) fn lines(text: &str) -> Result<Data, String> {
     }
 }
 
+/// `age,-name`, or JSON as it is: the order of documents.
+pub(super) fn sort(text: &str) -> Result<String, String> {
+    if text.starts_with(['{', '[']) {
+        return json(text);
+    }
+    let fields = field_list(text)?.into_iter().map(|(field, leads)| (field, if leads { 1 } else { -1 }));
+    Ok(serde_json::json!(fields.collect::<Vec<_>>()).to_string())
+}
+
+/// `name,email`, `-secret`, or JSON as it is: which fields of documents.
+pub(super) fn fields(text: &str) -> Result<String, String> {
+    if text.starts_with('{') {
+        return json(text);
+    }
+    let fields =
+        field_list(text)?.into_iter().map(|(field, with)| (field, serde_json::json!(u8::from(with))));
+    Ok(serde_json::Value::Object(fields.collect()).to_string())
+}
+
+/// Fields with commas between them, false for those with `-` before them.
+fn field_list(text: &str) -> Result<Vec<(String, bool)>, String> {
+    let field = |field: &str| match (field.strip_prefix('-'), field) {
+        (Some("") | None, "" | "-") => Err("fields have commas between them: age,-name".to_owned()),
+        (Some(field), _) => Ok((field.to_owned(), false)),
+        (None, field) => Ok((field.to_owned(), true)),
+    };
+    text.split(',').map(str::trim).map(field).collect()
+}
+
+fn json(text: &str) -> Result<String, String> {
+    match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("it is not JSON: {error}")),
+    }
+}
+
 /// How far a job has come.
 pub(super) fn state(text: &str) -> Result<JobState, String> {
     let state = JobState::ALL.into_iter().find(|state| state.name() == text);
@@ -218,6 +254,19 @@ mod tests {
         assert_eq!(lines("@a b").unwrap(), Data::File(PathBuf::from("a b")));
         for wrong in ["", "a.txt", "@"] {
             assert!(lines(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn orders_and_choices_of_fields() {
+        assert_eq!(sort("age,-name.first").unwrap(), r#"[["age",1],["name.first",-1]]"#);
+        assert_eq!(sort(r#"{"b": -1, "a": 1}"#).unwrap(), r#"{"b": -1, "a": 1}"#);
+        assert_eq!(sort(r#"[["b", -1]]"#).unwrap(), r#"[["b", -1]]"#);
+        assert_eq!(fields("name, email").unwrap(), r#"{"email":1,"name":1}"#);
+        assert_eq!(fields("-secret").unwrap(), r#"{"secret":0}"#);
+        assert_eq!(fields(r#"{"tags": {"$slice": 3}}"#).unwrap(), r#"{"tags": {"$slice": 3}}"#);
+        for wrong in ["", "-", "a,,b", "a,", "{", "{a: 1}"] {
+            assert!(sort(wrong).is_err() && fields(wrong).is_err(), "{wrong:?}");
         }
     }
 

@@ -77,6 +77,9 @@ pub(super) fn compile(source: &Source<'_>, stop: &Stop) -> Result<Compiled, Fail
     let made = place.0.join("component.wasm");
     let mut command = Command::new(&compiler);
     command.arg("build").arg(source.file).arg("-o").arg(&made).arg("--root").arg(source.folder).arg("--json");
+    if let Some(bound) = source.bound {
+        command.arg("--bindings").arg(bound.join(","));
+    }
     command.stdin(Stdio::null()).env_remove("OSTRO_TOKEN");
     let ended = child::run(command, Voice::Kept, stop, Some(LONGEST))
         .map_err(|error| Failure::io(compiler.display(), &error))?;

@@ -63,7 +63,8 @@ pub(super) fn build<'a>(
     }
     let _progress = build::is_script(&function.component)
         .then(|| context.out.progress(&format!("building {}", function.component.display())));
-    let source = Source { command, folder: &function.folder, file: &function.component };
+    let (folder, file) = (&function.folder, &function.component);
+    let source = Source { command, folder, file, bound: function.bound.as_deref() };
     let built = build::build(&source, Voice::Through, &Stop::default())?;
     if !built.output.is_empty() {
         context.out.word(built.output.trim_end());

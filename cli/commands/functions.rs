@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use runtime::{
     control::wire::{
-        CronTrigger, FunctionDetail, FunctionList, JobLimits, Limits, Missed, OnDisconnect, Overlap,
-        QueueTrigger, Route,
+        CronTrigger, DataTrigger, FunctionDetail, FunctionList, JobLimits, Limits, Missed, OnDisconnect,
+        Overlap, QueueTrigger, Route,
     },
     registry::manifest::units::show_millis,
 };
@@ -74,6 +74,7 @@ fn describe(detail: &FunctionDetail) -> String {
     facts.extend(function.routes.iter().map(|route| ("route", route_text(route))));
     facts.extend(detail.cron.iter().map(|trigger| ("cron", cron_text(trigger))));
     facts.extend(detail.queues.iter().map(|trigger| ("queue", queue_text(trigger))));
+    facts.extend(detail.events.iter().map(|trigger| ("event", event_text(trigger))));
     facts.extend(function.grants.iter().map(|grant| ("grant", grant.clone())));
     facts.extend(detail.bindings.iter().map(|(name, resource)| ("binding", format!("{name}={resource}"))));
     facts.extend(detail.args.iter().map(|arg| ("arg", arg.clone())));
@@ -120,6 +121,11 @@ pub(super) fn cron_text(trigger: &CronTrigger) -> String {
 pub(super) fn queue_text(trigger: &QueueTrigger) -> String {
     let QueueTrigger { name, batch, concurrency, attempts, path } = trigger;
     format!("{name}, batch {batch}, concurrency {concurrency}, attempts {attempts}, path {path}")
+}
+
+/// Data of whose changes it is told.
+fn event_text(trigger: &DataTrigger) -> String {
+    format!("{} on {}, path {}", trigger.source, trigger.on.join(", "), trigger.path)
 }
 
 /// They are minutes and hours: in the unit in which they were typed.

@@ -145,6 +145,7 @@ fn block(text: &str) -> String {
 fn trigger_text(trigger: &JobTrigger) -> String {
     match trigger {
         JobTrigger::Async { method, path } => format!("async {method} {path}"),
+        JobTrigger::Event { source, change, subject } => format!("{source} {change} {subject}"),
         JobTrigger::Cron { slot_ms, missed: 0, .. } => format!("cron {}", units::time_to_second(*slot_ms)),
         JobTrigger::Cron { slot_ms, missed, .. } => {
             format!("cron {} ({missed} missed before)", units::time_to_second(*slot_ms))

@@ -28,7 +28,7 @@ pub(super) fn run(context: &Context, args: ServeArgs) -> Result<(), Failure> {
 }
 
 /// The key that seals secrets has no flag: a command line can be seen by others.
-fn master_key() -> Result<Option<String>, Failure> {
+pub(super) fn master_key() -> Result<Option<String>, Failure> {
     let key = std::env::var_os("OSTRO_MASTER_KEY").filter(|key| !key.is_empty());
     key.map(OsString::into_string).transpose().map_err(|_| {
         Failure::usage("OSTRO_MASTER_KEY is not UTF-8 text").hint("`openssl rand -hex 32` makes a key")
@@ -51,6 +51,7 @@ fn flags(args: ServeArgs, master_key: Option<String>) -> Flags {
         max_memory: args.max_memory,
         max_instances: args.max_instances,
         project_rate: args.project_rate,
+        object_quota: args.object_quota,
         header_timeout: args.header_timeout,
         drain_timeout: args.drain_timeout,
     }

@@ -1,6 +1,7 @@
 //! From what was typed to what is to be deployed. Reads the manifest, nothing else.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
     path::{Path, PathBuf},
 };
@@ -33,6 +34,8 @@ pub(in crate::commands) struct FunctionPlan {
     pub(in crate::commands) folder: PathBuf,
     pub(in crate::commands) component: PathBuf,
     pub(in crate::commands) assets: Option<PathBuf>,
+    /// Kinds of resources that the function's names stand for, if that is known: flags leave out what stays.
+    pub(in crate::commands) bound: Option<Vec<String>>,
     /// What the settings say, to show it.
     pub(in crate::commands) routes: Vec<Route>,
     /// What the settings say, to show it.
@@ -146,6 +149,7 @@ impl Plan {
                     folder: folder.clone(),
                     component: folder.join(source),
                     assets: function.assets.as_ref().map(|assets| folder.join(assets)),
+                    bound: Some(kinds(&function.names)),
                     routes: function
                         .routes
                         .iter()
@@ -188,6 +192,7 @@ impl Plan {
             folder: folder_of(&file),
             component: file,
             assets: args.settings.assets.clone(),
+            bound: flags.bindings.as_ref().map(kinds),
             routes: flags.routes.clone().unwrap_or_default(),
             grants: flags.grants.clone().unwrap_or_default(),
             cron: args
@@ -221,6 +226,12 @@ impl FunctionPlan {
             },
         })
     }
+}
+
+/// The kinds of these resources, such as `queue`, each once.
+fn kinds(names: &BTreeMap<String, String>) -> Vec<String> {
+    let kinds = names.values().filter_map(|resource| resource.split_once(':'));
+    kinds.map(|(kind, _)| kind.to_owned()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn folder_of(file: &Path) -> PathBuf {

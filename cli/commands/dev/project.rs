@@ -132,7 +132,9 @@ impl Project {
                 unit.urls = old.urls;
                 unit.working = old.working;
                 unit.ended = old.ended;
-                let same = unit.plan.build == old.plan.build && unit.source == old.source;
+                let same = unit.plan.build == old.plan.build
+                    && unit.plan.bound == old.plan.bound
+                    && unit.source == old.source;
                 if same && old.component.is_some() {
                     unit.component = old.component;
                     unit.inputs_hold = old.inputs_hold;

@@ -29,7 +29,7 @@ pub(super) enum Deed {
     /// It wrote a line, or the platform wrote one about it.
     Wrote(LogLine),
     /// A run of it has ended.
-    Ran(InvocationRecord),
+    Ran(Box<InvocationRecord>),
 }
 
 impl Deed {
@@ -104,7 +104,8 @@ impl Tail {
     fn news(&mut self, runs: Vec<InvocationRecord>, lines: Vec<LogLine>) -> Vec<Deed> {
         let listed: HashSet<Uuid> = runs.iter().map(|run| run.id).collect();
         let fresh = |run: &InvocationRecord| run.started_ms >= self.start_ms && !self.told.contains(&run.id);
-        let mut deeds: Vec<Deed> = runs.into_iter().filter(fresh).map(Deed::Ran).collect();
+        let mut deeds: Vec<Deed> =
+            runs.into_iter().filter(fresh).map(|run| Deed::Ran(Box::new(run))).collect();
         self.told = listed;
         let mut repeated = std::mem::take(&mut self.at_that_ms);
         let again = repeated.clone();

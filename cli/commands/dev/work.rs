@@ -180,6 +180,7 @@ impl Shop {
             command: command.filter(|command| !ran.contains(*command)),
             folder: &task.plan.folder,
             file: &task.plan.component,
+            bound: task.plan.bound.as_deref(),
         };
         let built = build::build(&source, Voice::Kept, &self.stop)?;
         // One that failed is run for the next function too, and says the same.
