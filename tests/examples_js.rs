@@ -1,4 +1,4 @@
-//! The JavaScript examples: `hono` answers as it does under Node, `ssr` renders its pages.
+//! The JavaScript examples: `hono` answers as it does under Node, `ssr` renders its pages, `guestbook` keeps what it is told.
 
 mod node;
 mod requests;
@@ -76,6 +76,80 @@ fn ssr_renders_pages_and_serves_its_assets() {
         assert_eq!((again.status, again.body.len()), (304, 0));
     }
     assert_eq!(server.get("ssr", "/assets/none.css").status, 404);
+}
+
+/// A form as browsers send it: fields, and a file with its media type.
+fn form(fields: &[(&str, &str)], file: Option<(&str, &[u8])>) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, value) in fields {
+        body.extend(
+            format!("--X\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").bytes(),
+        );
+    }
+    if let Some((kind, bytes)) = file {
+        let head =
+            "--X\r\ncontent-disposition: form-data; name=\"picture\"; filename=\"me\"\r\ncontent-type: ";
+        body.extend(format!("{head}{kind}\r\n\r\n").bytes());
+        body.extend(bytes);
+        body.extend(b"\r\n");
+    }
+    body.extend(b"--X--\r\n");
+    body
+}
+
+#[test]
+fn the_guestbook_keeps_entries_and_pictures() {
+    let Some(component) = ready("guestbook") else { return };
+    let server = shared();
+    deploy(&server, "guestbook", &component);
+    let sign = |fields: &[(&str, &str)], file: Option<(&str, &[u8])>, accept: &str| {
+        let request = server.request("POST", "guestbook", "/").body(form(fields, file));
+        let request =
+            request.header("content-type", "multipart/form-data; boundary=X").header("accept", accept);
+        request.send(server.listen)
+    };
+    assert!(server.get("guestbook", "/").expect_status(200).text().contains("Nobody has signed yet."));
+    let signed = sign(&[("name", "<Ann>"), ("text", "Hello & bye")], None, "text/html").expect_status(303);
+    assert_eq!(signed.header("location"), Some("/"));
+    let picture: Vec<u8> = (0..600_000_u32).map(|number| (number % 251) as u8).collect();
+    let entry = sign(&[("name", "Bob"), ("text", "Hi")], Some(("image/png", &picture)), "application/json");
+    let entry = entry.expect_status(201).json();
+    let page = server.get("guestbook", "/").expect_status(200).text();
+    assert!(page.contains("&lt;Ann&gt;") && page.contains("Hello &amp; bye"), "{page}");
+    assert!(page.find("Bob") < page.find("Ann"), "the newest first: {page}");
+
+    let link = format!("/pictures/{}", entry["picture"].as_str().unwrap());
+    assert!(page.contains(&link), "{page}");
+    let shown = server.get("guestbook", &link).expect_status(200);
+    assert!(
+        shown.body == picture && shown.header("content-type") == Some("image/png"),
+        "{}",
+        shown.body.len()
+    );
+    let again =
+        server.request("GET", "guestbook", &link).header("if-none-match", shown.header("etag").unwrap());
+    assert_eq!(again.send(server.listen).status, 304);
+    assert_eq!(server.get("guestbook", "/pictures/none").status, 404);
+    assert_eq!(server.get("guestbook", "/pictures/").status, 404);
+
+    let unfit = sign(&[("name", " "), ("text", "x")], None, "text/html").expect_status(400).text();
+    assert!(unfit.contains("role=\"alert\">Please fill in your name."), "{unfit}");
+    let unfit = sign(&[("name", "x"), ("text", "x")], Some(("text/html", b"<script>")), "application/json");
+    assert!(unfit.expect_status(400).text().contains("PNG"));
+    for number in 0..10 {
+        sign(&[("name", "many"), ("text", &number.to_string())], None, "text/html").expect_status(303);
+    }
+    let list = |path: &str| {
+        let request = server.request("GET", "guestbook", path).header("accept", "application/json");
+        request.send(server.listen).expect_status(200).json()
+    };
+    let first = list("/");
+    assert_eq!(first["entries"].as_array().unwrap().len(), 10, "{first}");
+    let rest = list(&format!("/?after={}", first["more"].as_str().unwrap()));
+    let names: Vec<_> =
+        rest["entries"].as_array().unwrap().iter().map(|entry| entry["name"].as_str()).collect();
+    assert_eq!((names, &rest["more"]), (vec![Some("Bob"), Some("<Ann>")], &Value::Null), "{rest}");
+    assert_eq!(list("/?after=nonsense")["entries"].as_array().unwrap().len(), 10);
 }
 
 /// Deploys with the example's manifest.

@@ -379,6 +379,74 @@ fn namespaces_pass_their_table() {
     assert_eq!((&report["failed"], &report["passed"]), (&json!([]), &json!(9)), "{report}");
 }
 
+/// Runs the table of a module in a project of its own, with these settings: it counts what is there.
+fn data_table(name: &str, passed: usize, flags: &Value, functions: &[&str]) {
+    let server = shared();
+    let Some(component) = built(&folder().join(format!("{name}.js"))) else { return };
+    let control = server.project(&format!("js-{name}"));
+    for function in functions {
+        control.deploy(function, &component, flags);
+    }
+    let host = format!("{}--js-{name}.localhost", functions[0]);
+    let report = Request::new("GET", "/", &host).send(server.listen).expect_status(200).json();
+    assert_eq!((&report["failed"], &report["passed"]), (&json!([]), &json!(passed)), "{report}");
+}
+
+#[test]
+fn collections_and_transactions_pass_their_table() {
+    let names = ["users", "things", "many", "kinds", "accounts", "readonly:read"];
+    let grants = names.map(|name| format!("collection:{name}"));
+    let grants: Vec<_> =
+        grants.into_iter().chain(["kv:words".to_owned(), "queue:post:send".to_owned()]).collect();
+    let flags =
+        json!({ "grants": grants, "bindings": { "USERS": "collection:users" }, "limits": { "cpu": "60s" } });
+    data_table("db", 16, &flags, &["table"]);
+}
+
+#[test]
+fn buckets_pass_their_table() {
+    let flags = json!({
+        "grants": ["bucket:files", "bucket:others"],
+        "bindings": { "FILES": "bucket:files" },
+        "limits": { "cpu": "60s" },
+    });
+    data_table("storage", 10, &flags, &["table"]);
+}
+
+#[test]
+fn databases_pass_their_table() {
+    let flags = json!({ "grants": ["sql:main", "sql:report:read"], "bindings": { "MAIN": "sql:main" } });
+    data_table("sql", 5, &flags, &["table"]);
+}
+
+#[test]
+fn calls_of_functions_pass_their_table() {
+    let flags = json!({
+        "grants": ["function:other", "function:missing"],
+        "bindings": { "OTHER": "function:other" },
+    });
+    data_table("functions", 4, &flags, &["table", "other"]);
+}
+
+/// What it costs a program to use data, and one that does not.
+#[test]
+fn a_component_has_what_its_program_uses() {
+    let project = tempfile::tempdir().unwrap();
+    let size = |name: &str, text: &str| {
+        let file = project.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        built(&file).map_or(0, |component| component.len())
+    };
+    let hello = size("hello.js", "export default { fetch: () => new Response('hi') };\n");
+    let db = size(
+        "db.js",
+        "import { db } from 'ostro';\nexport default { fetch: async () => Response.json(await db.collection('a').get('b')) };\n",
+    );
+    let all = size("all.js", "export * from 'ostro';\nexport default { fetch: () => new Response('hi') };\n");
+    eprintln!("hello {hello} bytes, with documents {db}, with everything {all}");
+    assert!(hello <= 2_000_000 && db <= 2_100_000 && all <= 2_200_000, "{hello} {db} {all}");
+}
+
 #[test]
 fn the_rest_of_the_platform_passes_its_tables() {
     table(&folder().join("platform.js"), "table-platform", 21);

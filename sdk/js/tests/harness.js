@@ -25,6 +25,16 @@ export async function throws(name, run) {
   throw new Error(`did not throw a ${name}`);
 }
 
+/** What the call throws, or its promise rejects with. */
+export async function failure(act) {
+  try {
+    await act();
+  } catch (error) {
+    return error;
+  }
+  throw new Error("it did not fail");
+}
+
 /** The module's default export: a request runs all tests. */
 export default {
   async fetch() {

@@ -2,18 +2,9 @@
 
 import { env, kv } from "ostro";
 
-import harness, { equal, test } from "./harness.js";
+import harness, { equal, failure, test } from "./harness.js";
 
 const words = kv("words");
-
-async function failure(act) {
-  try {
-    await act();
-  } catch (error) {
-    return error;
-  }
-  throw new Error("it did not fail");
-}
 
 test("put, get and delete", async () => {
   equal(await words.get("a"), null);

@@ -74,6 +74,247 @@ declare module "ostro" {
   /** The namespace of that name. */
   export function kv(name: string): KVNamespace;
 
+  /** A document: JSON, and dates, bytes and integers of 64 bits. Fields that are undefined are left out. */
+  export type Document = Record<string, unknown>;
+  /** A document as it is found: with its `_id`. */
+  export type Stored<Doc> = Doc & { _id: string };
+  /** Which documents, in MongoDB's words: `{ age: { $gt: 18 }, "address.city": "Rome", name: /^a/i }`. */
+  export type Filter<Doc> = { [Name in keyof Stored<Doc>]?: unknown } & Record<string, unknown>;
+  /** What changes, in MongoDB's words: `{ $set: { … }, $inc: { … } }`. */
+  export type Update<Doc> = { $set?: Partial<Doc> & Document; $unset?: Document } & { [Operator in `$${string}`]?: Document };
+  export type Sort = Record<string, 1 | -1> | [string, 1 | -1][];
+  export type Projection = Record<string, 0 | 1 | Document>;
+
+  export interface FindOptions {
+    sort?: Sort;
+    skip?: number;
+    /** The same: the fields to come with, or without. */
+    fields?: Projection;
+    projection?: Projection;
+  }
+  export interface ModifyOptions extends Omit<FindOptions, "skip"> {
+    upsert?: boolean;
+    /** `before` unless given. */
+    returnDocument?: "before" | "after";
+  }
+  export interface UpdateResult {
+    matchedCount: number;
+    modifiedCount: number;
+    upsertedCount: number;
+    upsertedId: string | null;
+  }
+
+  /** What `find` gives: first how, then read it once. */
+  export interface FindCursor<Doc> extends AsyncIterable<Doc> {
+    sort(sort: Sort): this;
+    sort(field: string, direction?: 1 | -1): this;
+    skip(count: number): this;
+    limit(count: number): this;
+    project(fields: Projection): this;
+    fields(fields: Projection): this;
+    /** Goes on where another cursor of the same filter and sort has ended. */
+    after(cursor: string | null | undefined): this;
+    /** Where the next page begins, when there is one. */
+    readonly cursor: string | undefined;
+    next(): Promise<Doc | null>;
+    hasNext(): Promise<boolean>;
+    toArray(): Promise<Doc[]>;
+    forEach(act: (document: Doc) => unknown): Promise<void>;
+  }
+  /** What `aggregate` gives. */
+  export interface AggregationCursor<Result> extends AsyncIterable<Result> {
+    toArray(): Promise<Result[]>;
+  }
+
+  /**
+   * A collection of the project. The function needs the grant `collection:NAME`. What fails is a {@link DatabaseError}; what was
+   * acknowledged is on the disk.
+   */
+  export interface Collection<Doc extends object = Document> {
+    readonly name: string;
+    insertOne(document: Doc & { _id?: string }): Promise<{ insertedId: string }>;
+    /** All or none. */
+    insertMany(documents: Iterable<Doc & { _id?: string }>): Promise<{ insertedIds: string[]; insertedCount: number }>;
+    get(id: string): Promise<Stored<Doc> | null>;
+    findOne(filter?: Filter<Doc>, options?: FindOptions): Promise<Stored<Doc> | null>;
+    find(filter?: Filter<Doc>, options?: FindOptions & { limit?: number; cursor?: string }): FindCursor<Stored<Doc>>;
+    countDocuments(filter?: Filter<Doc>, options?: { limit?: number }): Promise<number>;
+    distinct<Name extends keyof Doc & string>(field: Name, filter?: Filter<Doc>): Promise<Doc[Name][]>;
+    distinct<Value = unknown>(field: string, filter?: Filter<Doc>): Promise<Value[]>;
+    aggregate<Result = Document>(pipeline: Document[]): AggregationCursor<Result>;
+    updateOne(filter: Filter<Doc>, update: Update<Doc>, options?: { upsert?: boolean; sort?: Sort }): Promise<UpdateResult>;
+    updateMany(filter: Filter<Doc>, update: Update<Doc>, options?: { upsert?: boolean }): Promise<UpdateResult>;
+    replaceOne(filter: Filter<Doc>, document: Doc, options?: { upsert?: boolean; sort?: Sort }): Promise<UpdateResult>;
+    deleteOne(filter: Filter<Doc>, options?: { sort?: Sort }): Promise<{ deletedCount: number }>;
+    deleteMany(filter: Filter<Doc>): Promise<{ deletedCount: number }>;
+    findOneAndUpdate(filter: Filter<Doc>, update: Update<Doc>, options?: ModifyOptions): Promise<Stored<Doc> | null>;
+    findOneAndReplace(filter: Filter<Doc>, document: Doc, options?: ModifyOptions): Promise<Stored<Doc> | null>;
+    findOneAndDelete(filter: Filter<Doc>, options?: Omit<FindOptions, "skip">): Promise<Stored<Doc> | null>;
+  }
+
+  /** What a transaction's function works with. All of it is there at once when the function has returned, or not at all. */
+  export interface Transaction {
+    collection<Doc extends object = Document>(name: string): Collection<Doc>;
+    kv(name: string): {
+      get(key: string, options?: "text"): Promise<string | null>;
+      get<Value = unknown>(key: string, options: "json"): Promise<Value | null>;
+      get(key: string, options: "arrayBuffer"): Promise<ArrayBuffer | null>;
+      put(key: string, value: string | ArrayBuffer | ArrayBufferView | ReadableStream): Promise<void>;
+      delete(key: string): Promise<void>;
+    };
+    queue<Body = unknown>(name: string): { send(body: Body, options?: SendOptions): Promise<void> };
+  }
+
+  /** Documents. */
+  export const db: {
+    collection<Doc extends object = Document>(name: string): Collection<Doc>;
+    /** Runs a function in a transaction. After a conflict it is called again, up to 5 times (`retries`). */
+    transaction<Result>(act: (tx: Transaction) => Promise<Result>, options?: { retries?: number }): Promise<Result>;
+  };
+
+  export class DatabaseError extends Error {
+    readonly code: "denied" | "invalid" | "duplicate" | "too-large" | "full" | "timeout" | "conflict" | "unavailable";
+  }
+
+  /** What is said of an object, and of one that was got its content. */
+  export interface StoredObject {
+    readonly key: string;
+    readonly size: number;
+    /** Of the content, without quotes; `httpEtag` has them. */
+    readonly etag: string;
+    readonly httpEtag: string;
+    readonly uploaded: Date;
+    readonly contentType?: string;
+    readonly metadata: Record<string, string>;
+    readonly httpMetadata: { contentType?: string };
+    readonly customMetadata: Record<string, string>;
+    readonly range?: { offset: number; length: number };
+    writeHttpMetadata(headers: Headers): void;
+    readonly body: ReadableStream<Uint8Array> | null;
+    readonly bodyUsed: boolean;
+    text(): Promise<string>;
+    json<Value = unknown>(): Promise<Value>;
+    arrayBuffer(): Promise<ArrayBuffer>;
+    bytes(): Promise<Uint8Array>;
+    blob(): Promise<Blob>;
+  }
+  export interface PutOptions {
+    contentType?: string;
+    metadata?: Record<string, string>;
+    /** Only in place of the content with that etag. */
+    ifMatch?: string;
+    /** Only where there is none. */
+    ifNoneMatch?: "*";
+    httpMetadata?: { contentType?: string } | Headers;
+    customMetadata?: Record<string, string>;
+    /** As `ifMatch`, but gives null where it is not so. */
+    onlyIf?: { etagMatches?: string; etagDoesNotMatch?: "*" };
+  }
+  export interface GetObjectOptions {
+    range?: { offset?: number; length?: number } | { suffix: number } | Headers;
+    ifMatch?: string;
+    /** Where it is not so, the object comes without its content. */
+    onlyIf?: { etagMatches?: string; etagDoesNotMatch?: string };
+  }
+  /** What `signedUrl` is told beside the key: what the answer says of a GET, what a PUT may put. */
+  export type SignOptions =
+    | { method?: "GET"; expiresIn?: number; contentType?: string; contentDisposition?: string }
+    | { method: "PUT"; expiresIn?: number; contentType?: string; metadata?: Record<string, string>; maxBytes?: number; ifNoneMatch?: "*" };
+
+  /** A bucket of the project, as Workers have them. The function needs the grant `bucket:NAME`. */
+  export interface Bucket {
+    readonly name: string;
+    put(key: string, value: BodyInit | Request | Response | StoredObject | null, options?: PutOptions & { onlyIf?: undefined }): Promise<StoredObject>;
+    put(key: string, value: BodyInit | Request | Response | StoredObject | null, options?: PutOptions): Promise<StoredObject | null>;
+    get(key: string, options?: GetObjectOptions): Promise<StoredObject | null>;
+    head(key: string): Promise<StoredObject | null>;
+    /** Whether it was there. */
+    delete(key: string, options?: { ifMatch?: string }): Promise<boolean>;
+    delete(keys: string[]): Promise<void>;
+    list(options?: { prefix?: string; limit?: number; cursor?: string }): Promise<{ objects: StoredObject[]; truncated: boolean; cursor?: string; delimitedPrefixes: string[] }>;
+    copy(key: string, to: string, options?: PutOptions & { bucket?: string | Bucket }): Promise<StoredObject | null>;
+    /** A path with a query by which anybody may get or put the object, for `expiresIn` seconds (an hour unless given). */
+    signedUrl(key: string, options?: SignOptions): Promise<string>;
+  }
+
+  export const storage: { bucket(name: string): Bucket };
+
+  export class StorageError extends Error {
+    readonly code: "denied" | "invalid" | "changed" | "too-large" | "full" | "damaged" | "unavailable";
+  }
+
+  export type SqlValue = string | number | bigint | boolean | null | ArrayBuffer | ArrayBufferView;
+  /** For `?` in order, or for `:name`, `@name` and `$name`. */
+  export type SqlParameters = SqlValue[] | Record<string, SqlValue>;
+  /** A row by the names of its columns: bytes as Uint8Array; integers beyond 2^53 are rounded. */
+  export type Row = Record<string, string | number | Uint8Array | null>;
+
+  /** What a statement has done; the second half is as D1 has it. */
+  export interface Outcome<R = Row> {
+    rows: R[];
+    rowsAffected: number;
+    lastRowId: number | null;
+    results: R[];
+    success: true;
+    meta: { changes: number; last_row_id: number | null };
+  }
+  export interface PreparedStatement {
+    bind(...values: SqlValue[]): PreparedStatement;
+    all<R = Row>(): Promise<Outcome<R>>;
+    run<R = Row>(): Promise<Outcome<R>>;
+    first<R = Row>(): Promise<R | null>;
+    first<Value = Row[string]>(column: string): Promise<Value | null>;
+    raw<Values = Row[string][]>(options?: { columnNames?: boolean }): Promise<Values[]>;
+  }
+
+  /** A private SQLite database of the project. The function needs the grant `sql:NAME`. */
+  export interface Database {
+    readonly name: string;
+    /** The rows of a statement that only reads. */
+    query<R = Row>(sql: string, parameters?: SqlParameters): Promise<R[]>;
+    /** Runs a statement, whole or not at all. */
+    execute<R = Row>(sql: string, parameters?: SqlParameters): Promise<Outcome<R>>;
+    /** Runs statements in one transaction. */
+    batch<R = Row>(statements: Iterable<PreparedStatement | string | [sql: string, parameters?: SqlParameters]>): Promise<Outcome<R>[]>;
+    prepare(sql: string): PreparedStatement;
+  }
+
+  export const sql: { database(name: string): Database };
+
+  export class SqlError extends Error {
+    readonly code: "denied" | "invalid" | "constraint" | "limit" | "unavailable";
+  }
+
+  /** How a function is called: by default with POST, at a path that no client can reach. */
+  export interface CallOptions {
+    path?: string;
+    method?: string;
+    headers?: HeadersInit;
+  }
+
+  /** The other functions of the project. The function needs the grant `function:NAME`. */
+  export const functions: {
+    /** Calls a function with JSON and gives its JSON. */
+    invoke<Result = unknown>(name: string, data?: unknown, options?: CallOptions & { timeoutMs?: number }): Promise<Result>;
+    /** Has a function called later, at least once, and gives the id of the job that does it. */
+    send(name: string, data?: unknown, options?: CallOptions & { delaySeconds?: number; dedupeKey?: string }): Promise<string>;
+  };
+
+  export class FunctionError extends Error {
+    readonly code: "denied" | "unknown-function" | "loop" | "busy" | "failed" | "invalid" | "unavailable" | "deadline";
+    /** Of one that failed: what it answered, and why the platform says that it failed, if it does. */
+    readonly status?: number;
+    readonly body?: unknown;
+    readonly reason?: string;
+  }
+
+  /** A function as a binding: as a service of Workers. */
+  export interface Service {
+    readonly name: string;
+    fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
+    invoke<Result = unknown>(data?: unknown, options?: CallOptions & { timeoutMs?: number }): Promise<Result>;
+  }
+
   /** Secrets of the project that the function holds grants for. */
   export const secrets: {
     /** The value, or null when the project has no such secret. Throws without the grant `secret:NAME`. */

@@ -7,12 +7,13 @@ use std::path::PathBuf;
 pub(crate) const USAGE: &str = "\
 Makes a WebAssembly component of a JavaScript or TypeScript module.
 
-usage: ostro-js build ENTRY -o OUT [--root DIR] [--cache DIR] [--json]
+usage: ostro-js build ENTRY -o OUT [--root DIR] [--bindings KINDS] [--cache DIR] [--json]
        ostro-js prepare [DIR]
        ostro-js --version
 
   build      makes a component of ENTRY and all that it imports, and writes it to OUT
     --root   the project's folder (the nearest one above ENTRY with a package.json)
+    --bindings  kinds of resources that bindings name, with commas (any, when the program speaks of `env`)
     --cache  where the prepared interpreter is kept (the user's cache folder)
     --json   the outcome as one JSON object on standard output
   prepare    writes the prepared interpreter to DIR (beside this executable), so that the first build need not
@@ -40,6 +41,8 @@ pub(crate) struct Build {
     pub(crate) out: PathBuf,
     /// The project's folder.
     pub(crate) root: Option<PathBuf>,
+    /// The kinds of resources that bindings name, if that is known.
+    pub(crate) bindings: Option<Vec<String>>,
     /// Where the prepared interpreter is kept.
     pub(crate) cache: Option<PathBuf>,
     /// A bundled prelude to take instead of the one inside; for work on the prelude.
@@ -78,6 +81,12 @@ fn build(mut arguments: impl Iterator<Item = OsString>) -> Result<Build, String>
         match argument.to_str() {
             Some("-o" | "--out") => out = Some(value()?),
             Some("--root") => build.root = Some(value()?),
+            Some("--bindings") => {
+                let kinds = value()?;
+                let kinds = kinds.to_string_lossy();
+                let kinds = kinds.split(',').filter(|kind| !kind.is_empty());
+                build.bindings = Some(kinds.map(str::to_owned).collect());
+            }
             Some("--cache") => build.cache = Some(value()?),
             Some("--prelude") => build.prelude = Some(value()?),
             Some("--json") => build.json = true,
@@ -104,12 +113,23 @@ mod tests {
         let build = Build {
             entry: "app.ts".into(),
             out: "app.wasm".into(),
+            bindings: Some(vec!["queue".to_owned(), "sql".to_owned()]),
             cache: Some("/c".into()),
             json: true,
             ..Build::default()
         };
         assert_eq!(
-            read(&["build", "app.ts", "-o", "app.wasm", "--json", "--cache", "/c"]),
+            read(&[
+                "build",
+                "app.ts",
+                "-o",
+                "app.wasm",
+                "--json",
+                "--cache",
+                "/c",
+                "--bindings",
+                "queue,,sql"
+            ]),
             Ok(Command::Build(build))
         );
         assert_eq!(read(&["prepare"]), Ok(Command::Prepare(None)));

@@ -11,7 +11,7 @@ use crate::args::Build;
 use crate::engine::{Engine, Origin};
 use crate::fault::{Fault, Faults};
 use crate::finish::finish;
-use crate::program::{PARTS, PRELUDE, Program, Project};
+use crate::program::{PARTS, PRELUDE, Program, Project, Uses};
 use crate::snapshot::{self, Line};
 use crate::{entry, limits};
 
@@ -52,10 +52,12 @@ pub(crate) fn run(build: &Build) -> Result<Built, Failed> {
     let project = Project::open(&build.entry, build.root.as_deref())
         .map_err(|error| Failed::Program(vec![Fault::new(format!("{error:#}"))], Vec::new()))?;
     let prelude = prelude(build)?;
-    let program = Program::read(&project, &prelude).map_err(|faults| Failed::Program(faults, Vec::new()))?;
+    let uses = Uses { bindings: build.bindings.clone() };
+    let program =
+        Program::read(&project, &prelude, &uses).map_err(|faults| Failed::Program(faults, Vec::new()))?;
     let entry = entry::text(&program);
     clock.lap("read");
-    let engine = Engine::open(&cache(build))?;
+    let engine = Engine::open(program.world, &cache(build))?;
     clock.lap("engine");
     let program = Arc::new(program);
     let runtime = tokio::runtime::Builder::new_current_thread().build().context("no runtime")?;
@@ -65,7 +67,9 @@ pub(crate) fn run(build: &Build) -> Result<Built, Failed> {
         snapshot::Failure::Tool(error) => Failed::Tool(error),
     })?;
     clock.lap("run");
-    let component = finish(&snapshot.component, &snapshot.handlers, &[PRELUDE, PARTS])?;
+    let hidden: Vec<_> =
+        [PRELUDE, PARTS].into_iter().chain(program.extensions.iter().map(String::as_str)).collect();
+    let component = finish(&snapshot.component, &snapshot.handlers, &hidden)?;
     clock.lap("finish");
     write(&build.out, &component)?;
     clock.lap("write");
@@ -127,8 +131,8 @@ mod tests {
 
     use super::*;
 
-    /// The component of a program, its exported interfaces, and whether it imports the module loader.
-    fn built(source: &str) -> (Built, Vec<String>, bool) {
+    /// The component of a program, its exported interfaces, and what it imports.
+    fn built(source: &str) -> (Built, Vec<String>, Vec<String>) {
         let folder = tempfile::tempdir().unwrap();
         let (entry, out) = (folder.path().join("app.ts"), folder.path().join("out.wasm"));
         fs::write(&entry, source).unwrap();
@@ -141,7 +145,7 @@ mod tests {
         });
         let component = fs::read(out).unwrap();
         Validator::new_with_features(WasmFeatures::all()).validate_all(&component).unwrap();
-        let (mut exports, mut depth, mut loads) = (Vec::new(), 0, false);
+        let (mut exports, mut depth, mut imports) = (Vec::new(), 0, Vec::new());
         for payload in Parser::new(0).parse_all(&component) {
             match payload.unwrap() {
                 Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
@@ -152,24 +156,41 @@ mod tests {
                     exports.extend(instances.map(|export| export.name.name.to_owned()));
                 }
                 Payload::ComponentImportSection(section) if depth == 0 => {
-                    loads |= section.into_iter().any(|import| import.unwrap().name.name == snapshot::LOADER);
+                    imports.extend(section.into_iter().map(|import| import.unwrap().name.name.to_owned()));
                 }
                 _ => {}
             }
         }
-        (built, exports, loads)
+        (built, exports, imports)
     }
 
     #[test]
     fn a_component_exports_what_the_program_handles() {
-        let (all, exports, loads) =
+        let loads = |imports: &[String]| imports.iter().any(|name| name == snapshot::LOADER);
+        let (all, exports, imports) =
             built("export default { fetch() {}, scheduled() {}, queue() {} };\nconsole.log('built');");
-        assert_eq!((all.handlers.len(), exports.len(), loads), (3, 3, false), "{exports:?}");
+        assert_eq!((all.handlers.len(), exports.len(), loads(&imports)), (3, 3, false), "{exports:?}");
         assert_eq!(all.console.iter().map(|line| line.message.as_str()).collect::<Vec<_>>(), ["built"]);
-        let (one, exports, loads) =
+        let (one, exports, imports) =
             built("export async function main(event: { a: number }) { return event.a; }");
-        assert_eq!((one.handlers.as_slice(), loads), (&["main".to_owned()][..], false));
+        assert_eq!((one.handlers.as_slice(), loads(&imports)), (&["main".to_owned()][..], false));
         assert_eq!(exports, ["wasi:http/handler@0.3.0"]);
         assert_eq!(one.modules.len(), 1);
+    }
+
+    #[test]
+    fn a_component_imports_what_the_program_uses() {
+        let data = |source: &str| {
+            let (built, _, imports) = built(source);
+            let data = imports
+                .iter()
+                .filter(|name| name.starts_with("ostro:db/") || name.starts_with("ostro:storage/"));
+            (built.bytes, data.count())
+        };
+        let (plain, none) = data("export default { fetch() {} };");
+        let (large, all) =
+            data("import { db } from 'ostro';\nexport default { fetch: () => db.collection('a').find() };");
+        assert_eq!((none, all), (0, 4));
+        assert!(plain < large && large < plain + 100_000, "{plain} {large}");
     }
 }

@@ -15,6 +15,29 @@ use wasmtime::Config;
 use wasmtime::component::Component;
 use wasmtime_wizer::Wizer;
 
+/// What the interpreter is linked with: the interfaces that a program may call, which cost it room and time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum World {
+    /// HTTP, key-value, queues and what else every program has.
+    #[default]
+    App,
+    /// The same, and documents, buckets, SQL and calls of functions.
+    Data,
+}
+
+impl World {
+    /// All worlds.
+    const ALL: [Self; 2] = [Self::App, Self::Data];
+
+    /// Its name in `sdk/js/wit`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::Data => "data",
+        }
+    }
+}
+
 /// Where the prepared engine came from: what a build's timing is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
@@ -40,31 +63,32 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Takes the engine from beside the executable or from `cache`; makes it and keeps it in `cache` otherwise.
-    pub(crate) fn open(cache: &Path) -> Result<Self> {
+    pub(crate) fn open(world: World, cache: &Path) -> Result<Self> {
         let wasmtime = wasmtime::Engine::new(&config()?).map_err(anyhow::Error::from)?;
         let places = [beside_executable(), Some(cache.to_owned())];
         for place in places.iter().flatten() {
-            if let Some((parts, component)) = store::load(place, &wasmtime) {
+            if let Some((parts, component)) = store::load(place, world, &wasmtime) {
                 let store::Parts { linked, shim } = parts;
                 return Ok(Self { wasmtime, linked, component, shim, origin: Origin::Kept });
             }
         }
-        let made = make(&wasmtime)?;
+        let made = make(world, &wasmtime)?;
         // A cache that cannot be written costs time at the next build, nothing else.
-        drop(store::save(cache, &made));
+        drop(store::save(cache, world, &made));
         let component = store::trust(&wasmtime, &made.machine_code)?;
         Ok(Self { wasmtime, linked: made.linked, component, shim: made.shim, origin: Origin::Made })
     }
 }
 
-/// Makes the engine and writes it to `folder`, unless it is there, so that the first build need not.
+/// Makes the engines and writes them to `folder`, unless they are there, so that the first build need not.
 pub(crate) fn prepare(folder: &Path) -> Result<()> {
     let wasmtime = wasmtime::Engine::new(&config()?).map_err(anyhow::Error::from)?;
-    if store::load(folder, &wasmtime).is_some() {
-        return Ok(());
+    let is_missing = |world: &World| store::load(folder, *world, &wasmtime).is_none();
+    let missing: Vec<_> = World::ALL.into_iter().filter(is_missing).collect();
+    if missing.len() == World::ALL.len() {
+        store::clear(folder);
     }
-    store::clear(folder);
-    store::save(folder, &make(&wasmtime)?)
+    missing.into_iter().try_for_each(|world| store::save(folder, world, &make(world, &wasmtime)?))
 }
 
 /// The folder beside the executable that a release brings.
@@ -79,8 +103,8 @@ struct Made {
     machine_code: Vec<u8>,
 }
 
-fn make(wasmtime: &wasmtime::Engine) -> Result<Made> {
-    let link::Linked { component: linked, shim } = link::link()?;
+fn make(world: World, wasmtime: &wasmtime::Engine) -> Result<Made> {
+    let link::Linked { component: linked, shim } = link::link(world)?;
     let (_, instrumented) = Wizer::new()
         .instrument_component(&linked)
         .map_err(anyhow::Error::from)

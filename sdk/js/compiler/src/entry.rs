@@ -13,9 +13,11 @@ pub(crate) fn text(program: &Program) -> String {
         .map(|name| format!("import({})", serde_json::Value::from(name.as_str())))
         .collect();
     let on_demand = on_demand.join(", ");
+    let extensions: String = program.extensions.iter().map(|name| format!("import \"{name}\";\n")).collect();
     format!(
         "import {{ install }} from \"{PRELUDE}\";\n\
          import \"{PARTS}\";\n\
+         {extensions}\
          import * as app from {app};\n\
          await Promise.allSettled([{on_demand}]);\n\
          const exported = install(app, {{ maps: {maps} }});\n\

@@ -1,6 +1,7 @@
 //! The user's program: the entry file and all that it imports, read, checked and ready for the interpreter.
 
 mod commonjs;
+mod extensions;
 mod line_map;
 mod parts;
 mod probe;
@@ -12,10 +13,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+pub(crate) use extensions::Uses;
 pub(crate) use probe::HERE;
 pub(crate) use project::Project;
 
+use crate::engine::World;
 use crate::fault::{Fault, Faults};
+use extensions::Extension;
 use resolve::{Finder, Target};
 use unit::{Reading, Unit};
 
@@ -31,7 +35,7 @@ const PLATFORM: &str = "ostro:platform";
 /// Name of the module that hands the prelude its libraries.
 pub(crate) const PARTS: &str = "ostro:parts";
 /// What the prelude exports for modules that are made here.
-const INTERNAL: [&str; 3] = ["install", "provide", "provideText"];
+const INTERNAL: [&str; 4] = ["install", "own", "provide", "provideText"];
 
 /// All modules of a program.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +46,10 @@ pub(crate) struct Program {
     modules: BTreeMap<String, Module>,
     /// Modules that are only imported with `import()`.
     pub(crate) on_demand: Vec<String>,
+    /// Names of the platform's modules that it uses beside the prelude.
+    pub(crate) extensions: Vec<String>,
+    /// The world that it needs.
+    pub(crate) world: World,
 }
 
 /// A module.
@@ -61,8 +69,9 @@ impl Module {
 }
 
 impl Program {
-    /// Reads the entry file of a project and all that it imports. `prelude` is the platform's own module.
-    pub(crate) fn read(project: &Project, prelude: &str) -> Result<Self, Faults> {
+    /// Reads the entry file of a project and all that it imports. `prelude` is the platform's own module, `uses` what is
+    /// known of the program beside its sources.
+    pub(crate) fn read(project: &Project, prelude: &str, uses: &Uses) -> Result<Self, Faults> {
         let mut reader = Reader {
             project,
             finder: Finder::new(),
@@ -70,12 +79,14 @@ impl Program {
             bytes: 0,
             optional: HashSet::new(),
         };
-        let (prelude, libraries) = parts::split(prelude);
-        reader.program.add_platform(prelude)?;
+        let split = parts::split(prelude);
+        reader.program.add_platform(split.module)?;
         reader.read_all()?;
-        reader.program.add_parts(libraries)?;
-        reader.program.check_names()?;
-        Ok(reader.program)
+        let mut program = reader.program;
+        program.add_parts(&split.libraries)?;
+        program.add_extensions(&split.extensions, uses)?;
+        program.check_names()?;
+        Ok(program)
     }
 
     /// Adds the prelude, and the module `ostro`: what the prelude exports for users.
@@ -92,7 +103,7 @@ impl Program {
     }
 
     /// Adds the module that hands the prelude its libraries.
-    fn add_parts(&mut self, libraries: &str) -> Result<(), Faults> {
+    fn add_parts(&mut self, libraries: &[&str]) -> Result<(), Faults> {
         let platform = [PRELUDE, PLATFORM];
         let own = self.modules.iter().filter(|(name, _)| !platform.contains(&name.as_str()));
         let provided = parts::provided(
@@ -102,6 +113,23 @@ impl Program {
         let code = format!("import {{ provide, provideText }} from \"{PRELUDE}\";\n{provided}");
         let unit = Unit { code, is_module: true, ..Unit::default() };
         self.modules.insert(PARTS.to_owned(), Module { unit, ..Module::default() });
+        Ok(())
+    }
+
+    /// Adds those of the platform's other modules that it uses, to `ostro` too.
+    fn add_extensions(&mut self, lines: &[&str], uses: &Uses) -> Result<(), Faults> {
+        let (used, world) = extensions::used(extensions::read(lines)?, self, uses);
+        self.world = world;
+        for Extension { name, exports, code, .. } in used {
+            if let Some(platform) = self.modules.get_mut(PLATFORM) {
+                let more = format!("\nexport {{ {} }} from \"{name}\";", exports.join(", "));
+                platform.unit.code.push_str(&more);
+                platform.unit.exports.extend(exports);
+            }
+            let unit = Unit { code, is_module: true, ..Unit::default() };
+            self.modules.insert(name.clone(), Module { unit, ..Module::default() });
+            self.extensions.push(name);
+        }
         Ok(())
     }
 
@@ -145,7 +173,7 @@ impl Program {
     fn check_names(&self) -> Result<(), Faults> {
         let mut faults = Vec::new();
         for (name, module) in &self.modules {
-            for taken in &module.unit.taken {
+            for taken in module.unit.taken.iter().filter(|taken| !taken.is_all()) {
                 let Some(target) = module.targets.get(&taken.specifier) else { continue };
                 if self.exports(target, &taken.name, &mut HashSet::new()) {
                     continue;

@@ -23,7 +23,7 @@ function payload(body, wish) {
   return [utf8Encode(text), type];
 }
 
-function messageOf(body, { contentType, delaySeconds = 0, dedupeKey, orderKey } = {}) {
+export function messageOf(body, { contentType, delaySeconds = 0, dedupeKey, orderKey } = {}) {
   const [bytes, type] = payload(body, contentType);
   const delay = Math.round(Number(delaySeconds) * 1000);
   if (!(delay >= 0)) throw new TypeError("queue: delaySeconds is a number of seconds, 0 or more.");
@@ -86,11 +86,16 @@ export const secrets = {
   },
 };
 
+/** What bindings of each kind of resource are; modules for other kinds of data add theirs. */
+export const kinds = { queue: Queue, kv: KVNamespace };
+
 /** What a binding's resource, such as `queue:mail`, is to the program. */
 function bound(resource) {
   const at = resource.indexOf(":");
-  const Kind = { queue: Queue, kv: KVNamespace }[resource.slice(0, at)];
-  return Kind === undefined ? resource : new Kind(resource.slice(at + 1));
+  const Kind = kinds[resource.slice(0, at)];
+  if (Kind !== undefined) return new Kind(resource.slice(at + 1));
+  console.warn(`${resource} is bound, and the program was built without its kind: build it again, with its manifest.`);
+  return resource;
 }
 
 let filled = null;

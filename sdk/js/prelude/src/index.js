@@ -6,4 +6,5 @@ export { context, env, queue, secrets } from "./env.js";
 export { kv } from "./kv.js";
 export { install } from "./handlers.js";
 export { waitUntil } from "./invocation.js";
+export { own } from "./own.js";
 export { provide, provideText } from "./parts.js";

@@ -17,14 +17,14 @@ const READERS = {
   stream: (bytes) => new Response(bytes).body,
 };
 
-function reader(options) {
+export function reader(options) {
   const type = (typeof options === "string" ? options : options?.type) ?? "text";
   const read = READERS[type];
   if (read === undefined) throw new TypeError(`kv: "${type}" is none of text, json, arrayBuffer and stream.`);
   return (bytes) => (bytes === null || bytes === undefined ? null : read(bytes));
 }
 
-async function bytesFor(value) {
+export async function bytesFor(value) {
   const bytes =
     typeof value === "string" ? utf8Encode(value)
     : isBufferSource(value) ? bytesOf(value)

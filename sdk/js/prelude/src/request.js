@@ -147,16 +147,23 @@ export class Request extends Body {
 
 const bodyInit = (data) => (data instanceof HostBody ? data.stream() : data);
 
-/** The request that the host gave. Everything is asked from it only when someone looks. */
+/** The request that the host gave. Everything is asked from it only when someone looks, or when its body takes it away. */
 export function hostRequest(request) {
   const { tag, val } = request.getMethod();
   const method = tag === "other" ? val : tag.toUpperCase();
+  let fields = null;
+  let address = null;
+  const headers = () => (fields ??= request.getHeaders());
+  const url = () =>
+    (address ??= `${request.getScheme()?.tag.toLowerCase() ?? "http"}://${request.getAuthority() ?? "localhost"}${request.getPathWithQuery() ?? "/"}`);
   return new Request(
     {
       method,
-      headers: () => request.getHeaders(),
-      url: () => `${request.getScheme()?.tag.toLowerCase() ?? "http"}://${request.getAuthority() ?? "localhost"}${request.getPathWithQuery() ?? "/"}`,
+      headers,
+      url,
       consume() {
+        headers();
+        url();
         const { readable, writable } = transmissionFuture();
         const [stream, trailers] = HostRequest.consumeBody(request, readable);
         return [stream, trailers, writable];

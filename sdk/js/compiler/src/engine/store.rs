@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::{Made, link};
+use super::{Made, World, link};
 
 /// What is kept beside the machine code.
 pub(super) struct Parts {
@@ -25,8 +25,8 @@ const SHIM: &str = "shim.js";
 const MACHINE_CODE: &str = "machine.cwasm";
 
 /// What `folder` has for this executable, or none: nothing there, another version, not readable, not ours.
-pub(super) fn load(folder: &Path, engine: &Engine) -> Option<(Parts, Component)> {
-    let place = place(folder);
+pub(super) fn load(folder: &Path, world: World, engine: &Engine) -> Option<(Parts, Component)> {
+    let place = place(folder, world);
     if !is_ours(&place) {
         return None;
     }
@@ -44,8 +44,8 @@ pub(super) fn load(folder: &Path, engine: &Engine) -> Option<(Parts, Component)>
 }
 
 /// Writes it to `folder`, whole or not at all.
-pub(super) fn save(folder: &Path, made: &Made) -> Result<()> {
-    let place = place(folder);
+pub(super) fn save(folder: &Path, world: World, made: &Made) -> Result<()> {
+    let place = place(folder, world);
     fs::create_dir_all(folder).with_context(|| format!("{} could not be made", folder.display()))?;
     let parts = place.with_extension(format!("{}.part", std::process::id()));
     make_private(&parts)?;
@@ -89,8 +89,8 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
     fs::DirBuilder::new().mode(0o755).create(folder)
 }
 
-/// The folder for this executable: named by all that the engine is made of.
-fn place(folder: &Path) -> PathBuf {
+/// The folder for this executable and a world: named by all that the engine is made of.
+fn place(folder: &Path, world: World) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     // How it is made, too, and with which versions of what makes it.
     let how = [
@@ -104,6 +104,7 @@ fn place(folder: &Path) -> PathBuf {
     link::WIT.hash(&mut hasher);
     componentize_qjs::default_runtime_wasm().hash(&mut hasher);
     super::TARGET.hash(&mut hasher);
+    world.hash(&mut hasher);
     folder.join(format!("{PREFIX}{:016x}", hasher.finish()))
 }
 

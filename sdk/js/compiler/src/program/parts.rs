@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::extensions;
 use crate::fault::{Fault, Faults};
 
 /// What a line with a library begins with.
@@ -20,16 +21,28 @@ struct Part<'a>(
     String,
 );
 
-/// The prelude's module, and the lines with its libraries.
-pub(super) fn split(prelude: &str) -> (&str, &str) {
+/// The prelude's text in its parts.
+pub(super) struct Split<'a> {
+    /// The module.
+    pub(super) module: &'a str,
+    /// Lines with libraries.
+    pub(super) libraries: Vec<&'a str>,
+    /// Lines with modules that are there for programs which use them.
+    pub(super) extensions: Vec<&'a str>,
+}
+
+/// Takes the prelude's text apart: the module, then one line for each of the others.
+pub(super) fn split(prelude: &str) -> Split<'_> {
     let at = prelude.find(&format!("\n{LINE}")).map_or(prelude.len(), |end| end + 1);
-    prelude.split_at(at)
+    let (module, lines) = prelude.split_at(at);
+    let lines = lines.lines().filter(|line| !line.is_empty());
+    let (extensions, libraries) = lines.partition(|line| line.starts_with(extensions::LINE));
+    Split { module, libraries, extensions }
 }
 
 /// Calls that hand the libraries over, for a program of these modules.
-pub(super) fn provided(libraries: &str, modules: &[&str]) -> Result<String, Faults> {
-    let lines = libraries.lines().filter(|line| !line.is_empty());
-    lines.map(|line| call(line, modules)).collect()
+pub(super) fn provided(libraries: &[&str], modules: &[&str]) -> Result<String, Faults> {
+    libraries.iter().map(|line| call(line, modules)).collect()
 }
 
 fn call(line: &str, modules: &[&str]) -> Result<String, Faults> {
@@ -54,22 +67,24 @@ mod tests {
         let prelude = r#"export {"//part 1" as a};
 //part ["one",["wo","rd"],"(()=>1)()"]
 //part ["two",["2"],"\"b\""]
+//module {"name":"m"}
 "#;
-        let (code, libraries) = split(prelude);
-        assert_eq!(code, "export {\"//part 1\" as a};\n");
+        let Split { module, libraries, extensions } = split(prelude);
+        assert_eq!(module, "export {\"//part 1\" as a};\n");
+        assert_eq!(extensions, ["//module {\"name\":\"m\"}"]);
         assert_eq!(
-            provided(libraries, &["nothing", "a word"]).unwrap(),
+            provided(&libraries, &["nothing", "a word"]).unwrap(),
             r#"provide("one", (()=>1)());
 provideText("two", "\"use strict\";\"b\"");
 "#
         );
-        assert_eq!(split("export {};"), ("export {};", ""));
+        assert_eq!(split("export {};").module, "export {};");
     }
 
     #[test]
     fn a_broken_line_is_told() {
         for line in ["//part [\"one\",[]]", "//part", "nothing"] {
-            let faults = provided(&format!("{line}\n"), &[]).unwrap_err();
+            let faults = provided(&[line], &[]).unwrap_err();
             assert!(faults[0].message.starts_with("a library of the prelude cannot be read"), "{faults:?}");
         }
     }

@@ -10,7 +10,7 @@ fn read(files: &[(&str, &str)]) -> Result<Program, Faults> {
         fs::write(file, text).unwrap();
     }
     let project = Project::open(&folder.path().join(files[0].0), Some(folder.path())).unwrap();
-    Program::read(&project, "export const install = 1, env = 2;")
+    Program::read(&project, "export const install = 1, env = 2;", &Uses::default())
 }
 
 fn messages(files: &[(&str, &str)]) -> Vec<String> {

@@ -53,10 +53,20 @@ pub(crate) struct Import {
 pub(crate) struct Taken {
     /// The other module, as written.
     pub(crate) specifier: String,
-    /// The name that it should export.
+    /// The name that it should export, or [`ALL`].
     pub(crate) name: String,
     /// Where, as a byte of what runs.
     pub(crate) at: usize,
+}
+
+/// What stands for all names of a module.
+const ALL: &str = "*";
+
+impl Taken {
+    /// Whether it is the module as a whole: `import * as`.
+    pub(crate) fn is_all(&self) -> bool {
+        self.name == ALL
+    }
 }
 
 /// How a file is read.
@@ -217,23 +227,23 @@ fn literal(expression: &str) -> Option<&str> {
 }
 
 fn taken(record: &ModuleRecord<'_>) -> Vec<Taken> {
-    let imported = record.import_entries.iter().filter(|entry| !entry.is_type).filter_map(|entry| {
+    let imported = record.import_entries.iter().filter(|entry| !entry.is_type).map(|entry| {
         let (name, span) = match &entry.import_name {
             ImportImportName::Name(name) => (name.name.to_string(), name.span),
             ImportImportName::Default(span) => ("default".to_owned(), *span),
-            ImportImportName::NamespaceObject => return None,
+            ImportImportName::NamespaceObject => (ALL.to_owned(), entry.module_request.span),
         };
-        Some(Taken { specifier: entry.module_request.name.to_string(), name, at: span.start as usize })
+        Taken { specifier: entry.module_request.name.to_string(), name, at: span.start as usize }
     });
     let passed_on =
         record.indirect_export_entries.iter().filter(|entry| !entry.is_type).filter_map(|entry| {
-            let ExportImportName::Name(name) = &entry.import_name else { return None };
             let request = entry.module_request.as_ref()?;
-            Some(Taken {
-                specifier: request.name.to_string(),
-                name: name.name.to_string(),
-                at: name.span.start as usize,
-            })
+            let (name, span) = match &entry.import_name {
+                ExportImportName::Name(name) => (name.name.to_string(), name.span),
+                ExportImportName::All => (ALL.to_owned(), request.span),
+                _ => return None,
+            };
+            Some(Taken { specifier: request.name.to_string(), name, at: span.start as usize })
         });
     imported.chain(passed_on).collect()
 }

@@ -176,6 +176,10 @@ fn missing(import: &str) -> String {
         "wasi:keyvalue/store" | "wasi:keyvalue/atomics" | "wasi:keyvalue/batch" => {
             "nothing is kept under keys"
         }
+        "ostro:db/documents" | "ostro:db/transactions" => "collections cannot be asked",
+        "ostro:db/sql" => "no database can be asked",
+        "ostro:storage/objects" => "nothing is kept in buckets",
+        "ostro:functions/invoke" => "no function can be called",
         "ostro:functions/context" => "nothing is known of an invocation",
         _ => return format!("`{import}` cannot be called"),
     };
