@@ -3,6 +3,7 @@
 mod links;
 
 use links::Links;
+use ostro::kv;
 use wstd::http::{Body, Error, Method, Request, Response, StatusCode};
 
 /// Longest address, bytes: what every browser takes.
@@ -13,7 +14,7 @@ async fn main(request: Request<Body>) -> Result<Response<Body>, Error> {
     let path = request.uri().path().trim_matches('/').to_owned();
     let links = match Links::open() {
         Ok(links) => links,
-        Err(reason) => return answer(StatusCode::INTERNAL_SERVER_ERROR, reason),
+        Err(error) => return Ok(unavailable(&error)),
     };
     // The platform gives a function its own part of the path, mounted or not.
     let code = path.rsplit('/').next().unwrap_or_default();
@@ -29,13 +30,10 @@ async fn main(request: Request<Body>) -> Result<Response<Body>, Error> {
         }),
         _ => Ok(reply(StatusCode::METHOD_NOT_ALLOWED, "GET or POST\n".to_owned())),
     };
-    match done {
-        Ok(response) => Ok(response),
-        Err(reason) => answer(StatusCode::INTERNAL_SERVER_ERROR, reason),
-    }
+    Ok(done.unwrap_or_else(|error| unavailable(&error)))
 }
 
-async fn shorten(links: &Links, mut body: Body) -> Result<Result<Response<Body>, String>, Error> {
+async fn shorten(links: &Links, mut body: Body) -> Result<kv::Result<Response<Body>>, Error> {
     let address = body.str_contents().await?.trim().to_owned();
     let is_address = address.starts_with("http://") || address.starts_with("https://");
     if !is_address || address.len() > MAX_ADDRESS_BYTES || address.contains(char::is_whitespace) {
@@ -61,7 +59,8 @@ fn reply(status: StatusCode, text: String) -> Response<Body> {
     response
 }
 
-fn answer(status: StatusCode, reason: String) -> Result<Response<Body>, Error> {
-    eprintln!("{reason}");
-    Ok(reply(status, "the links can't be reached\n".to_owned()))
+/// Why is for the log, not for whoever asked.
+fn unavailable(error: &kv::Error) -> Response<Body> {
+    eprintln!("{error}");
+    reply(StatusCode::INTERNAL_SERVER_ERROR, "the links can't be reached\n".to_owned())
 }
