@@ -1,66 +1,9 @@
 //! The command line: data on standard output, words on standard error, exit codes 0, 1 and 2.
 
-use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
-
 use serde_json::Value;
 
-use crate::support::{Server, guest, shared};
-
-/// A terminal beside the server: no environment, a folder of its own.
-struct Terminal {
-    server: Arc<Server>,
-    folder: tempfile::TempDir,
-}
-
-impl Terminal {
-    fn open() -> Self {
-        Self { server: shared(), folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn write(&self, file: &str, content: impl AsRef<[u8]>) {
-        let path = self.folder.path().join(file);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, content).unwrap();
-    }
-
-    fn command(&self, line: &str) -> Command {
-        let mut command = self.server.cli();
-        command
-            .env("OSTRO_URL", format!("http://{}", self.server.admin))
-            .env("OSTRO_TOKEN", &self.server.token)
-            .current_dir(self.folder.path())
-            .args(line.split_whitespace());
-        command
-    }
-
-    /// Runs a line, expects the exit code, answers standard output and standard error.
-    fn run(&self, line: &str, code: i32) -> (String, String) {
-        texts(line, code, &self.command(line).output().unwrap())
-    }
-
-    /// Runs a line with this on standard input.
-    fn feed(&self, line: &str, input: &[u8]) -> (String, String) {
-        use std::io::Write as _;
-        let mut command = self.command(line);
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input).unwrap();
-        texts(line, 0, &child.wait_with_output().unwrap())
-    }
-
-    fn json(&self, line: &str) -> Value {
-        let (out, _) = self.run(&format!("{line} --json"), 0);
-        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{line}: {error}: {out}"))
-    }
-}
-
-fn texts(line: &str, code: i32, output: &Output) -> (String, String) {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (out, words) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "ostro {line}\n{out}\n{words}");
-    (out, words)
-}
+use crate::support::guest;
+use crate::support::terminal::{Terminal, texts};
 
 #[test]
 fn the_life_of_a_function() {

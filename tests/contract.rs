@@ -20,12 +20,11 @@ fn packages(resolve: &mut Resolve) -> Vec<PackageId> {
         found
     };
     let mut packages = Vec::new();
-    for folder in in_folder(&root.join("deps")) {
-        packages.push(resolve.push_dir(&folder).unwrap_or_else(|error| panic!("{error:?}")).0);
-    }
-    for file in in_folder(&root) {
-        if file.extension().is_some_and(|extension| extension == "wit") {
-            packages.push(resolve.push_file(&file).unwrap_or_else(|error| panic!("{error:?}")));
+    for entry in in_folder(&root.join("deps")).into_iter().chain(in_folder(&root)) {
+        if entry.is_dir() && !entry.ends_with("deps") {
+            packages.push(resolve.push_dir(&entry).unwrap_or_else(|error| panic!("{error:?}")).0);
+        } else if entry.extension().is_some_and(|extension| extension == "wit") {
+            packages.push(resolve.push_file(&entry).unwrap_or_else(|error| panic!("{error:?}")));
         }
     }
     packages

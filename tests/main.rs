@@ -12,16 +12,20 @@
 
 mod support;
 
+mod backup;
 mod cgi;
 mod cli;
 mod clock;
 mod contract;
 mod crash;
 mod cron;
+mod db;
 mod deploy;
 mod dev;
+mod events;
 mod examples_js;
 mod front_door;
+mod functions;
 mod invoke;
 mod isolation;
 mod jobs;
@@ -31,6 +35,7 @@ mod keyvalue;
 mod limits;
 mod logs;
 mod new;
+mod objects;
 mod outbound;
 mod p3;
 mod producer;
@@ -38,10 +43,14 @@ mod projects;
 mod queue;
 mod ready_made;
 mod rollback;
+mod sdk_rust;
 mod secrets;
 mod shutdown;
 mod smuggling;
+mod sql;
+mod storage;
 mod streams;
+mod thumbnails;
 mod tidy;
 mod upload;
 
@@ -49,6 +58,7 @@ use support::guest;
 
 /// The sources of the tests, to see which guests they use.
 const SOURCES: &[&str] = &[
+    include_str!("backup.rs"),
     include_str!("cgi.rs"),
     include_str!("cli.rs"),
     include_str!("clock.rs"),
@@ -57,6 +67,7 @@ const SOURCES: &[&str] = &[
     include_str!("deploy.rs"),
     include_str!("dev.rs"),
     include_str!("front_door.rs"),
+    include_str!("functions.rs"),
     include_str!("invoke.rs"),
     include_str!("isolation.rs"),
     include_str!("jobs.rs"),

@@ -225,6 +225,18 @@ impl Connection {
         }
     }
 
+    /// Hands over what comes until the other side closes, as it comes: for bodies that are not to be held.
+    pub fn each(&mut self, take: &mut dyn FnMut(&[u8])) {
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(read) => take(&buffer[..read]),
+                Err(error) => panic!("read: {error}"),
+            }
+        }
+    }
+
     fn body(&mut self, framing: Framing, body: &mut Vec<u8>) -> Ended {
         match framing {
             Framing::Length(length) => {

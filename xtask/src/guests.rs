@@ -124,7 +124,7 @@ fn one(builder: &mut dyn Builder, guest: &Guest, force: bool) -> Result<()> {
         }
     };
     remove(&skipped)?;
-    let digest = stamp::digest(&guest.folder, &workspace::root().join("wit"), &tool)?;
+    let digest = stamp::digest(&guest.folder, &guest.against()?, &tool)?;
     if !force && built.is_file() && stamp::read(&stamp).as_deref() == Some(digest.as_str()) {
         println!("guest {name}: up to date");
     } else {

@@ -74,7 +74,7 @@ fn prelude() -> Result<()> {
     let made = std::fs::metadata(&bundle).and_then(|file| file.modified()).ok();
     let mut sources: Vec<_> =
         ["build.mjs", "package.json", "package-lock.json"].iter().map(|name| folder.join(name)).collect();
-    for place in ["src", "src/parts"] {
+    for place in ["src", "src/data", "src/parts"] {
         for entry in std::fs::read_dir(folder.join(place))? {
             sources.push(entry?.path());
         }

@@ -8,6 +8,7 @@
 
 mod bench;
 mod demo;
+mod differential;
 mod guests;
 mod js;
 mod release;
@@ -66,6 +67,8 @@ enum Command {
     /// Long runs that look for what tests are too short to find
     #[command(subcommand)]
     Soak(soak::Subject),
+    /// Compare the language of documents with mingo and mongomock (needs the network, node and python3)
+    Differential(differential::Options),
     /// Make dist/: stripped archive, checksums, systemd unit, Dockerfile
     Release,
 }
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Command::Js => js::run(),
         Command::Bench(question) => bench::run(question),
         Command::Soak(subject) => soak::run(subject),
+        Command::Differential(options) => differential::run(options),
         Command::Release => release::run(),
     };
     match done {

@@ -32,6 +32,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     for (name, took) in done {
         println!("  {name:<10} {:>6.1} s", took.as_secs_f64());
     }
+    println!("not in it, because it needs the network: cargo xtask differential");
     Ok(())
 }
 
@@ -57,11 +58,26 @@ fn steps(options: &Options) -> Result<Vec<(&'static str, Command)>> {
                 js::compiler(&["clippy", "--release", "--locked", "--all-targets", "--", "-D", "warnings"]),
             ));
             steps.push(("js unit", js::compiler(&["test", "--release", "--locked"])));
+            steps.push(("sdk format", crate_for_guests(&["fmt", "--check"])));
+            steps.push((
+                "sdk clippy",
+                crate_for_guests(&["clippy", "--locked", "--all-targets", "--", "-D", "warnings"]),
+            ));
+            steps.push(("sdk unit", crate_for_guests(&["test", "--locked"])));
             steps.push(("guests", cargo(&["run", "--quiet", "--package", "xtask", "--", "guests"])));
             steps.push(("tests", cargo(&["test", "--workspace"])));
         }
     }
     Ok(steps)
+}
+
+/// Cargo in the crate that Rust guests are written with, a package outside the workspace.
+fn crate_for_guests(arguments: &[&str]) -> Command {
+    let mut cargo = process::cargo();
+    process::forget_cargo(&mut cargo);
+    let target = workspace::target().join("sdk-rust");
+    cargo.current_dir(workspace::root().join("sdk/rust")).env("CARGO_TARGET_DIR", target).args(arguments);
+    cargo
 }
 
 /// The Rust guests are packages outside the workspace, which `cargo fmt` does not reach.

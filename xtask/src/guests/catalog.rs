@@ -47,6 +47,17 @@ impl Guest {
     pub(crate) fn built(&self) -> PathBuf {
         workspace::target().join("guests").join(format!("{}.wasm", self.name))
     }
+
+    /// The folders that it is built against: the contract, and the crate for Rust where it depends on that.
+    pub(crate) fn against(&self) -> Result<Vec<PathBuf>> {
+        let mut folders = vec![workspace::root().join("wit")];
+        let names_crate = self.kind == Kind::Rust
+            && std::fs::read_to_string(self.folder.join("Cargo.toml"))?.contains("sdk/rust");
+        if names_crate {
+            folders.push(workspace::root().join("sdk/rust/src"));
+        }
+        Ok(folders)
+    }
 }
 
 /// All guests, sorted by name.

@@ -8,11 +8,14 @@ use sha2::{Digest as _, Sha256};
 /// What a build makes itself, or what a lock file says.
 const NOT_SOURCES: [&str; 4] = ["target", "node_modules", "README.md", "__pycache__"];
 
-/// Digest over names and contents of the folder's sources and of `wit`, and over `tool`, in hexadecimal.
-pub(crate) fn digest(folder: &Path, wit: &Path, tool: &str) -> Result<String> {
+/// Digest over names and contents of the folder's sources and of what it is built against, and over `tool`, in
+/// hexadecimal.
+pub(crate) fn digest(folder: &Path, against: &[PathBuf], tool: &str) -> Result<String> {
     let mut files = Vec::new();
     collect(folder, &mut files)?;
-    collect(wit, &mut files)?;
+    for folder in against {
+        collect(folder, &mut files)?;
+    }
     files.sort();
     let mut hash = Sha256::new();
     add(&mut hash, tool.as_bytes());

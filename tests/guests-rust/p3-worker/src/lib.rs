@@ -38,7 +38,8 @@ impl Guest for Worker {
             "/stream" => Ok(stream(number)),
             "/echo" => Ok(echo(request)),
             "/pass" => Ok(pass(request)),
-            "/fetch" => fetch(query).await,
+            "/fetch" => fetch(query, None).await,
+            "/relay" => fetch(query, Some(request)).await,
             "/trap" => panic!("as asked"),
             "/cut" => Ok(cut()),
             "/loop" => burn(),
@@ -128,13 +129,15 @@ fn pass(request: Request) -> Response {
     Response::new(Fields::new(), Some(given), trailers).0
 }
 
-/// The answer of another server.
-async fn fetch(address: &str) -> Result<Response, ErrorCode> {
+/// The answer of another server, to a plain request or to what this one was given. The bodies go through, both ways.
+async fn fetch(address: &str, given: Option<Request>) -> Result<Response, ErrorCode> {
     let rest = address.strip_prefix("http://").ok_or(ErrorCode::HttpRequestUriInvalid)?;
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let method = given.as_ref().map_or(Method::Get, Request::get_method);
     let (_, trailers) = wit_future::new(|| Ok(None));
-    let (request, _sent) = Request::new(Fields::new(), None, trailers, None);
-    request.set_method(&Method::Get).and_then(|()| request.set_scheme(Some(&Scheme::Http))).expect("valid");
+    let body = given.map(|given| Request::consume_body(given, wit_future::new(|| Ok(())).1).0);
+    let (request, _sent) = Request::new(Fields::new(), body, trailers, None);
+    request.set_method(&method).and_then(|()| request.set_scheme(Some(&Scheme::Http))).expect("valid");
     request.set_authority(Some(authority)).expect("a valid authority");
     request.set_path_with_query(Some(&format!("/{path}"))).expect("a valid path");
     let response = match client::send(request).await {
