@@ -52,7 +52,7 @@ fn what_is_written_is_read() {
     );
     // Another invocation, in another instance.
     assert_eq!(run(&server, "sql-plain", "open plain\nquery SELECT name FROM t")[1], "[name] 'Ada'");
-    let record = server.control().invocations("sql-plain", 1).remove(0);
+    let record = server.control().invocations("sql-plain", 2).remove(0);
     let calls = record["bill"]["host_calls"].as_array().unwrap();
     assert!(calls.iter().any(|call| call["interface"] == "ostro:db/sql" && call["calls"] == 2), "{record}");
 }

@@ -90,16 +90,17 @@ impl Held {
         self.end(|_| true);
     }
 
-    /// One that somebody reads at the moment is left for the next time.
+    /// One that somebody reads at the moment is left for the next time. One that has ended counts until whoever has it
+    /// drops it: what was computed from it is still in memory.
     fn end(&self, ends: impl Fn(i64) -> bool) {
         self.lock().retain(|(began, snapshot)| {
             let Some(snapshot) = snapshot.upgrade().filter(|_| ends(*began)) else {
                 return snapshot.strong_count() > 0;
             };
-            match snapshot.try_lock() {
-                Ok(mut moment) => moment.take().is_none(),
-                Err(_) => true,
+            if let Ok(mut moment) = snapshot.try_lock() {
+                moment.take();
             }
+            true
         });
     }
 

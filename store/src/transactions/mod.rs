@@ -38,7 +38,8 @@ pub trait Transaction: Send {
     /// Looks for documents, as [`crate::documents::Documents::read`] does.
     async fn read(&mut self, collection: &str, read: Read) -> Result<Found>;
     /// Changes documents, as [`crate::documents::Documents::write`] does, for the time being in memory. Uniqueness is
-    /// checked at the end: `Duplicate` may be what [`Self::commit`] fails with.
+    /// checked by [`Self::commit`], document after document: what is removed makes room first, but two documents cannot
+    /// exchange unique values in one transaction.
     async fn write(&mut self, collection: &str, write: Write) -> Result<Written>;
     /// What is under these keys of a namespace, in their order.
     async fn keys(&mut self, namespace: &str, keys: &[String]) -> Result<Vec<Option<Bytes>>>;

@@ -295,6 +295,9 @@ impl Local {
             let unused = |connection: &Connection, _| read::unused(connection, SWEPT_AT_ONCE);
             let mut left = self.rows.read(project, unused).await?.unwrap_or_default();
             left.retain(|(_, file)| !self.running.has(project, file));
+            // What was put between the two looks has an object now, and its upload runs no more.
+            let still = self.rows.read(project, unused).await?.unwrap_or_default();
+            left.retain(|content| still.contains(content));
             if left.is_empty() {
                 return Ok(swept);
             }

@@ -141,13 +141,17 @@ impl Stage for Writer<'_> {
         let Some(Candidates { places, changed }) = self.candidates.take() else {
             return self.look.places(chosen, most);
         };
-        if chosen.which == Which::Many && !places.is_empty() {
-            return Ok(places);
-        }
+        let mut still = None;
         for place in &places {
             if self.document(chosen, *place)?.is_some() {
-                return Ok(vec![*place]);
+                still = Some(*place);
+                break;
             }
+        }
+        match (still, chosen.which) {
+            (Some(place), Which::One) => return Ok(vec![place]),
+            (Some(_), Which::Many) => return Ok(places),
+            (None, _) => {}
         }
         // Only if nobody has written since is it sure that there is none.
         match self.look.changed()? == changed {

@@ -184,9 +184,11 @@ fn after(mut key: Vec<u8>) -> Vec<u8> {
     key
 }
 
-/// No byte of a text is this one.
+/// No byte of a text is as large as the last one, and it is not that of a point: what begins alike is not one key.
 fn beginning_with(beginning: Vec<u8>) -> Span {
-    point(beginning)
+    let mut end = beginning.clone();
+    end.push(0xfe);
+    (beginning, end)
 }
 
 fn whole_bracket(bracket: Bracket) -> Span {

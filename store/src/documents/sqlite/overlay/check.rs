@@ -132,7 +132,11 @@ impl Overlay {
     pub(crate) fn commit(&self, view: View<'_>, change: &mut Change<'_>) -> Result<()> {
         for (name, own) in &self.collections {
             let collection = view.catalog.collection(view.connection, self.project, name)?;
-            own.check(&view.look(&collection))?;
+            own.check(&view.look(&collection)).map_err(|failure| match failure {
+                // Whether it is the same takes too long to say: it may not be.
+                Failure::Timeout => Failure::Conflict,
+                other => other,
+            })?;
         }
         // First what makes room for others where something is unique.
         for (name, own) in self.collections.iter().filter(|(_, own)| !own.written.is_empty()) {

@@ -177,3 +177,29 @@ async fn upserts_at_once() {
     assert_eq!(found, Found::Count(25));
     assert_eq!(documents.read(project(1), "a", count("{}")).await.unwrap(), Found::Count(25));
 }
+
+/// The beginning of a text is not the whole of it, whatever follows in the entries of an index.
+#[tokio::test]
+async fn beginnings_and_further_fields() {
+    let folder = scratch();
+    let documents =
+        open_in(folder.path(), TurnedClock::at(START_MS).store_clock(), Limits::default()).unwrap();
+    let index = crate::documents::IndexSpec { fields: vec!["a".to_owned(), "b".to_owned()], unique: false };
+    let spec = CollectionSpec { name: "a".to_owned(), indexes: Some(vec![index]) };
+    documents.declare(project(1), &[spec]).await.unwrap();
+    let all = [("ab", 5), ("abc", 5), ("abd", 1), ("b", 5)];
+    let all = all.map(|(a, b)| format!(r#"{{"_id":"{a}","a":"{a}","b":{b}}}"#));
+    documents.write(project(1), "a", inserts(&all)).await.unwrap();
+    let find = async |filter: &str, sort: Option<&str>| {
+        let find = Find { sort: sort.map(str::to_owned), ..Find::new(filter) };
+        let Found::Page(page) = documents.read(project(1), "a", Read::Find(find)).await.unwrap() else {
+            panic!()
+        };
+        let id = |document: &String| {
+            serde_json::from_str::<serde_json::Value>(document).unwrap()["_id"].to_string()
+        };
+        page.documents.iter().map(id).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(find(r#"{"a":{"$regex":"^ab"},"b":5}"#, Some(r#"{"a":1}"#)).await, r#""ab" "abc""#);
+    assert_eq!(find(r#"{"a":{"$regex":"^ab"}}"#, Some(r#"{"b":1,"a":-1}"#)).await, r#""abd" "abc" "ab""#);
+}
