@@ -233,12 +233,13 @@ impl Local {
         durability: Durability,
         change: impl Fn(&mut Change<'_>) -> Result<T> + Send + Sync + 'static,
     ) -> Result<T> {
-        let change = Arc::new(change);
+        let (change, mut swept) = (Arc::new(change), None);
         loop {
             let again = change.clone();
             match self.change(project, durability, move |all| again(all)).await {
-                Err(full @ StoreError::Full { .. }) if self.sweep(project).await? == 0 => return Err(full),
-                Err(StoreError::Full { .. }) => {}
+                // Another sweep may have made room just before this one looked, so it is tried once more in any case.
+                Err(full @ StoreError::Full { .. }) if swept == Some(0) => return Err(full),
+                Err(StoreError::Full { .. }) => swept = Some(self.sweep(project).await?),
                 answer => return answer,
             }
         }
