@@ -29,6 +29,8 @@ pub(crate) const TABLES: &str = "
 const LISTENERS: &str = "SELECT change, function FROM subscriptions WHERE source = ?1";
 /// All of a project.
 const SUBSCRIPTIONS: &str = "SELECT source, change, function FROM subscriptions";
+/// What a job is counted beside its payload and its subject.
+const JOB_BYTES: usize = 512;
 /// Media type of what functions are told.
 const JSON: &str = "application/json";
 
@@ -89,6 +91,8 @@ pub(crate) struct Listeners {
     source: DataSource,
     functions: Vec<(DataChange, FunctionId)>,
     jobs: Vec<NewJob>,
+    /// What the jobs hold, bytes.
+    held: usize,
 }
 
 impl Listeners {
@@ -100,7 +104,7 @@ impl Listeners {
             Ok((change, row.get(1)?))
         })?;
         let functions = functions.collect::<rusqlite::Result<_>>()?;
-        Ok(Self { source, functions, jobs: Vec::new() })
+        Ok(Self { source, functions, jobs: Vec::new(), held: 0 })
     }
 
     /// Tells of a change of the document or the object of that `_id` or key. `details` are told beside them, as far as
@@ -121,6 +125,7 @@ impl Listeners {
         if payload.len() > MAX_PAYLOAD_BYTES {
             payload = json(&Told::<T> { source, change, subject, details: None })?;
         }
+        self.held += JOB_BYTES + subject.len() + payload.len();
         let payload = bytes::Bytes::from(payload);
         for (_, function) in told {
             let trigger = Trigger::Event { source: source.clone(), change, subject: subject.to_owned() };
@@ -134,9 +139,15 @@ impl Listeners {
         Ok(())
     }
 
+    /// What the jobs hold that are to be enqueued, bytes.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.held
+    }
+
     /// What is to be enqueued.
-    pub(crate) fn jobs(self) -> Vec<NewJob> {
-        self.jobs
+    pub(crate) fn take_jobs(&mut self) -> Vec<NewJob> {
+        self.held = 0;
+        std::mem::take(&mut self.jobs)
     }
 }
 

@@ -128,9 +128,9 @@ impl<'c> Change<'c> {
 
     /// Counts. `Full` if the project holds more than it may, and more than before. Answers the jobs that tell of it: to be
     /// enqueued in the same transaction.
-    pub(super) fn finish(self) -> Result<Vec<NewJob>> {
+    pub(super) fn finish(mut self) -> Result<Vec<NewJob>> {
         let (before, after) = (self.before, self.totals);
-        let told = self.listeners.into_values().flat_map(Listeners::jobs).collect();
+        let told = self.listeners.values_mut().flat_map(Listeners::take_jobs).collect();
         if after == before {
             return Ok(told);
         }

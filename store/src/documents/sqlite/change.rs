@@ -18,7 +18,7 @@ use crate::catalog::{DataChange, DataSource};
 use crate::documents::language::{Object, Path, entries};
 use crate::documents::{DOCUMENT_BYTES, Failure, MAX_KEY_BYTES, Result};
 use crate::events::sqlite::Listeners;
-use crate::jobs::NewJob;
+use crate::jobs::sqlite::{Enqueuer, Sent};
 use crate::sqlite::stored;
 
 /// What is counted.
@@ -44,6 +44,7 @@ pub(crate) struct Change<'c> {
     /// Milliseconds since 1970.
     pub(crate) now: i64,
     limits: Limits,
+    enqueuer: &'c Enqueuer,
     bytes_before: i64,
     /// The last version that was given out.
     version: i64,
@@ -52,6 +53,8 @@ pub(crate) struct Change<'c> {
     touched: BTreeMap<i64, Touched>,
     /// Who is told of changes of a collection.
     listeners: BTreeMap<i64, Listeners>,
+    /// What has been told of it so far.
+    told: Vec<Sent>,
 }
 
 /// What a change that is done leaves to whoever has made it.
@@ -59,8 +62,8 @@ pub(crate) struct Change<'c> {
 pub(crate) struct Finished {
     /// Collections whose indexes are not what they were, for whoever remembers them.
     pub(crate) renewed: Vec<Arc<Collection>>,
-    /// Jobs that tell of it: to be enqueued in the same transaction.
-    pub(crate) told: Vec<NewJob>,
+    /// What tells of it: enqueued in the same transaction, to be made known once that is committed.
+    pub(crate) told: Vec<Sent>,
 }
 
 /// A collection that is not what it was.
@@ -83,15 +86,30 @@ struct Passed<'p> {
 
 impl<'c> Change<'c> {
     /// Begins it.
-    pub(crate) fn begin(connection: &'c Connection, now: i64, limits: Limits) -> Result<Self> {
+    pub(crate) fn begin(
+        connection: &'c Connection,
+        now: i64,
+        limits: Limits,
+        enqueuer: &'c Enqueuer,
+    ) -> Result<Self> {
         let mut totals = connection.prepare_cached(TOTALS)?;
         let (version, bytes) = totals.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let (touched, listeners) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { connection, now, limits, bytes_before: bytes, version, bytes, touched, listeners })
+        Ok(Self {
+            connection,
+            now,
+            limits,
+            enqueuer,
+            bytes_before: bytes,
+            version,
+            bytes,
+            touched: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+            told: Vec::new(),
+        })
     }
 
     /// Counts. `Full` if the project holds more than it may, and more than before.
-    pub(crate) fn finish(self) -> Result<Finished> {
+    pub(crate) fn finish(mut self) -> Result<Finished> {
         if self.bytes > self.limits.bytes && self.bytes > self.bytes_before {
             let what = "the space for the project's documents (bytes)".to_owned();
             return Err(Failure::Store(StoreError::Full { what, limit: self.limits.bytes.unsigned_abs() }));
@@ -112,27 +130,28 @@ impl<'c> Change<'c> {
                 renewed.push(Arc::new(Collection::load(self.connection, &touched.name)?));
             }
         }
-        Ok(Finished { renewed, told: self.listeners.into_values().flat_map(Listeners::jobs).collect() })
+        for listeners in self.listeners.values_mut() {
+            self.told.extend(enqueue(self.connection, self.now, self.enqueuer, listeners)?);
+        }
+        Ok(Finished { renewed, told: self.told })
     }
 
     /// Puts in a new document.
     pub(crate) fn insert(&mut self, collection: &Collection, fresh: &Fresh) -> Result<()> {
-        let Fresh { document, body } = fresh;
+        let Fresh { id, body, .. } = fresh;
         let seq = self.next_version();
         // Nothing is written where the `_id` is taken.
         let sql = format!(
             "INSERT INTO c{} (seq, id, version, body) VALUES (?1, ?2, ?1, ?3) ON CONFLICT (id) DO NOTHING",
             collection.id
         );
-        if self.connection.prepare_cached(&sql)?.execute((seq, document.id(), body))? == 0 {
-            let key = serde_json::json!({ "_id": document.id() }).to_string();
+        if self.connection.prepare_cached(&sql)?.execute((seq, id, body))? == 0 {
+            let key = serde_json::json!({ "_id": id }).to_string();
             return Err(Failure::Duplicate { index: "_id".to_owned(), key });
         }
-        for index in &collection.indexes {
-            self.reindex(collection, index, seq, None, Some(document.object()))?;
-        }
-        self.count(collection, 1, stored((DOCUMENT_BYTES + document.id().len() + body.len()) as u64));
-        self.passed(collection, Passed { id: document.id(), before: None, after: Some(body) })
+        self.reindex_all(collection, seq, None, Some(fresh))?;
+        self.count(collection, 1, stored((DOCUMENT_BYTES + id.len() + body.len()) as u64));
+        self.passed(collection, Passed { id, before: None, after: Some(body) })
     }
 
     /// Puts a document in the place of another, which has the same `_id`.
@@ -143,13 +162,11 @@ impl<'c> Change<'c> {
         was: &Object,
         fresh: &Fresh,
     ) -> Result<()> {
-        let Fresh { document, body } = fresh;
+        let body = &fresh.body;
         let version = self.next_version();
         let sql = format!("UPDATE c{} SET version = ?2, body = ?3 WHERE seq = ?1", collection.id);
         self.connection.prepare_cached(&sql)?.execute((old.seq, version, body))?;
-        for index in &collection.indexes {
-            self.reindex(collection, index, old.seq, Some(was), Some(document.object()))?;
-        }
+        self.reindex_all(collection, old.seq, Some(was), Some(fresh))?;
         self.count(collection, 0, stored(body.len() as u64) - stored(old.body.len() as u64));
         self.passed(collection, Passed { id: &old.id, before: Some(&old.body), after: Some(body) })
     }
@@ -160,10 +177,7 @@ impl<'c> Change<'c> {
         let sql = format!("DELETE FROM c{} WHERE seq = ?1", collection.id);
         self.connection.prepare_cached(&sql)?.execute([old.seq])?;
         if !collection.indexes.is_empty() {
-            let was = object(&old.body)?;
-            for index in &collection.indexes {
-                self.reindex(collection, index, old.seq, Some(&was), None)?;
-            }
+            self.reindex_all(collection, old.seq, Some(&object(&old.body)?), None)?;
         }
         let bytes = DOCUMENT_BYTES + old.id.len() + old.body.len();
         self.count(collection, -1, -stored(bytes as u64));
@@ -202,6 +216,24 @@ impl<'c> Change<'c> {
     fn touch(&mut self, collection: &Collection) -> &mut Touched {
         let new = || Touched { name: collection.name.clone(), ..Touched::default() };
         self.touched.entry(collection.id).or_insert_with(new)
+    }
+
+    /// Makes the entries of a document in all indexes those of what it is now.
+    fn reindex_all(
+        &mut self,
+        collection: &Collection,
+        seq: i64,
+        was: Option<&Object>,
+        is: Option<&Fresh>,
+    ) -> Result<()> {
+        if collection.indexes.is_empty() {
+            return Ok(());
+        }
+        let is = is.map(Fresh::object).transpose()?;
+        for index in &collection.indexes {
+            self.reindex(collection, index, seq, was, is.as_deref())?;
+        }
+        Ok(())
     }
 
     /// Makes the entries of a document in an index those of what it is now.
@@ -267,8 +299,24 @@ impl<'c> Change<'c> {
                 new.insert(Listeners::of(self.connection, source)?)
             }
         };
-        Ok(listeners.tell(change, passed.id, || serde_json::from_str::<&RawValue>(body).ok())?)
+        listeners.tell(change, passed.id, || serde_json::from_str::<&RawValue>(body).ok())?;
+        // A change of many documents has no more than that in memory, and hears early when there is no room.
+        if listeners.held_bytes() >= self.limits.told {
+            self.told.extend(enqueue(self.connection, self.now, self.enqueuer, listeners)?);
+        }
+        Ok(())
     }
+}
+
+/// Enqueues what listeners are to be told so far.
+fn enqueue(
+    connection: &Connection,
+    now: i64,
+    enqueuer: &Enqueuer,
+    listeners: &mut Listeners,
+) -> Result<Option<Sent>> {
+    let jobs = listeners.take_jobs();
+    Ok(if jobs.is_empty() { None } else { Some(enqueuer.enqueue(connection, now, &jobs)?) })
 }
 
 /// A number that no collection has had before.

@@ -40,6 +40,13 @@ pub(super) struct Asked<'a> {
 }
 
 impl Position {
+    /// What it takes in memory, bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let order: usize =
+            self.order.iter().map(|(field, _)| size_of::<(String, Direction)>() + field.len()).sum();
+        order + self.sort_key.len() + self.entry.as_ref().map_or(0, |(_, entry)| entry.len())
+    }
+
     /// Its entry in an index.
     pub(super) fn entry_in(&self, index: i64) -> Option<&[u8]> {
         self.entry.as_ref().filter(|(of, _)| *of == index).map(|(_, entry)| entry.as_slice())

@@ -15,6 +15,7 @@ use crate::documents::language::Path;
 use crate::documents::{
     CollectionSpec, Failure, IndexSpec, MAX_COLLECTIONS, MAX_INDEX_FIELDS, MAX_INDEXES, Result,
 };
+use crate::jobs::sqlite::Enqueuer;
 use crate::sqlite::Json;
 
 /// Fails unless the indexes are ones that can be declared.
@@ -49,9 +50,10 @@ pub(super) fn declare(
     connection: &Connection,
     now: i64,
     limits: Limits,
+    enqueuer: &Enqueuer,
     specs: &[CollectionSpec],
 ) -> Result<Vec<Arc<Collection>>> {
-    let mut change = Change::begin(connection, now, limits)?;
+    let mut change = Change::begin(connection, now, limits, enqueuer)?;
     for spec in specs {
         make(connection, &spec.name)?;
         if let Some(indexes) = &spec.indexes {

@@ -143,8 +143,7 @@ impl Query {
 
     /// Counts a look at that many bytes outside of the statement.
     pub(super) fn spend(&self, bytes: usize) -> Result<(), Failure> {
-        let units = ROW_COST + i64::try_from(bytes).unwrap_or(i64::MAX);
-        self.watch.spend(units).map_err(|_| Failure::Timeout)
+        self.watch.looked_at(bytes)
     }
 
     /// Whether its statement fails because it has cost what it may.
@@ -163,6 +162,12 @@ impl Watch {
     /// Whether its time is over.
     pub(crate) fn is_over(&self) -> bool {
         (self.0.clock)() >= self.0.until_ms
+    }
+
+    /// Counts a look at a document of that many bytes.
+    pub(super) fn looked_at(&self, bytes: usize) -> Result<(), Failure> {
+        let units = ROW_COST.saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.spend(units).map_err(|_| Failure::Timeout)
     }
 
     /// Counts; fails once too much was spent, and ever after.

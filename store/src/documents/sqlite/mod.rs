@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
+use tokio::sync::Semaphore;
 
 use self::asides::Asides;
 pub(crate) use self::catalog::Catalog;
@@ -31,8 +32,8 @@ use self::question::{Question, Task, may_be_id};
 pub(crate) use self::schema::TABLES;
 use self::select::Look;
 use super::{
-    CollectionInfo, CollectionSpec, Documents, Failure, Found, MAX_LOOK_MS, MAX_PROJECT_BYTES, Read, Result,
-    Write, Written,
+    Change, CollectionInfo, CollectionSpec, Documents, Failure, Found, MAX_LOOK_MS, MAX_PROJECT_BYTES, Read,
+    Result, Write, Written,
 };
 use crate::StoreError;
 use crate::catalog::ProjectId;
@@ -42,8 +43,12 @@ use crate::sqlite::{Durability, stored};
 
 /// What a look may cost on its caller's thread: half a millisecond or so.
 const QUICK_COST: i64 = 150_000;
+/// What is told of a change waits for more until it holds that many bytes.
+const TOLD_BYTES: usize = 1 << 20;
 /// Text that is parsed on its caller's thread, bytes.
 const QUICK_BYTES: usize = 128 << 10;
+/// Longer texts that are parsed at once, over all projects.
+const PARSED_AT_ONCE: usize = 4;
 
 /// Bounds of the driver that tests make smaller.
 #[derive(Clone, Copy, Debug)]
@@ -52,11 +57,13 @@ pub(crate) struct Limits {
     pub(crate) bytes: i64,
     /// What a look may cost on its caller's thread, or the writer's.
     pub(crate) quick: i64,
+    /// What is told of a change is enqueued when it holds that many bytes.
+    pub(crate) told: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: stored(MAX_PROJECT_BYTES), quick: QUICK_COST }
+        Self { bytes: stored(MAX_PROJECT_BYTES), quick: QUICK_COST, told: TOLD_BYTES }
     }
 }
 
@@ -68,6 +75,8 @@ pub(crate) struct Sqlite {
     /// For jobs that tell of changes.
     enqueuer: Enqueuer,
     asides: Asides,
+    /// Long texts that are parsed at once: what they say takes many times their bytes meanwhile.
+    parsing: Arc<Semaphore>,
 }
 
 #[async_trait]
@@ -78,8 +87,10 @@ impl Documents for Sqlite {
             return Ok(());
         }
         let (specs, limits, catalog) = (collections.to_vec(), self.limits, self.catalog.clone());
-        let declare =
-            move |connection: &Connection, now| Ok(declare::declare(connection, now, limits, &specs)?);
+        let enqueuer = self.enqueuer.clone();
+        let declare = move |connection: &Connection, now| {
+            Ok(declare::declare(connection, now, limits, &enqueuer, &specs)?)
+        };
         let declared = move |made: &mut Vec<_>| catalog.saw(project, made.drain(..));
         self.files.write(project, Durability::Now, declare, declared).await?;
         Ok(())
@@ -105,14 +116,7 @@ impl Documents for Sqlite {
     }
 
     async fn write(&self, project: ProjectId, collection: &str, write: Write) -> Result<Written> {
-        let now = self.files.now();
-        let task = match bytes_of(&write) > QUICK_BYTES {
-            false => Task::parse(write, now)?,
-            true => {
-                let parse = move || Task::parse(write, now);
-                tokio::task::spawn_blocking(parse).await.map_err(StoreError::driver)??
-            }
-        };
+        let task = self.parse(write).await?;
         self.perform(project, collection, task).await
     }
 }
@@ -124,7 +128,23 @@ impl Sqlite {
         enqueuer: Enqueuer,
         limits: Limits,
     ) -> Self {
-        Self { files, catalog, limits, enqueuer, asides: Asides::default() }
+        let parsing = Arc::new(Semaphore::new(PARSED_AT_ONCE));
+        Self { files, catalog, limits, enqueuer, asides: Asides::default(), parsing }
+    }
+
+    /// Reads what is asked: on the caller's thread, or aside where that takes long.
+    pub(crate) async fn parse(&self, write: Write) -> Result<Task> {
+        let now = self.files.now();
+        if bytes_of(&write) <= QUICK_BYTES {
+            return Task::parse(write, now);
+        }
+        let place = self.parsing.clone().acquire_owned().await.map_err(StoreError::driver)?;
+        let parse = move || {
+            // A caller that goes away leaves it running: the place is taken until its end.
+            let _place = place;
+            Task::parse(write, now)
+        };
+        tokio::task::spawn_blocking(parse).await.map_err(StoreError::driver)?
     }
 
     async fn get(&self, project: ProjectId, name: &str, id: &str) -> Result<Option<select::Row>> {
@@ -184,8 +204,12 @@ fn bytes_of(write: &Write) -> usize {
     match write {
         Write::Insert(documents) => documents.iter().map(String::len).sum(),
         Write::Replace { document, .. } => document.len(),
+        Write::FindAndModify(modify) => match &modify.change {
+            Change::Replace(document) => document.len(),
+            Change::Update(_) | Change::Delete => 0,
+        },
         // Filters and updates are short, or refused.
-        Write::Update { .. } | Write::Delete(_) | Write::FindAndModify(_) => 0,
+        Write::Update { .. } | Write::Delete(_) => 0,
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn perform(stage: &mut dyn Stage, task: &Task) -> Result<Written> {
     match task {
         Task::Insert(all) => {
             all.iter().try_for_each(|fresh| stage.insert(fresh))?;
-            Ok(Written::Inserted(all.iter().map(|fresh| fresh.document.id().to_owned()).collect()))
+            Ok(Written::Inserted(all.iter().map(|fresh| fresh.id.clone()).collect()))
         }
         Task::Update { chosen, update, upsert } => {
             let upserted = |stage: &dyn Stage| from_update(chosen, update, stage.now());
@@ -35,8 +35,9 @@ pub(crate) fn perform(stage: &mut dyn Stage, task: &Task) -> Result<Written> {
             change(stage, chosen, &renew, upsert.then_some(&upserted as Upserted<'_>))
         }
         Task::Replace { chosen, document, upsert } => {
-            let upserted = |stage: &dyn Stage| from_document(chosen, document, stage.now());
-            let renew = |was: &Object, stage: &dyn Stage| replaced(was, document, stage.now());
+            let document = document.object()?;
+            let upserted = |stage: &dyn Stage| from_document(chosen, &document, stage.now());
+            let renew = |was: &Object, stage: &dyn Stage| replaced(was, &document, stage.now());
             change(stage, chosen, &renew, upsert.then_some(&upserted as Upserted<'_>))
         }
         Task::Delete(chosen) => {
@@ -82,7 +83,7 @@ fn change(
     if let Some(fresh) = &fresh {
         stage.insert(fresh)?;
     }
-    let upserted = fresh.map(|fresh| fresh.document.id().to_owned());
+    let upserted = fresh.map(|fresh| fresh.id.clone());
     Ok(Written::Changed { matched, modified, upserted })
 }
 
@@ -96,7 +97,7 @@ fn modify(
         let Some((old, was)) = stage.document(chosen, place)? else { continue };
         let fresh = match change {
             Modified::Update(update) => updated(&was, update, stage.now())?,
-            Modified::Replace(document) => replaced(&was, document, stage.now())?,
+            Modified::Replace(document) => replaced(&was, &document.object()?, stage.now())?,
             Modified::Delete => {
                 stage.remove(&old)?;
                 return match returning {
@@ -115,7 +116,7 @@ fn modify(
     let fresh = match change {
         _ if !upsert => return Ok(None),
         Modified::Update(update) => from_update(chosen, update, stage.now())?,
-        Modified::Replace(document) => from_document(chosen, document, stage.now())?,
+        Modified::Replace(document) => from_document(chosen, &document.object()?, stage.now())?,
         Modified::Delete => return Ok(None),
     };
     stage.insert(&fresh)?;
@@ -157,7 +158,7 @@ fn replaced(was: &Object, document: &Object, now: i64) -> Result<Option<Fresh>> 
         }
     }
     let fresh = Fresh::new(object, now)?;
-    Ok((fresh.document.object() != was).then_some(fresh))
+    Ok((*fresh.object()? != *was).then_some(fresh))
 }
 
 /// What an upsert puts in: what the filter asks for, changed by the update.

@@ -1,7 +1,9 @@
 //! What is asked, read: before anything is opened, and once, however often it is tried.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::look::object;
 use super::plan::Order;
 use crate::documents::language::{
     Document, Fault, Filter, MAX_ID_BYTES, Object, Path, Pipeline, Projection, Sort, Update,
@@ -11,6 +13,9 @@ use crate::documents::{
     Target, Which, Write,
 };
 use crate::sqlite::new_id;
+
+/// What the documents of a write that waits take in memory beside their texts, bytes.
+pub(super) const READ_BYTES: usize = 64 << 10;
 
 /// A [`Read`].
 pub(crate) enum Question {
@@ -41,7 +46,7 @@ pub(crate) enum Task {
     },
     Replace {
         chosen: Chosen,
-        document: Object,
+        document: Text,
         upsert: bool,
     },
     Delete(Chosen),
@@ -54,12 +59,17 @@ pub(crate) enum Task {
     },
 }
 
-/// A document that is put in, and its text.
+/// A document that is put in. It may have to wait for its turn, as text: read, it may take many times that.
 #[derive(Clone)]
 pub(crate) struct Fresh {
-    pub(crate) document: Document,
+    pub(crate) id: String,
     pub(crate) body: String,
+    /// What the text says, as long as that is at hand.
+    object: Option<Object>,
 }
+
+/// A document that was read once, so there is nothing wrong with it. It waits as text, too.
+pub(crate) struct Text(String);
 
 /// Documents that are to be changed.
 pub(crate) struct Chosen {
@@ -71,7 +81,7 @@ pub(crate) struct Chosen {
 /// What becomes of one document.
 pub(crate) enum Modified {
     Update(Update),
-    Replace(Object),
+    Replace(Text),
     Delete,
 }
 
@@ -123,7 +133,10 @@ impl Task {
                 if documents.is_empty() || documents.len() > MAX_INSERTED {
                     return Err(Failure::Invalid(format!("an insert has 1 to {MAX_INSERTED} documents")));
                 }
-                let fresh = documents.iter().map(|json| Fresh::new(Object::parse(json)?, now_ms));
+                let mut room = READ_BYTES;
+                let fresh = documents
+                    .iter()
+                    .map(|json| Ok(Fresh::new(Object::parse(json)?, now_ms)?.within(&mut room)));
                 Self::Insert(fresh.collect::<Result<_>>()?)
             }
             Write::Update { target, update, upsert } => {
@@ -131,7 +144,7 @@ impl Task {
             }
             Write::Replace { target, document, upsert } => {
                 let chosen = Chosen { which: Which::One, ..Chosen::parse(&target)? };
-                Self::Replace { chosen, document: Object::parse(&document)?, upsert }
+                Self::Replace { chosen, document: Text::parse(document)?, upsert }
             }
             Write::Delete(target) => Self::Delete(Chosen::parse(&target)?),
             Write::FindAndModify(modify) => Self::parse_modify(modify)?,
@@ -142,7 +155,7 @@ impl Task {
         let FindAndModify { filter, sort, change, returning, upsert, fields } = modify;
         let change = match change {
             Change::Update(update) => Modified::Update(Update::parse(&update)?),
-            Change::Replace(document) => Modified::Replace(Object::parse(&document)?),
+            Change::Replace(document) => Modified::Replace(Text::parse(document)?),
             Change::Delete => Modified::Delete,
         };
         let chosen = Chosen::parse(&Target { filter, which: Which::One, sort })?;
@@ -169,7 +182,49 @@ impl Fresh {
             Err(error) => Err(Fault::new(error.to_string())),
         };
         let document = Document::new(object, new_id)?;
-        Ok(Self { body: document.to_json()?, document })
+        let (id, body) = (document.id().to_owned(), document.to_json()?);
+        Ok(Self { id, body, object: Some(document.into_object()) })
+    }
+
+    /// As text alone.
+    pub(super) fn text(&self) -> Self {
+        Self { id: self.id.clone(), body: self.body.clone(), object: None }
+    }
+
+    /// What it says.
+    pub(super) fn object(&self) -> Result<Cow<'_, Object>> {
+        match &self.object {
+            Some(object) => Ok(Cow::Borrowed(object)),
+            None => object(&self.body).map(Cow::Owned),
+        }
+    }
+
+    /// What it takes in memory beside its text.
+    #[cfg(test)]
+    pub(super) fn read_bytes(&self) -> usize {
+        self.object.as_ref().map_or(0, Object::weight)
+    }
+
+    /// Keeps what it says only while there is room for that, bytes.
+    fn within(mut self, room: &mut usize) -> Self {
+        let left = self.object.as_ref().and_then(|object| room.checked_sub(object.weight()));
+        match left {
+            Some(left) => *room = left,
+            None => self.object = None,
+        }
+        self
+    }
+}
+
+impl Text {
+    fn parse(json: String) -> Result<Self> {
+        Object::parse(&json)?;
+        Ok(Self(json))
+    }
+
+    /// What it says.
+    pub(super) fn object(&self) -> Result<Object> {
+        object(&self.0)
     }
 }
 

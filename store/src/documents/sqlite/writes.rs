@@ -20,7 +20,6 @@ use super::select::{self, Columns, Look, Row, Wanted};
 use crate::catalog::ProjectId;
 use crate::documents::language::Object;
 use crate::documents::{Failure, MAX_CHANGED, Result, Which, Written};
-use crate::jobs::sqlite::Sent;
 use crate::sqlite::Durability;
 
 /// The version of the last change of a collection.
@@ -65,17 +64,16 @@ impl Sqlite {
         let (enqueuer, sender) = (self.enqueuer.clone(), self.enqueuer.clone());
         let watch = self.watch(limits.quick);
         let change = move |connection: &Connection, now| {
-            let change = Change::begin(connection, now, limits)?;
+            let change = Change::begin(connection, now, limits, &enqueuer)?;
             let collection = catalog.collection(connection, project, &owned)?;
             let look = Look { connection, queries: &catalog.queries, collection: &collection, watch: &watch };
             let mut writer = Writer { change, look, candidates };
             let written = perform(&mut writer, &task)?;
-            let Finished { renewed, told } = writer.change.finish()?;
-            Ok((written, renewed, enqueuer.enqueue(connection, now, &told)?))
+            Ok((written, writer.change.finish()?))
         };
-        let committed = move |(_, renewed, sent): &mut (_, Vec<_>, Sent)| {
-            remembers.saw(project, renewed.drain(..));
-            sender.committed(project, sent);
+        let committed = move |(_, done): &mut (_, Finished)| {
+            remembers.saw(project, done.renewed.drain(..));
+            done.told.iter_mut().for_each(|sent| sender.committed(project, sent));
         };
         let written = self.files.write_existing(project, Durability::Now, change, committed).await?;
         written.map(|(written, ..)| written).ok_or_else(|| Failure::NoCollection(name.to_string()))

@@ -32,7 +32,7 @@ async fn jobs(
     let change = move |connection: &Connection, _| {
         let mut listeners = Listeners::of(connection, source)?;
         tell(&mut listeners)?;
-        Ok(listeners.jobs())
+        Ok(listeners.take_jobs())
     };
     files.write(project(1), Durability::Now, change, |_| ()).await.unwrap()
 }

@@ -14,7 +14,7 @@ use crate::StoreError;
 use crate::catalog::ProjectId;
 use crate::documents::sqlite::change::{Change, Finished};
 use crate::documents::sqlite::overlay::{Overlay, View};
-use crate::documents::sqlite::question::{Question, Task};
+use crate::documents::sqlite::question::Question;
 use crate::documents::sqlite::{Sqlite as Documents, Watch};
 use crate::documents::{Failure, Found, Read, Result, Write, Written};
 use crate::jobs::sqlite::{Enqueuer, Sent};
@@ -111,7 +111,7 @@ impl Transaction for Open {
     async fn write(&mut self, collection: &str, write: Write) -> Result<Written> {
         self.counts()?;
         self.held.asked += filter_bytes(&write);
-        let (task, name) = (Task::parse(write, self.documents.files.now())?, collection.to_owned());
+        let (task, name) = (self.documents.parse(write).await?, collection.to_owned());
         self.look(move |overlay, view| overlay.write(view, &name, &task)).await
     }
 
@@ -150,20 +150,17 @@ impl Transaction for Open {
         let (driver, sender) = (documents.clone(), enqueuer.clone());
         let change = move |connection: &Connection, now| {
             let view = View { connection, catalog: &driver.catalog, watch: &watch, now };
-            let mut change = Change::begin(connection, now, driver.limits)?;
+            let mut change = Change::begin(connection, now, driver.limits, &sender)?;
             held.keys.check(connection, now)?;
             held.overlay.as_ref().ok_or(Failure::Expired)?.commit(view, &mut change)?;
             held.keys.apply(connection, now, kv_limits)?;
-            let Finished { renewed, told } = change.finish()?;
-            let own = held.jobs.len();
-            let mut sent = sender.enqueue(connection, now, &[held.jobs, told].concat())?;
-            sent.enqueued.truncate(own);
-            Ok((renewed, sent))
+            let sent = sender.enqueue(connection, now, &held.jobs)?;
+            Ok((change.finish()?, sent))
         };
         let catalog = documents.catalog.clone();
-        let committed = move |(renewed, sent): &mut (Vec<_>, Sent)| {
-            catalog.saw(project, renewed.drain(..));
-            enqueuer.committed(project, sent);
+        let committed = move |(done, sent): &mut (Finished, Sent)| {
+            catalog.saw(project, done.renewed.drain(..));
+            done.told.iter_mut().chain([sent]).for_each(|sent| enqueuer.committed(project, sent));
         };
         let (_, sent) = documents.files.write(project, Durability::Now, change, committed).await?;
         Ok(sent.enqueued)

@@ -82,8 +82,9 @@ impl Seen {
 impl Asked {
     pub(super) fn new(wanted: &Wanted<'_>, order: &Order) -> Self {
         let ids: usize = wanted.without.iter().map(|id| SEEN_BYTES + id.len()).sum();
+        let after = wanted.after.as_ref().map_or(0, Position::bytes);
         Self {
-            bytes: ASKED_BYTES + ids,
+            bytes: ASKED_BYTES + ids + after,
             filter: wanted.filter.clone(),
             order: order.clone(),
             after: wanted.after.clone(),

@@ -53,7 +53,8 @@ impl Own {
         let mut selected = look.select(&stored)?;
         let merging = Merging { plan: selected.plan.clone(), sort: selected.sort.clone() };
         let order = Wish::Exactly(merging.plan.order.clone());
-        let mut own = self.matching(&wanted.filter, &order, wanted.after.as_ref())?.into_iter().peekable();
+        let mut own =
+            self.matching(look, &wanted.filter, &order, wanted.after.as_ref())?.into_iter().peekable();
         let mut asked = Asked::new(&stored, &merging.plan.order);
         let (mut rows, query) = selected.rows()?;
         let mut from = Stored { order: &merging.plan.order, sort: &merging.sort, next: None };
@@ -87,6 +88,7 @@ impl Own {
     /// What was written and matches, in that order, behind that document.
     pub(super) fn matching(
         &self,
+        look: &Look<'_>,
         filter: &Filter,
         order: &Wish,
         after: Option<&Position>,
@@ -99,11 +101,12 @@ impl Own {
         let behind = after.map(|after| rank(&order, after.sort_key.clone(), after.seq));
         let mut all = Vec::new();
         for (id, held) in &self.written {
-            let Some((row, fresh)) = held.row(id).zip(held.now.as_ref()) else { continue };
-            let document = fresh.document.object();
-            let rank = rank(&order, sort.key(document), held.place);
-            if filter.matches(document) && behind.as_ref().is_none_or(|behind| rank > *behind) {
-                all.push((rank, row));
+            let Some(fresh) = &held.now else { continue };
+            look.watch.looked_at(fresh.body.len())?;
+            let document = fresh.object()?;
+            let rank = rank(&order, sort.key(&document), held.place);
+            if filter.matches(&document) && behind.as_ref().is_none_or(|behind| rank > *behind) {
+                all.extend(held.row(id).map(|row| (rank, row)));
             }
         }
         all.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -125,6 +128,6 @@ impl Stored<'_> {
 }
 
 fn rank(order: &Order, key: Vec<u8>, seq: i64) -> Rank {
-    let place = if ties(order) == Direction::Ascending { seq } else { -seq };
+    let place = if ties(order) == Direction::Ascending { seq } else { seq.saturating_neg() };
     Rank { key, place }
 }

@@ -66,7 +66,7 @@ struct Held {
     base: Option<(i64, i64)>,
     /// Where it comes among others.
     place: i64,
-    /// None: it was removed.
+    /// As text. None: it was removed.
     now: Option<Fresh>,
 }
 
@@ -78,9 +78,10 @@ impl Overlay {
 
     /// What is held of documents that were written, and of what was seen; bytes.
     pub(crate) fn held_bytes(&self) -> usize {
-        let written = self.collections.values().flat_map(|own| own.written.values());
-        let written: usize =
-            written.map(|held| HELD_BYTES + held.now.as_ref().map_or(0, |fresh| fresh.body.len())).sum();
+        let written = self.collections.values().flat_map(|own| &own.written);
+        let text = |fresh: &Fresh| fresh.id.len() + fresh.body.len();
+        let bytes = |id: &String, held: &Held| HELD_BYTES + id.len() + held.now.as_ref().map_or(0, text);
+        let written: usize = written.map(|(id, held)| bytes(id, held)).sum();
         written + self.collections.values().map(|own| own.seen.bytes()).sum::<usize>()
     }
 
@@ -173,7 +174,7 @@ impl Own {
         let wanted =
             Wanted { limit, columns: Columns::Marks, without: &without, ..Wanted::all(filter.clone()) };
         let (places, _) = self.seen.places(look, &wanted)?;
-        let own = self.matching(filter, &Wish::Any, None)?;
+        let own = self.matching(look, filter, &Wish::Any, None)?;
         Ok((places.len() as u64 + own.len() as u64).min(limit.unwrap_or(u64::MAX)))
     }
 

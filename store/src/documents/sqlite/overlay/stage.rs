@@ -73,7 +73,7 @@ impl Stage for Staged<'_> {
             let first = self.own.merged(&self.look, &wanted, |next, _, _| next())?;
             return Ok(first.map(|row| self.knows(row)).into_iter().collect());
         }
-        let own = self.own.matching(&chosen.filter, &Wish::Any, None)?;
+        let own = self.own.matching(&self.look, &chosen.filter, &Wish::Any, None)?;
         let mut places: Vec<i64> = own.into_iter().map(|(_, row)| self.knows(row)).collect();
         let more = most.saturating_sub(places.len() as u64);
         if more > 0 {
@@ -95,7 +95,7 @@ impl Stage for Staged<'_> {
     }
 
     fn insert(&mut self, fresh: &Fresh) -> Result<()> {
-        let id = fresh.document.id().to_owned();
+        let id = fresh.id.clone();
         let base = match self.held(&id) {
             Some(held) if held.now.is_some() => return Err(taken(&id)),
             Some(held) => held.base,
@@ -109,12 +109,12 @@ impl Stage for Staged<'_> {
             }
         };
         let place = self.new_place();
-        self.fresh.insert(id, Held { base, place, now: Some(fresh.clone()) });
+        self.fresh.insert(id, Held { base, place, now: Some(fresh.text()) });
         Ok(())
     }
 
     fn replace(&mut self, old: &Row, _was: &Object, fresh: &Fresh) -> Result<()> {
-        self.write_over(old, Some(fresh.clone()));
+        self.write_over(old, Some(fresh.text()));
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 mod plans;
 mod speed;
+mod waiting;
 
 use std::path::Path;
 
@@ -17,8 +18,12 @@ pub(super) fn open_in(folder: &Path, clock: StoreClock, limits: Limits) -> Resul
     let data = DataDir::open(folder)?;
     let catalog = Arc::<Catalog>::default();
     let files = ProjectFiles::open(&data, clock, crate::project::Limits::default(), vec![catalog.clone()])?;
-    let enqueuer = Enqueuer::new(Arc::default(), crate::jobs::sqlite::Limits::default());
-    Ok(Sqlite::new(Arc::new(files), catalog, enqueuer, limits))
+    Ok(Sqlite::new(Arc::new(files), catalog, enqueuer(), limits))
+}
+
+/// Nobody is told of anything here.
+fn enqueuer() -> Enqueuer {
+    Enqueuer::new(Arc::default(), crate::jobs::sqlite::Limits::default())
 }
 
 async fn conforms(limits: Limits) {

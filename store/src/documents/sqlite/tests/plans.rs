@@ -26,7 +26,7 @@ impl Bench {
             unique: *unique,
         });
         let spec = CollectionSpec { name: "a".to_owned(), indexes: Some(indexes.collect()) };
-        declare::declare(&connection, 0, Limits::default(), &[spec]).unwrap();
+        declare::declare(&connection, 0, Limits::default(), &enqueuer(), &[spec]).unwrap();
         let collection = Collection::load(&connection, "a").unwrap();
         Self { connection, collection }
     }

@@ -1,7 +1,8 @@
 //! Transactions: what they see, what conflicts, what bounds them. `serial.rs` shows that they are as if one ran after
-//! the other.
+//! the other, `told.rs` what functions hear of them.
 
 mod serial;
+mod told;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,6 +32,11 @@ struct Bench {
 /// A store in that folder, with collections `a` (indexed by `n`) and `b` (unique by `n`), namespace `k` and queue
 /// `mail` in project 1.
 async fn bench_in(folder: &Path, quick: i64) -> Bench {
+    bench_with(folder, crate::documents::sqlite::Limits { quick, ..Default::default() }).await
+}
+
+/// The same with other bounds.
+async fn bench_with(folder: &Path, limits: crate::documents::sqlite::Limits) -> Bench {
     let clock = TurnedClock::at(START_MS);
     let data = DataDir::open(folder).unwrap();
     let index = Arc::<crate::jobs::sqlite::Index>::default();
@@ -39,7 +45,6 @@ async fn bench_in(folder: &Path, quick: i64) -> Bench {
     let accounts: Vec<Arc<dyn Account>> = vec![index.clone(), names.clone(), catalog.clone()];
     let files = ProjectFiles::open(&data, clock.store_clock(), crate::project::Limits::default(), accounts);
     let files = Arc::new(files.unwrap());
-    let limits = crate::documents::sqlite::Limits { quick, ..Default::default() };
     let (job_limits, kv_limits) = (crate::jobs::sqlite::Limits::default(), kv::sqlite::Limits::default());
     let enqueuer = crate::jobs::sqlite::Enqueuer::new(index.clone(), job_limits);
     let documents = crate::documents::sqlite::Sqlite::new(files.clone(), catalog, enqueuer.clone(), limits);
