@@ -52,10 +52,30 @@ impl Control {
         component: &[u8],
         flags: &Value,
     ) -> Result<Value> {
+        self.upload(project, function, component, ("flags", &flags.to_string()))
+    }
+
+    /// Deploys with a manifest, which can say more than flags; the report.
+    pub(crate) fn deploy_manifest(
+        &self,
+        project: &str,
+        function: &str,
+        component: &[u8],
+        manifest: &str,
+    ) -> Result<Value> {
+        self.upload(project, function, component, ("manifest", manifest))
+    }
+
+    fn upload(
+        &self,
+        project: &str,
+        function: &str,
+        component: &[u8],
+        (name, settings): (&str, &str),
+    ) -> Result<Value> {
         let path = format!("projects/{project}/functions/{function}/deploy");
-        let flags = flags.to_string();
         let form = Form::new()
-            .text("flags", &flags)
+            .text(name, settings)
             .part("component", Part::bytes(component).file_name("component.wasm"));
         let request = self.agent.post(self.url(&path)).header("authorization", &self.authorization);
         answer(&path, request.send(form))

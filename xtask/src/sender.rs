@@ -77,6 +77,15 @@ impl Sender {
         }
     }
 
+    /// GET of what is no JSON at a path below the project.
+    pub(crate) fn bytes(&mut self, path: &str) -> Result<Vec<u8>> {
+        let answer = self.request("GET", path, "", &[])?;
+        match answer.status {
+            200 => Ok(answer.body),
+            status => bail!("{path} was answered {status}: {}", answer.text()),
+        }
+    }
+
     /// POST of JSON to a path below the project.
     pub(crate) fn post(&mut self, path: &str, body: &Value) -> Result<Value> {
         let answer = self.request("POST", path, "application/json", body.to_string().as_bytes())?;

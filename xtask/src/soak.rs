@@ -2,6 +2,7 @@
 
 mod check;
 mod cron;
+mod data;
 mod kill;
 mod ledger;
 mod queue;
@@ -19,6 +20,8 @@ pub(crate) enum Subject {
     Cron(cron::Options),
     /// `kill -9` every 10,000 messages: every acknowledged message is done or dead at the end
     Queue(queue::Options),
+    /// `kill -9` every few seconds during mixed writes: nothing acknowledged is lost or half, also in backups taken meanwhile
+    Data(data::Options),
 }
 
 /// `cargo xtask soak …`.
@@ -27,5 +30,6 @@ pub(crate) fn run(subject: Subject) -> Result<()> {
         Subject::Kill(options) => kill::run(options),
         Subject::Cron(options) => cron::run(options),
         Subject::Queue(options) => queue::run(options),
+        Subject::Data(options) => data::run(options),
     }
 }
