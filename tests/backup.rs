@@ -1,4 +1,5 @@
 //! `ostro backup` and `ostro restore`: a server that was saved while it ran goes on elsewhere.
+//! Many backups, between kills: `cargo xtask soak data`.
 
 use std::path::Path;
 use std::process::Command;

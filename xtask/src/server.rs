@@ -57,15 +57,36 @@ impl Setup {
 
     /// Starts it and waits until it answers.
     pub(crate) fn start(&self) -> Result<Server> {
+        let mut process = self.spawn()?;
+        let output = process.stdout.take().context("the server has no standard output")?;
+        let mut server = Server { process, listen: unknown(), admin: unknown(), token: String::new() };
+        server.read_ready(output).and_then(|()| server.read_token(&self.folder)).with_context(|| {
+            let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+            let last = log.lines().rev().take(20).collect::<Vec<_>>();
+            let last = last.into_iter().rev().collect::<Vec<_>>().join("\n");
+            format!("the server did not become ready; its last words:\n{last}\n")
+        })?;
+        Ok(server)
+    }
+
+    /// Starts it and kills it so much later, whether it answers by then or not.
+    pub(crate) fn start_and_kill(&self, after: Duration) -> Result<()> {
+        let mut process = self.spawn()?;
+        std::thread::sleep(after);
+        process.kill()?;
+        process.wait()?;
+        Ok(())
+    }
+
+    fn spawn(&self) -> Result<Child> {
         std::fs::create_dir_all(&self.folder)?;
-        let log = self.folder.join("server.log");
         let [listen, admin] = &self.addresses;
-        let words = File::options().create(true).append(true).open(&log)?;
+        let words = File::options().create(true).append(true).open(self.log())?;
         let mut command = self.cli();
         if let Some(clock) = &self.clock {
             command.env("OSTRO_TEST_CLOCK", clock);
         }
-        let mut process = command
+        command
             .args(["serve", "--json", "--listen", listen, "--admin", admin, "--data"])
             .arg(self.folder.join("data"))
             .arg("--key-file")
@@ -73,16 +94,11 @@ impl Setup {
             .stdout(Stdio::piped())
             .stderr(words)
             .spawn()
-            .with_context(|| format!("cannot start {}", self.ostro.display()))?;
-        let output = process.stdout.take().context("the server has no standard output")?;
-        let mut server = Server { process, listen: unknown(), admin: unknown(), token: String::new() };
-        server.read_ready(output).and_then(|()| server.read_token(&self.folder)).with_context(|| {
-            let log = std::fs::read_to_string(&log).unwrap_or_default();
-            let last = log.lines().rev().take(20).collect::<Vec<_>>();
-            let last = last.into_iter().rev().collect::<Vec<_>>().join("\n");
-            format!("the server did not become ready; its last words:\n{last}\n")
-        })?;
-        Ok(server)
+            .with_context(|| format!("cannot start {}", self.ostro.display()))
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("server.log")
     }
 }
 

@@ -1,5 +1,7 @@
 //! `cargo xtask soak data`: clients write documents, values, rows, objects and transactions, the server is killed every few seconds, and
 //! in the end everything acknowledged is there, whole, with its messages and events; also in every backup taken meanwhile.
+//!
+//! A kill leaves what the kernel has: that the disk has it too, only a power cut would show. A seed repeats the choices, not the moments.
 
 mod backups;
 mod content;
@@ -32,11 +34,15 @@ const WRITER_HOST: &str = "writer.localhost";
 const LISTENER: &str = "listener";
 const QUEUE: &str = "transfers";
 const CLIENTS: usize = 8;
-const ACCOUNTS: u64 = 40;
+/// So few that transfers get into each other's way.
+const ACCOUNTS: u64 = 12;
 /// What each account has in the beginning.
 const OPENING: i64 = 1_000_000;
 /// Between a start and the next kill: also while the server still looks after what the last one has left.
 const KILL_AFTER_MS: (u64, u64) = (50, 8_000);
+/// Of so many starts one is killed too, at most so long after its beginning: what the first kill has left is half cleared then.
+const STARTS: u64 = 4;
+const LATEST_START_MS: u64 = 250;
 /// A backup begins at most so long after the start, so that some are complete before the kill.
 const LATEST_BACKUP_MS: u64 = 3_000;
 /// Of two rounds so many have a backup.
@@ -45,6 +51,8 @@ const BACKUPS_OF_TWO: u64 = 1;
 const LAST_ROUND: Duration = Duration::from_secs(3);
 /// Faults that are shown; the others are counted.
 const SHOWN: usize = 40;
+/// With so many the run ends: it would only print more of them.
+const HOPELESS: usize = 100;
 
 const MANIFEST: &str = r#"
 manifest = 1
@@ -102,6 +110,10 @@ impl Shared {
         println!("FAULT: {fault}");
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
     }
+
+    fn is_hopeless(&self) -> bool {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).len() >= HOPELESS
+    }
 }
 
 /// The soak while it runs.
@@ -111,6 +123,8 @@ struct Soak<'a> {
     writers: Vec<Writer>,
     random: Random,
     kills: u32,
+    /// Kills of a server that had not answered yet; not among the others.
+    kills_of_starts: u32,
     slowest_start: Duration,
 }
 
@@ -135,8 +149,15 @@ pub(crate) fn run(options: Options) -> Result<()> {
     let shared = Shared::default();
     let mut random = Random::new(seed);
     let writers = (0..CLIENTS).map(|number| Writer::new(number, Random::new(random.next()))).collect();
-    let mut soak =
-        Soak { setup: &setup, shared: &shared, writers, random, kills: 0, slowest_start: Duration::ZERO };
+    let mut soak = Soak {
+        setup: &setup,
+        shared: &shared,
+        writers,
+        random,
+        kills: 0,
+        kills_of_starts: 0,
+        slowest_start: Duration::ZERO,
+    };
     let verdict = std::thread::scope(|scope| {
         let (sender, taken) = mpsc::channel();
         let checker = scope.spawn(|| backups::check_all(&setup, &shared, taken));
@@ -148,8 +169,9 @@ pub(crate) fn run(options: Options) -> Result<()> {
         ended
     })?;
     println!(
-        "\n{} kills, slowest first answer {:.0?}, {:.0?} in all",
+        "\n{} kills, and {} of starts; slowest first answer {:.0?}, {:.0?} in all",
         soak.kills,
+        soak.kills_of_starts,
         soak.slowest_start,
         begin.elapsed()
     );
@@ -167,10 +189,15 @@ impl Soak<'_> {
     ) -> Result<Server> {
         let until = Instant::now() + Duration::from_secs(60 * u64::from(options.minutes));
         let (least, most) = KILL_AFTER_MS;
-        while Instant::now() < until && options.kills.is_none_or(|kills| self.kills < kills) {
+        let done = |kills| Instant::now() > until || options.kills.is_some_and(|most| kills >= most);
+        while !done(self.kills) && !self.shared.is_hopeless() {
             let length = Duration::from_millis(least + self.random.below(most - least));
             self.round(&mut server, length, true, taken)?;
             self.kills += 1;
+            if self.random.below(STARTS) == 0 {
+                self.setup.start_and_kill(Duration::from_millis(self.random.below(LATEST_START_MS)))?;
+                self.kills_of_starts += 1;
+            }
             let start = Instant::now();
             server = self.setup.start()?;
             first_answer(&server)?;

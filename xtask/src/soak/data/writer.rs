@@ -58,7 +58,7 @@ impl Writer {
     /// Writes until it is told to stop or the server is gone.
     pub(super) fn run(&mut self, to: SocketAddr, shared: &Shared, stop: &AtomicBool) {
         let mut client = Client::new(to, PATIENCE);
-        while !stop.load(Ordering::Relaxed) {
+        while !stop.load(Ordering::Relaxed) && !shared.is_hopeless() {
             let plan = self.plan();
             shared.with_ledger(|ledger| match &plan {
                 Plan::Write { thing, deletes, .. } => ledger.send(thing, *deletes),
