@@ -13,6 +13,9 @@ use crate::control::Control;
 use crate::http::Client;
 use crate::server::Server;
 
+/// The folder with the compiler's code of single functions, a file for each project and lane.
+const FUNCTIONS: &str = "functions";
+
 /// Everything that is not as it must be, a sentence each. What was found and is right becomes known.
 pub(crate) fn all(server: &Server, data: &Path, ledgers: &mut [Ledger]) -> Result<Vec<String>> {
     let control = server.control();
@@ -71,7 +74,14 @@ fn leftovers(data: &Path) -> Result<Vec<String>> {
             faults.push(format!("artifacts/{name} is no finished artifact"));
         }
     }
-    let cache = names(&data.join("cache"))?;
+    let mut cache = names(&data.join("cache"))?;
+    if cache.remove(FUNCTIONS) {
+        for name in names(&data.join("cache").join(FUNCTIONS))? {
+            if !name.rsplit_once('-').is_some_and(|(_, lane)| ["plain", "concurrent"].contains(&lane)) {
+                faults.push(format!("cache/{FUNCTIONS}/{name} is no finished file of known functions"));
+            }
+        }
+    }
     for name in &cache {
         let partner = match name.rsplit_once('.') {
             Some((stem, "cwasm")) => format!("{stem}.seal"),
