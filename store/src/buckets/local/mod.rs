@@ -289,6 +289,19 @@ impl Local {
         });
     }
 
+    /// As [`Self::sweep_later`], for an upload that is no object. What was reserved for it is written without a look at
+    /// the rows, so its file may have been begun after its project was deleted: no row speaks of that.
+    fn give_up(self: &Arc<Self>, project: ProjectId, file: String) {
+        self.sweep_later(project);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let local = self.clone();
+        runtime.spawn(async move {
+            if let Ok(None) = local.rows.read(project, |_, _| Ok(())).await {
+                local.files.remove_with_folders(project, &file);
+            }
+        });
+    }
+
     /// How many were deleted.
     async fn sweep(self: &Arc<Self>, project: ProjectId) -> Result<usize> {
         let mut swept = 0;

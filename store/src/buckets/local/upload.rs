@@ -166,12 +166,15 @@ impl Upload for LocalUpload {
             return Err(torn());
         }
         let Some(draft) = self.draft.take() else { return Err(torn()) };
-        let (local, project) = (draft.local.clone(), draft.project);
+        let (local, project, file) = (draft.local.clone(), draft.project, draft.place.file().to_owned());
         // A task of its own: it goes on when the caller goes away between the file and the row.
         let finish = tokio::spawn(async move {
             let outcome = draft.finish(attributes, condition).await;
             // What was replaced goes, or what was not put.
-            local.sweep_later(project);
+            match &outcome {
+                Ok(_) => local.sweep_later(project),
+                Err(_) => local.give_up(project, file),
+            }
             outcome
         });
         finish.await.map_err(StoreError::driver)?
@@ -181,9 +184,9 @@ impl Upload for LocalUpload {
 impl Drop for LocalUpload {
     fn drop(&mut self) {
         if let Some(draft) = self.draft.take() {
-            let (local, project) = (draft.local.clone(), draft.project);
+            let (local, project, file) = (draft.local.clone(), draft.project, draft.place.file().to_owned());
             drop(draft);
-            local.sweep_later(project);
+            local.give_up(project, file);
         }
     }
 }

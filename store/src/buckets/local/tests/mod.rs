@@ -280,6 +280,32 @@ async fn a_project_that_is_deleted_takes_its_contents_along() {
     assert!(store.objects.head(project(1), "a", "k").await.is_err());
 }
 
+/// What was reserved is written without asking for more: an upload may begin its file after its project is gone.
+#[tokio::test]
+async fn an_upload_that_outlives_its_project_leaves_nothing() {
+    for (reserved, finishes) in [(3 * BLOCK_BYTES, false), (BLOCK_BYTES, true)] {
+        let folder = scratch();
+        let store = opened(folder.path()).await;
+        let mut upload = store.objects.upload(project(1), "a", "l", reserved as u64).await.unwrap();
+        store.rows.forget(project(1)).await.unwrap();
+        upload.write(vec![2; BLOCK_BYTES + 100].into()).await.unwrap();
+        assert_eq!(contents(folder.path()).len(), 1, "its file was begun");
+        match finishes {
+            true => {
+                let ended = upload.finish(Attributes::default(), Condition::Always).await;
+                assert!(matches!(ended, Err(StoreError::NotFound { .. })), "{ended:?}");
+            }
+            false => drop(upload),
+        }
+        let mut waits = 0;
+        while folder_of(folder.path(), 1).exists() {
+            assert!(waits < 1_000, "{:?} are left", contents(folder.path()));
+            waits += 1;
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_object_holds_to_its_largest_size_exactly() {
     let folder = scratch();
