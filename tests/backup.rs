@@ -160,3 +160,57 @@ fn what_does_not_fit_is_refused() {
     project.post("/v1/backup", &request).expect_error(403, "forbidden");
     server.control().post("/v1/backup", &json!({ "folder": "here" })).expect_error(422, "backup");
 }
+
+/// What is lost of one project is named, the backup has all else, and whoever asked for it learns so by the exit code.
+#[test]
+fn a_lost_content_does_not_cost_the_others_their_backup() {
+    let mut server = Server::start();
+    let (shop, post) = (server.project("shop"), server.project("post"));
+    for project in [&shop, &post] {
+        project.put("buckets/files", &json!({})).expect_status(200);
+        for (key, content) in [("kept", "kept content"), ("lost", "lost content")] {
+            let object = project.request("PUT", &format!("buckets/files/objects/{key}"));
+            object.body(content).send(project.at).expect_status(200);
+        }
+        project.deploy("hello", &guest::component("hello"), &json!({}));
+    }
+    let folder = server.data().join("projects").join(id_of(&server, "shop")).join("objects");
+    let content = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let lost = content.filter(|path| std::fs::read(path).unwrap() == b"lost content").collect::<Vec<_>>();
+    assert_eq!(lost.len(), 1);
+    std::fs::remove_file(&lost[0]).unwrap();
+    let (out, words) = run(&server, &["backup", "saved"], 1);
+    let told = "project shop: object `lost` of bucket `files` is not in the backup: its file is not there";
+    assert!(out.is_empty() && words.contains(told) && words.contains("lacks 1 thing"), "{words}");
+    let (out, _) = run(&server, &["backup", "saved-2", "--json"], 1);
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&report["missing"], &report["missing_list"][0]["project"]), (&json!(1), &json!("shop")));
+    run(&server, &["backup", "sound", "--project", "post"], 0);
+    let (_, words) = run(&server, &["restore", "saved", "--data", "again"], 0);
+    assert!(words.contains(told), "{words}");
+    go_on_with(&mut server, "again");
+    let of = |project: &str| crate::support::Control { project: project.to_owned(), ..server.control() };
+    of("post").get("buckets/files/objects/lost").expect_status(200);
+    of("shop").get("buckets/files/objects/kept").expect_status(200);
+    of("shop").get("buckets/files/objects/lost").expect_status(500);
+    assert_eq!(
+        (of("shop").functions(), of("post").functions()),
+        (vec!["hello".to_owned()], vec!["hello".to_owned()])
+    );
+    let data = server.data();
+    server.control().delete("/v1/projects/shop").expect_status(204);
+    server.sigterm();
+    server.wait(std::time::Duration::from_secs(20));
+    let data = data.to_str().unwrap();
+    let (out, _) = run(&server, &["restore", "saved", "--data", data, "--project", "shop", "--json"], 0);
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(report["missing"][0]["what"], "object `lost` of bucket `files`");
+    server.restart();
+}
+
+fn id_of(server: &Server, project: &str) -> String {
+    let projects = server.control().get("/v1/projects").expect_status(200).json();
+    let projects = projects["projects"].as_array().unwrap().clone();
+    let found = projects.into_iter().find(|one| one["name"] == project).unwrap();
+    found["id"].as_str().unwrap().to_owned()
+}

@@ -13,7 +13,8 @@ use clap::Args;
 
 The server writes the folder itself, on its own machine; nothing that runs waits for it. The folder
 appears when it is complete. It holds everything but the master key, the administrator's token, logs
-and compiled code: keep the key where the backup is not.")]
+and compiled code: keep the key where the backup is not. What could not be saved, because it is lost or
+damaged, is named, all else is saved, and the command ends with 1.")]
 pub(crate) struct BackupArgs {
     /// New folder for the backup
     #[arg(value_name = "DIR")]

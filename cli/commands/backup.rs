@@ -3,7 +3,7 @@
 use runtime::{
     backup,
     config::{Config, Flags},
-    control::wire::{BackupReport, BackupRequest},
+    control::wire::{BackupReport, BackupRequest, MissingView},
 };
 use serde_json::json;
 
@@ -49,7 +49,31 @@ pub(super) fn make(context: &Context, args: &BackupArgs) -> Result<(), Failure> 
             report.folder
         ));
         Ok(())
-    })
+    })?;
+    if report.missing == 0 {
+        return Ok(());
+    }
+    say_missing(context, report.missing, &report.missing_list);
+    // A timer that makes backups must notice.
+    let word = format!("the backup lacks {}", things(report.missing));
+    Err(Failure::local(word).hint("all else is saved; `backup.json` in its folder lists what is missing"))
+}
+
+/// Names what a backup lacks.
+fn say_missing(context: &Context, count: u64, list: &[MissingView]) {
+    for missing in list {
+        let MissingView { project, what, path, why } = missing;
+        context.out.warn(&format!("project {project}: {what} is not in the backup: {why} ({path})"));
+    }
+    let more = count - (list.len() as u64).min(count);
+    if more > 0 {
+        context.out.warn(&format!("and {more} more, which `backup.json` lists"));
+    }
+}
+
+/// `1 thing`, `2 things`.
+fn things(count: u64) -> String {
+    format!("{count} thing{}", if count == 1 { "" } else { "s" })
 }
 
 /// `ostro restore`.
@@ -66,6 +90,7 @@ pub(super) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), Failu
         return context.out.show(&report, |report| {
             context.out.word(&format!("restored {} as {data}", named(&report.projects)));
             context.out.word("  start it with the master key of the server that made the backup");
+            say_missing(context, report.missing, &report.missing_list);
             Ok(())
         });
     };
@@ -79,8 +104,11 @@ pub(super) fn restore(context: &Context, args: &RestoreArgs) -> Result<(), Failu
     let restored = backup::restore_project(&args.folder, project, args.name.as_deref(), config);
     let restored = restored.map_err(serve::failure)?;
     drop(progress);
-    context.out.show(&json!({ "project": restored.name, "id": restored.id }), |_| {
-        context.out.word(&format!("restored project {} in {data}", restored.name));
+    let missing: Vec<_> = restored.missing.iter().map(MissingView::of).collect();
+    let (name, id) = (&restored.project.name, restored.project.id);
+    context.out.show(&json!({ "project": name, "id": id, "missing": missing }), |_| {
+        context.out.word(&format!("restored project {name} in {data}"));
+        say_missing(context, missing.len() as u64, &missing);
         Ok(())
     })
 }
@@ -101,5 +129,6 @@ mod tests {
     fn projects_are_named() {
         assert_eq!(named(&["shop".to_owned()]), "project shop");
         assert_eq!(named(&["a".to_owned(), "b".to_owned()]), "2 projects (a, b)");
+        assert_eq!((things(1), things(2)), ("1 thing".to_owned(), "2 things".to_owned()));
     }
 }

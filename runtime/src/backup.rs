@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use store::backup::{self, About, Manifest, Place, SavedProject, Scope};
+pub(crate) use store::backup::Missing;
+use store::backup::{self, About, Manifest, Place, Restored, Scope};
 use store::{DataDir, StoreError};
 
 use crate::clock::Clock;
@@ -40,7 +41,7 @@ pub fn restore_project(
     project: &str,
     name: Option<&str>,
     config: Config,
-) -> Result<SavedProject, Problem> {
+) -> Result<Restored, Problem> {
     let restore = || {
         let data = backup::established(&config.data)?;
         let keys = backup::keys(&data, config.key)?;

@@ -15,8 +15,12 @@ use super::wire::{BackupReport, BackupRequest};
 use crate::backup;
 use crate::problem::Problem;
 
+/// Lines about what is missing in a backup; its `backup.json` has all of it.
+const MAX_LOGGED: usize = 20;
+
 /// Makes a backup, of everything or of one project, in a new folder on the server's machine. Takes a token of the
-/// server with `admin`. Answers when the folder is complete.
+/// server with `admin`. Answers when the folder is complete. What could not be saved, because it is lost or damaged, is
+/// listed as missing: then the backup has all else.
 #[utoipa::path(
     post, path = "/v1/backup", tag = "server", operation_id = "backup", security(("token" = [])),
     request_body = BackupRequest,
@@ -40,7 +44,12 @@ pub(super) async fn make(
         let _place = place;
         let (folder, project) = (Path::new(&request.folder), request.project.as_deref());
         let made = backup::make(&parts.data, folder, project, &parts.clock)?;
-        tracing::info!(folder = %folder.display(), files = made.files.len(), actor = %caller.actor, "backup made");
+        let (files, missing) = (made.files.len(), made.missing.len());
+        tracing::info!(folder = %folder.display(), files, missing, actor = %caller.actor, "backup made");
+        for missing in made.missing.iter().take(MAX_LOGGED) {
+            let backup::Missing { project, what, path, why } = missing;
+            tracing::warn!(project, what, path, why, "missing in the backup");
+        }
         Ok(BackupReport::of(request.folder, &made))
     });
     work.await.unwrap_or_else(|error| Err(Problem::internal(&error))).map(Json)

@@ -1,12 +1,14 @@
 //! Making a backup.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::manifest::{Manifest, SavedFile, SavedProject};
+use super::contents::Speaker;
+use super::manifest::{Manifest, Missing, SavedFile, SavedProject};
 use super::{Draft, Result, draft_of, files, refuse_taken, unusable};
 use crate::catalog::ProjectId;
 use crate::sqlite::{at_rest, snapshot};
@@ -35,105 +37,174 @@ pub struct About<'a> {
     pub now_ms: i64,
 }
 
+impl Scope {
+    /// The name of the one project that is saved.
+    pub(super) fn project(&self) -> Option<&str> {
+        match self {
+            Self::Whole => None,
+            Self::Project(name) => Some(name),
+        }
+    }
+}
+
 /// Makes a backup in a new folder, which appears when it is complete. Nothing that runs is stopped or waits for it. One
 /// at a time: the caller sees to that. Blocks.
 ///
+/// What of a project is lost or cannot be read is named in the manifest, and all else is saved: one project's damage is
+/// not the others'. A project that is deleted meanwhile is not in it.
+///
 /// `Unusable` when the folder is there already and not empty, or inside the data directory; `NotFound` when there is no
-/// such project.
+/// such project; `NoSpace` when the backup does not fit.
 pub fn make(data: &DataDir, to: &Path, scope: &Scope, about: &About<'_>) -> Result<Manifest> {
-    refuse_taken(to)?;
-    let above = to.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let above = above.canonicalize().map_err(|error| unusable(above, &format!("cannot be used: {error}")))?;
-    if above.starts_with(data.path()) {
-        return Err(unusable(to, "lies inside the data directory; choose a folder elsewhere"));
-    }
-    let aside = data.path().join("cache").join(ASIDE);
-    match fs::remove_dir_all(&aside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(StoreError::io(error)),
-        _ => {}
-    }
-    let draft = Draft::make(draft_of(to)?)?;
-    let mut making = Making {
-        from: data.path().to_owned(),
-        aside: Draft::make(aside)?,
-        manifest: Manifest::new(about.server_version, about.now_ms, *scope == Scope::Whole),
-        to: draft.path.clone(),
-    };
-    making.catalog(scope)?;
-    for project in making.manifest.projects.clone() {
-        making.project(ProjectId(project.id))?;
-    }
-    making.key_check()?;
-    making.manifest.write(&draft.path)?;
-    let manifest = making.manifest;
-    draft.keep(to)?;
-    Ok(manifest)
+    let mut making = Making::begin(data, to, scope, about)?;
+    making.projects()?;
+    making.end(to)
 }
 
-struct Making {
+/// A backup that is being made.
+pub(super) struct Making {
     from: PathBuf,
-    to: PathBuf,
+    draft: Draft,
     aside: Draft,
     manifest: Manifest,
 }
 
 impl Making {
+    /// Begins it with the catalog, which says which projects there are.
+    pub(super) fn begin(data: &DataDir, to: &Path, scope: &Scope, about: &About<'_>) -> Result<Self> {
+        refuse_taken(to)?;
+        let above = to.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let above =
+            above.canonicalize().map_err(|error| unusable(above, &format!("cannot be used: {error}")))?;
+        if above.starts_with(data.path()) {
+            return Err(unusable(to, "lies inside the data directory; choose a folder elsewhere"));
+        }
+        let aside = data.path().join("cache").join(ASIDE);
+        match fs::remove_dir_all(&aside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(StoreError::io(error)),
+            _ => {}
+        }
+        let mut making = Self {
+            from: data.path().to_owned(),
+            draft: Draft::make(draft_of(to)?)?,
+            aside: Draft::make(aside)?,
+            manifest: Manifest::new(about.server_version, about.now_ms, *scope == Scope::Whole),
+        };
+        making.catalog(scope)?;
+        Ok(making)
+    }
+
     /// The catalog, and what was uploaded of the revisions that it has.
     fn catalog(&mut self, scope: &Scope) -> Result<()> {
-        let copy = self.to.join("catalog.db");
-        self.with_contents("catalog.db", |connection| uploads(connection, scope))?;
-        if let Scope::Project(name) = scope {
+        self.with_contents("catalog.db", &Speaker::Catalog(scope))?;
+        let copy = self.to("catalog.db");
+        if let Some(name) = scope.project() {
             keep_only(&copy, name)?;
         }
         self.manifest.projects = projects(&at_rest(&copy)?)?;
-        self.listed("catalog.db")
+        Ok(())
+    }
+
+    /// What the projects have, one after the other.
+    pub(super) fn projects(&mut self) -> Result<()> {
+        self.manifest.projects.clone().iter().try_for_each(|project| self.project(project))
     }
 
     /// The databases of a project, and the contents of its objects.
-    fn project(&mut self, id: ProjectId) -> Result<()> {
-        let folder = format!("projects/{}", id.0);
-        for database in databases(&self.from, &folder)? {
-            self.with_contents(&database, |connection| contents(connection, &folder))?;
-            self.listed(&database)?;
+    fn project(&mut self, project: &SavedProject) -> Result<()> {
+        let folder = format!("projects/{}", project.id);
+        let databases = match databases(&self.from, &folder) {
+            Ok(databases) => databases,
+            Err(error) => return self.give_up(project, "all that it has".to_owned(), folder, error),
+        };
+        for database in databases {
+            let saved = self.with_contents(&database, &Speaker::Project(project));
+            if let Err(error) = saved.and_then(|()| self.listed(&database)) {
+                // Half of a database is none.
+                let _ = fs::remove_file(self.to(&database));
+                let what =
+                    format!("database {}", database.trim_start_matches(&folder).trim_start_matches('/'));
+                self.give_up(project, what, database, error)?;
+            }
         }
         Ok(())
     }
 
-    /// Copies a database and all files that it speaks of.
-    fn with_contents(
+    /// Takes down that something of a project is not in the backup; a full disk ends it all.
+    fn give_up(
         &mut self,
-        database: &str,
-        spoken_of: impl Fn(&Connection) -> Result<Vec<String>>,
+        project: &SavedProject,
+        what: String,
+        path: String,
+        error: StoreError,
     ) -> Result<()> {
-        let copy = self.to.join(database);
-        self.folder_of(&copy)?;
-        for _ in 0..TRIES {
-            snapshot(&self.from.join(database), &copy)?;
-            let names = spoken_of(&at_rest(&copy)?)?;
-            if self.set_aside(&names)? {
-                return names.iter().try_for_each(|name| self.copy(name));
-            }
-        }
-        Err(unusable(&self.from.join(database), "changes too fast, or files that it speaks of are missing"))
+        let why = reason(error)?;
+        self.manifest.missing.push(Missing { project: project.name.clone(), what, path, why });
+        Ok(())
     }
 
-    /// Gives files another name, so that they stay until they are copied; whether all of them are there.
-    fn set_aside(&self, names: &[String]) -> Result<bool> {
+    /// Copies a database and all files that it speaks of; those that are lost are taken down.
+    fn with_contents(&mut self, database: &str, speaker: &Speaker<'_>) -> Result<()> {
+        let copy = self.to(database);
+        self.folder_of(&copy)?;
+        let mut absent = BTreeSet::new();
+        for _ in 0..TRIES {
+            snapshot(&self.from.join(database), &copy)?;
+            let connection = at_rest(&copy)?;
+            let names = speaker.files(&connection)?;
+            let before = std::mem::replace(&mut absent, self.set_aside(&names)?);
+            // A file may have been replaced between the copy and the look for it. One that was not there before a copy
+            // which speaks of it still is lost.
+            if !absent.is_subset(&before) {
+                continue;
+            }
+            let there: Vec<_> = names.into_iter().filter(|name| !absent.contains(name)).collect();
+            let unread = self.copy_all(&there)?;
+            absent.extend(unread.keys().cloned());
+            let mut missing = speaker.missing(&connection, &absent)?;
+            for one in &mut missing {
+                if let Some(why) = unread.get(&one.path) {
+                    one.why.clone_from(why);
+                }
+            }
+            self.manifest.missing.append(&mut missing);
+            return Ok(());
+        }
+        Err(unusable(&self.from.join(database), "changes too fast; try again later"))
+    }
+
+    /// Copies files; those that could not be read, and why.
+    fn copy_all(&mut self, names: &[String]) -> Result<BTreeMap<String, String>> {
+        let mut unread = BTreeMap::new();
+        for name in names {
+            if let Err(error) = self.copy(name) {
+                unread.insert(name.clone(), reason(error)?);
+                let _ = fs::remove_file(self.to(name));
+            }
+        }
+        Ok(unread)
+    }
+
+    /// Gives files another name, so that they stay until they are copied; those that are not there.
+    fn set_aside(&self, names: &[String]) -> Result<BTreeSet<String>> {
+        let mut absent = BTreeSet::new();
         for name in names {
             let aside = self.aside.path.join(name);
             self.folder_of(&aside)?;
             match fs::hard_link(self.from.join(name), &aside) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    absent.insert(name.clone());
+                }
                 Err(error) => return Err(StoreError::io(error)),
             }
         }
-        Ok(true)
+        Ok(absent)
     }
 
     fn copy(&mut self, name: &str) -> Result<()> {
-        let (from, to) = (self.aside.path.join(name), self.to.join(name));
+        let (from, to) = (self.aside.path.join(name), self.to(name));
         if to.exists() {
             return Ok(());
         }
@@ -146,7 +217,7 @@ impl Making {
 
     /// Lists a file that is written.
     fn listed(&mut self, name: &str) -> Result<()> {
-        let file = self.to.join(name);
+        let file = self.to(name);
         let written = crate::sqlite::settle(&file).and_then(|()| files::digest(&file));
         let (bytes, sha256) = written.map_err(StoreError::io)?;
         self.manifest.files.push(SavedFile { path: name.to_owned(), bytes, sha256 });
@@ -156,7 +227,7 @@ impl Making {
     /// What tells the right master key from a wrong one.
     fn key_check(&mut self) -> Result<()> {
         for name in ["keys/master.check", "VERSION"] {
-            let to = self.to.join(name);
+            let to = self.to(name);
             self.folder_of(&to)?;
             let (bytes, sha256) = files::copy(&self.from.join(name), &to).map_err(StoreError::io)?;
             self.manifest.files.push(SavedFile { path: name.to_owned(), bytes, sha256 });
@@ -164,8 +235,61 @@ impl Making {
         Ok(())
     }
 
+    /// Takes out what was deleted meanwhile: nobody wants it back.
+    fn leave_out_deleted(&mut self) -> Result<()> {
+        let look = self.aside.path.join("look.db");
+        snapshot(&self.from.join("catalog.db"), &look)?;
+        let there = projects(&at_rest(&look)?)?;
+        let is_there = |project: &SavedProject| there.iter().any(|other| other.id == project.id);
+        let gone: Vec<_> = self.manifest.projects.extract_if(.., |project| !is_there(project)).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        if !self.manifest.is_whole {
+            return Err(StoreError::NotFound { what: "project" });
+        }
+        for project in &gone {
+            let folder = format!("projects/{}", project.id);
+            match fs::remove_dir_all(self.to(&folder)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(StoreError::io(error)),
+                _ => {}
+            }
+            self.manifest.files.retain(|file| !file.path.starts_with(&format!("{folder}/")));
+            self.manifest.missing.retain(|missing| missing.project != project.name);
+        }
+        thin(&self.to("catalog.db"), |catalog| {
+            let mut delete = catalog.prepare("DELETE FROM projects WHERE id = ?1")?;
+            gone.iter().try_for_each(|project| delete.execute([ProjectId(project.id)]).map(drop))?;
+            Ok(())
+        })
+    }
+
+    /// Ends it: the folder has its name.
+    pub(super) fn end(mut self, to: &Path) -> Result<Manifest> {
+        self.leave_out_deleted()?;
+        self.listed("catalog.db")?;
+        self.key_check()?;
+        self.manifest.write(&self.draft.path)?;
+        self.draft.keep(to)?;
+        Ok(self.manifest)
+    }
+
+    /// The place of a file in the backup.
+    fn to(&self, name: &str) -> PathBuf {
+        self.draft.path.join(name)
+    }
+
     fn folder_of(&self, file: &Path) -> Result<()> {
         file.parent().map_or(Ok(()), |folder| files::make_folder(folder).map_err(StoreError::io))
+    }
+}
+
+/// Why something could not be saved. A full disk is not the fault of what was to be copied.
+fn reason(error: StoreError) -> Result<String> {
+    match error {
+        StoreError::NoSpace(_) => Err(error),
+        StoreError::Driver(cause) => Ok(cause.to_string()),
+        other => Ok(other.to_string()),
     }
 }
 
@@ -173,36 +297,6 @@ fn projects(catalog: &Connection) -> Result<Vec<SavedProject>> {
     let mut statement = catalog.prepare("SELECT name, id FROM projects ORDER BY name")?;
     let rows = statement
         .query_map([], |row| Ok(SavedProject { name: row.get(0)?, id: row.get::<_, ProjectId>(1)?.0 }))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-/// The components and bundles of the revisions that are saved.
-fn uploads(catalog: &Connection, scope: &Scope) -> Result<Vec<String>> {
-    let name = match scope {
-        Scope::Whole => None,
-        Scope::Project(name) => Some(name),
-    };
-    let revisions =
-        "FROM revisions r JOIN functions f ON f.id = r.function JOIN projects p ON p.id = f.project
-                     WHERE (?1 IS NULL OR p.name = ?1)";
-    let mut statement = catalog.prepare(&format!(
-        "SELECT 'artifacts/' || r.wasm || '.wasm' {revisions}
-         UNION SELECT 'assets/' || r.assets || '.tar' {revisions} AND r.assets IS NOT NULL"
-    ))?;
-    let rows = statement.query_map([name], |row| row.get(0))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-/// The contents of a project's objects; other databases than its own have none.
-fn contents(database: &Connection, folder: &str) -> Result<Vec<String>> {
-    let query = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'object_contents'";
-    let own: i64 = database.query_row("PRAGMA application_id", [], |row| row.get(0))?;
-    let has_objects = database.query_row(query, [], |_| Ok(())).optional()?.is_some();
-    if own != crate::project::SCHEMA.application_id || !has_objects {
-        return Ok(Vec::new());
-    }
-    let mut statement = database.prepare("SELECT file FROM object_contents WHERE uses > 0 ORDER BY file")?;
-    let rows = statement.query_map([], |row| Ok(format!("{folder}/objects/{}", row.get::<_, String>(0)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -234,15 +328,23 @@ fn databases(from: &Path, folder: &str) -> Result<Vec<String>> {
 
 /// Takes all other projects out of a copy of the catalog, so that no byte of them is left in it.
 fn keep_only(copy: &Path, name: &str) -> Result<()> {
+    thin(copy, |catalog| {
+        let query = "SELECT id FROM projects WHERE name = ?1";
+        let id = catalog.query_row(query, [name], |row| row.get::<_, ProjectId>(0)).optional()?;
+        let id = id.ok_or(StoreError::NotFound { what: "project" })?;
+        catalog.execute("DELETE FROM projects WHERE id <> ?1", [id])?;
+        catalog.execute("DELETE FROM tokens WHERE project IS NULL", [])?;
+        catalog.execute("DELETE FROM audit WHERE project IS NOT ?1", [id])?;
+        Ok(())
+    })
+}
+
+/// Takes projects out of a copy of the catalog, with all that is theirs.
+fn thin(copy: &Path, delete: impl FnOnce(&Connection) -> Result<()>) -> Result<()> {
     let catalog = Connection::open(copy)?;
     catalog
         .execute_batch("PRAGMA journal_mode = DELETE; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON")?;
-    let query = "SELECT id FROM projects WHERE name = ?1";
-    let id = catalog.query_row(query, [name], |row| row.get::<_, ProjectId>(0)).optional()?;
-    let id = id.ok_or(StoreError::NotFound { what: "project" })?;
-    catalog.execute("DELETE FROM projects WHERE id <> ?1", [id])?;
-    catalog.execute("DELETE FROM tokens WHERE project IS NULL", [])?;
-    catalog.execute("DELETE FROM audit WHERE project IS NOT ?1", [id])?;
+    delete(&catalog)?;
     catalog.execute("DELETE FROM totals WHERE function NOT IN (SELECT id FROM functions)", [])?;
     catalog.execute_batch("VACUUM")?;
     catalog.close().map_err(|(_, error)| error)?;

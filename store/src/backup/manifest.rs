@@ -39,6 +39,9 @@ pub struct Manifest {
     pub projects: Vec<SavedProject>,
     /// Every other file of the backup.
     pub files: Vec<SavedFile>,
+    /// What should be in it and could not be saved. Empty in a sound one.
+    #[serde(default)]
+    pub missing: Vec<Missing>,
 }
 
 /// A project in a backup.
@@ -61,6 +64,19 @@ pub struct SavedFile {
     pub sha256: String,
 }
 
+/// Something that a project has, or had, and a backup has not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// Name of the project.
+    pub project: String,
+    /// What it is, such as ``object `a.txt` of bucket `files` ``.
+    pub what: String,
+    /// Where it should be, below the data directory.
+    pub path: String,
+    /// Why it could not be saved.
+    pub why: String,
+}
+
 impl Manifest {
     /// One that lists nothing yet.
     pub(super) fn new(server_version: &str, made_ms: i64, is_whole: bool) -> Self {
@@ -74,6 +90,7 @@ impl Manifest {
             is_whole,
             projects: Vec::new(),
             files: Vec::new(),
+            missing: Vec::new(),
         }
     }
 

@@ -1,9 +1,11 @@
 //! Backups: a folder with all that a server, or one of its projects, needs to go on. Made while the server runs.
 //!
-//! Every database file in it is as it was at one moment, and every content that one of them speaks of is there. The
+//! Every database file in it is as it was at one moment, and every content that one of them speaks of is there, or named
+//! among what is missing. The
 //! catalog is copied first, then project after project: what a project did in between may be in the one and not in the
 //! other, as after a crash. The master key is not in it, nor the administrator's token, logs, and compiled code.
 
+mod contents;
 mod files;
 mod make;
 mod manifest;
@@ -14,8 +16,8 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use make::{About, Scope, make};
-pub use manifest::{Manifest, SavedFile, SavedProject};
-pub use restore::{Place, restore, restore_project};
+pub use manifest::{Manifest, Missing, SavedFile, SavedProject};
+pub use restore::{Place, Restored, restore, restore_project};
 
 use crate::data_dir::Age;
 use crate::{DataDir, KeySource, Keys, StoreError};

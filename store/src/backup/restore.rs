@@ -1,12 +1,14 @@
 //! Restoring a backup: whole into a new data directory, or a project into one that no server has open.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::manifest::{Manifest, SavedFile, SavedProject};
-use super::{Draft, Result, draft_of, files, refuse_taken, unusable};
+use super::contents::Speaker;
+use super::manifest::{Manifest, Missing, SavedFile, SavedProject};
+use super::{Draft, Result, Scope, draft_of, files, refuse_taken, unusable};
 use crate::catalog::{ProjectId, check_name, sqlite};
 use crate::keys::Keys;
 use crate::sqlite::{at_rest, snapshot};
@@ -50,10 +52,19 @@ pub struct Place<'a> {
     pub now_ms: i64,
 }
 
+/// A project that was restored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// The project, under its new name.
+    pub project: SavedProject,
+    /// What the backup does not have of it.
+    pub missing: Vec<Missing>,
+}
+
 /// Restores one project of a backup beside those that are there. `NotFound` when the backup does not have it, `Conflict`
 /// when the directory has that project still, or another of that name; `Unusable` as [`restore`], and when its secrets do
 /// not open. It is restored whole or not at all. Blocks.
-pub fn restore_project(from: &Path, project: &str, place: &Place<'_>) -> Result<SavedProject> {
+pub fn restore_project(from: &Path, project: &str, place: &Place<'_>) -> Result<Restored> {
     let manifest = Manifest::read(from)?;
     let saved = manifest.project(project).ok_or(StoreError::NotFound { what: "project" })?;
     let name = place.name.unwrap_or(&saved.name);
@@ -73,11 +84,7 @@ pub fn restore_project(from: &Path, project: &str, place: &Place<'_>) -> Result<
     for file in own {
         copy(from, file, &draft.path.join(&file.path))?;
     }
-    let uploads: Vec<_> = manifest.files.iter().filter(|file| is_upload(&file.path)).collect();
-    for file in uploads.into_iter().filter(|file| !root.join(&file.path).exists()) {
-        // Named by their digests: one that nothing speaks of is collected.
-        copy(from, file, &root.join(&file.path))?;
-    }
+    restore_uploads(from, &manifest, &saved.name, root, &draft)?;
     let (new, place_of) = (draft.path.join(&folder), root.join(&folder));
     if new.exists() {
         // The catalog has no such project: what is there is left of one that was deleted, or of a run that was cut off.
@@ -86,7 +93,38 @@ pub fn restore_project(from: &Path, project: &str, place: &Place<'_>) -> Result<
         moved.and_then(|()| fs::File::open(root.join("projects"))?.sync_all()).map_err(StoreError::io)?;
     }
     add_rows(place, &catalog, id, name)?;
-    Ok(SavedProject { name: name.to_owned(), id: saved.id })
+    let missing = manifest.missing.iter().filter(|missing| missing.project == saved.name).cloned().collect();
+    Ok(Restored { project: SavedProject { name: name.to_owned(), id: saved.id }, missing })
+}
+
+/// What was uploaded of a project's revisions, each whole under its name or not there. Named by their digests: one that
+/// nothing speaks of in the end is collected.
+fn restore_uploads(
+    from: &Path,
+    manifest: &Manifest,
+    project: &str,
+    root: &Path,
+    draft: &Draft,
+) -> Result<()> {
+    let scope = Scope::Project(project.to_owned());
+    let catalog = at_rest(&draft.path.join("catalog.db"))?;
+    let needed: HashSet<_> = Speaker::Catalog(&scope).files(&catalog)?.into_iter().collect();
+    let is_whole = |file: &SavedFile| {
+        files::digest(&root.join(&file.path))
+            .is_ok_and(|(bytes, sha256)| bytes == file.bytes && sha256 == file.sha256)
+    };
+    let needed = manifest.files.iter().filter(|file| needed.contains(&file.path));
+    let absent: Vec<_> = needed.filter(|file| !is_whole(file)).collect();
+    for file in &absent {
+        copy(from, file, &draft.path.join(&file.path))?;
+    }
+    let put = || {
+        for file in &absent {
+            fs::rename(draft.path.join(&file.path), root.join(&file.path))?;
+        }
+        ["artifacts", "assets"].iter().try_for_each(|folder| fs::File::open(root.join(folder))?.sync_all())
+    };
+    put().map_err(StoreError::io)
 }
 
 /// Copies a file that is what was saved, or none.
@@ -109,10 +147,6 @@ fn copy(from: &Path, file: &SavedFile, to: &Path) -> Result<()> {
             Err(unusable(&source, "is damaged: it is not what was saved"))
         }
     }
-}
-
-fn is_upload(path: &str) -> bool {
-    path.starts_with("artifacts/") || path.starts_with("assets/")
 }
 
 /// Brings the copy of an older catalog up to date.

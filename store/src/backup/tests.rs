@@ -1,5 +1,9 @@
 //! Backups of a store that is open and busy, and what is restored of them.
 
+mod databases;
+mod lost;
+mod uploads;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -192,7 +196,7 @@ async fn a_project_comes_back_alone() {
     drop(other);
     let taken = back(None, &other_keys, &data);
     assert!(matches!(&taken, Err(StoreError::Conflict { .. })), "{taken:?}");
-    assert_eq!(back(Some("shop-2"), &other_keys, &data).unwrap().name, "shop-2");
+    assert_eq!(back(Some("shop-2"), &other_keys, &data).unwrap().project.name, "shop-2");
     drop(data);
     let other = open_at(&folder.path().join("other"), KEY).unwrap();
     is_there(&other, &shop, "shop").await;

@@ -1,7 +1,7 @@
 //! Backups.
 
 use serde::{Deserialize, Serialize};
-use store::backup::Manifest;
+use store::backup::{Manifest, Missing};
 use utoipa::ToSchema;
 
 /// Body of `POST /v1/backup`.
@@ -15,6 +15,9 @@ pub struct BackupRequest {
     pub project: Option<String>,
 }
 
+/// Most of what is missing that a report lists; `backup.json` has all of it.
+const MAX_MISSING: usize = 100;
+
 /// What is in a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BackupReport {
@@ -26,6 +29,24 @@ pub struct BackupReport {
     pub files: u64,
     /// How long they are together.
     pub bytes: u64,
+    /// How much of what the projects should have could not be saved. 0 in a sound backup.
+    pub missing: u64,
+    /// The first hundred of those; `backup.json` has all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_list: Vec<MissingView>,
+}
+
+/// Something that a backup should have and has not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MissingView {
+    /// Name of the project.
+    pub project: String,
+    /// What it is, such as ``object `a.txt` of bucket `files` ``.
+    pub what: String,
+    /// Where it should be, below the data directory.
+    pub path: String,
+    /// Why it could not be saved.
+    pub why: String,
 }
 
 impl BackupReport {
@@ -36,6 +57,16 @@ impl BackupReport {
             projects: manifest.projects.iter().map(|project| project.name.clone()).collect(),
             files: manifest.files.len() as u64,
             bytes: manifest.files.iter().map(|file| file.bytes).sum(),
+            missing: manifest.missing.len() as u64,
+            missing_list: manifest.missing.iter().take(MAX_MISSING).map(MissingView::of).collect(),
         }
+    }
+}
+
+impl MissingView {
+    /// Of what a backup lacks.
+    pub fn of(missing: &Missing) -> Self {
+        let Missing { project, what, path, why } = missing.clone();
+        Self { project, what, path, why }
     }
 }

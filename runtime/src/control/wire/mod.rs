@@ -22,7 +22,7 @@ mod text;
 mod tokens;
 
 pub use audit::{AuditList, AuditRow};
-pub use backup::{BackupReport, BackupRequest};
+pub use backup::{BackupReport, BackupRequest, MissingView};
 pub use cron::{CronTrigger, Missed, Overlap, ScheduleList, ScheduleView};
 pub use deploy::{
     CronFlag, DeployFlags, DeployOutcome, DeployReport, DeployTiming, JobLimitFlags, LimitFlags, Quantity,
