@@ -284,6 +284,29 @@ fn link(linker: &mut Linker<State>, lane: Lane) -> wasmtime::Result<()> {
     host_api::add_to_linker(linker)
 }
 
+/// Interfaces beyond WASI, each by its whole name, or up to a dot where later patches are compatible. A test compares them with
+/// `wit/` and the linker.
+const OTHERS: [&str; 17] = [
+    // Nothing but the types that the exports use.
+    "ostro:triggers/types@0.1.",
+    "ostro:secrets/store@0.1.",
+    "ostro:queue/producer@0.1.",
+    "ostro:functions/context@0.1.",
+    "ostro:functions/invoke@0.1.",
+    "ostro:db/documents@0.1.",
+    "ostro:db/transactions@0.1.",
+    "ostro:db/sql@0.1.",
+    "ostro:storage/objects@0.1.",
+    "wasi:keyvalue/store@0.2.0-draft2",
+    "wasi:keyvalue/atomics@0.2.0-draft2",
+    "wasi:keyvalue/batch@0.2.0-draft2",
+    "wasi:config/store@0.2.0-rc.1",
+    "wasi:config/store@0.2.0-draft-2024-09-27",
+    "wasi:config/store@0.2.0-draft",
+    "wasi:logging/logging@0.1.0-draft",
+    "wasi:logging/logging",
+];
+
 /// Whether an import of that name is linked. Patch versions of an interface are compatible both ways.
 fn is_offered(import: &str, lane: Lane) -> bool {
     const WASI_02: [&str; 7] = [
@@ -298,29 +321,14 @@ fn is_offered(import: &str, lane: Lane) -> bool {
     // Streams and futures are types of the component model now: there is no `wasi:io` any more.
     const WASI_03: [&str; 6] =
         ["wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/", "wasi:http/"];
-    const OTHERS: [&str; 15] = [
-        // Nothing but the types that the exports use.
-        "ostro:triggers/types@0.1.",
-        "ostro:secrets/store@0.1.",
-        "ostro:queue/producer@0.1.",
-        "ostro:functions/context@0.1.",
-        "ostro:functions/invoke@0.1.",
-        "ostro:db/documents@0.1.",
-        "ostro:db/transactions@0.1.",
-        "ostro:db/sql@0.1.",
-        "ostro:storage/objects@0.1.",
-        "wasi:keyvalue/store@0.2.0-draft2",
-        "wasi:keyvalue/atomics@0.2.0-draft2",
-        "wasi:keyvalue/batch@0.2.0-draft2",
-        "wasi:config/store",
-        "wasi:config/runtime",
-        "wasi:logging/logging",
-    ];
     let (_, version) = import.split_once('@').unwrap_or((import, ""));
     let among = |names: &[&str]| names.iter().any(|name| import.starts_with(name));
     (version.starts_with("0.2.") && among(&WASI_02))
         || (lane == Lane::Concurrent && version.starts_with("0.3.") && among(&WASI_03))
-        || among(&OTHERS)
+        || OTHERS.iter().any(|other| match other.ends_with('.') {
+            true => import.starts_with(other),
+            false => import == *other,
+        })
 }
 
 /// One thread for all engines.
@@ -359,6 +367,113 @@ mod tests {
                 format!("(component (core module $m (memory {pages})) (core instance (instantiate $m)))");
             let component = Component::new(&engine, wat::parse_str(text).unwrap()).unwrap();
             assert_eq!(Reset::of(&component), reset, "{pages}");
+        }
+    }
+
+    /// Whether an interface is in the linker: something of it is imported with a type that it does not have, and what the
+    /// linker finds wrong tells.
+    fn is_linked(track: &Track, interface: &str, item: &str) -> bool {
+        let text = format!(r#"(component (import "{interface}" (instance {item})))"#);
+        let component = Component::new(&track.engine, wat::parse_str(text).unwrap()).unwrap();
+        let error = match track.linker.instantiate_pre(&component) {
+            Ok(_) => panic!("{interface} has no such {item}"),
+            Err(error) => format!("{error:?}"),
+        };
+        !error.contains("implementation is missing")
+    }
+
+    /// A function of that name, of a type that none has.
+    fn odd_function(name: &str) -> String {
+        format!(r#"(export "{name}" (func (param "odd" (tuple s8 s8)) (result char)))"#)
+    }
+
+    /// Every interface of the contract, with something in it; nothing where it has only plain types.
+    fn contract() -> Vec<(String, Option<String>)> {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
+        let mut resolve = wit_parser::Resolve::default();
+        let mut folders = vec![root.join("deps"), root];
+        for folder in &mut folders {
+            let mut entries: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+            entries.sort();
+            for entry in entries.into_iter().filter(|entry| !entry.ends_with("deps")) {
+                match entry.is_dir() {
+                    true => drop(resolve.push_dir(&entry).unwrap()),
+                    false if entry.extension().is_some_and(|end| end == "wit") => {
+                        resolve.push_file(&entry).unwrap();
+                    }
+                    false => {}
+                }
+            }
+        }
+        let mut all = Vec::new();
+        for (id, interface) in resolve.interfaces.iter() {
+            let free = interface.functions.values().find(|function| !function.name.starts_with('['));
+            let is_resource = |id: &&wit_parser::TypeId| {
+                matches!(resolve.types[**id].kind, wit_parser::TypeDefKind::Resource)
+            };
+            let resource = interface.types.iter().find(|(_, id)| is_resource(id)).map(|(name, _)| name);
+            let item = free.map(|function| odd_function(&function.name));
+            let item = item.or_else(|| resource.map(|name| format!(r#"(export "{name}" (func))"#)));
+            all.push((resolve.id_of(id).unwrap(), item));
+        }
+        all
+    }
+
+    #[test]
+    fn what_is_offered_is_what_is_linked() {
+        let engine = GuestEngine::new(&EngineOptions { instances: 8, max_memory_bytes: 64 << 20 }).unwrap();
+        let mut contract = contract();
+        assert!(contract.len() > 12, "{contract:?}");
+        // Other names of the same, and names that nothing has.
+        for (name, function) in [
+            ("wasi:config/store@0.2.0-draft-2024-09-27", "get"),
+            ("wasi:config/store@0.2.0-draft", "get"),
+            ("wasi:config/store@0.2.0-rc.2", "get"),
+            ("wasi:config/store", "get"),
+            ("wasi:config/runtime@0.2.0-draft", "get"),
+            ("wasi:logging/logging", "log"),
+            ("wasi:logging/logging@0.2.0", "log"),
+            ("wasi:keyvalue/store@0.2.0-draft23", "open"),
+            ("ostro:functions/context@0.1.7", "about"),
+            ("ostro:functions/context@0.2.0", "about"),
+        ] {
+            contract.push((name.to_owned(), Some(odd_function(function))));
+        }
+        for track in [&engine.plain, &engine.concurrent, &engine.concurrent_whole] {
+            for (interface, item) in &contract {
+                match item {
+                    Some(item) => assert_eq!(
+                        is_offered(interface, track.lane),
+                        is_linked(track, interface, item),
+                        "{interface} in {:?}",
+                        track.lane
+                    ),
+                    None => assert_eq!(interface, "ostro:triggers/types@0.1.0", "types need no linker"),
+                }
+            }
+            for (interface, function) in [
+                ("wasi:io/poll@0.2.0", "poll"),
+                ("wasi:clocks/monotonic-clock@0.2.0", "now"),
+                ("wasi:random/random@0.2.0", "get-random-u64"),
+                ("wasi:cli/environment@0.2.0", "get-environment"),
+                ("wasi:filesystem/preopens@0.2.0", "get-directories"),
+                ("wasi:sockets/instance-network@0.2.0", "instance-network"),
+                ("wasi:http/outgoing-handler@0.2.0", "handle"),
+                ("wasi:io/poll@0.3.0", "poll"),
+                ("wasi:clocks/monotonic-clock@0.3.0", "now"),
+                ("wasi:random/random@0.3.0", "get-random-u64"),
+                ("wasi:cli/environment@0.3.0", "get-environment"),
+                ("wasi:filesystem/preopens@0.3.0", "get-directories"),
+                ("wasi:sockets/ip-name-lookup@0.3.0", "resolve-addresses"),
+                ("wasi:http/client@0.3.0", "send"),
+            ] {
+                let linked = is_linked(track, interface, &odd_function(function));
+                assert_eq!(is_offered(interface, track.lane), linked, "{interface} in {:?}", track.lane);
+            }
+        }
+        for other in OTHERS {
+            let known = contract.iter().any(|(interface, _)| interface.starts_with(other));
+            assert!(known, "{other} is in no interface of wit/");
         }
     }
 
