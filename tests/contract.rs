@@ -11,7 +11,7 @@ use wit_parser::{PackageId, Resolve};
 const GOLDEN: &str = "tests/contract.golden.wit";
 
 /// All packages below `wit/`, by their path.
-fn packages(resolve: &mut Resolve) -> Vec<PackageId> {
+pub(crate) fn packages(resolve: &mut Resolve) -> Vec<PackageId> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("wit");
     let in_folder = |folder: &Path| -> Vec<PathBuf> {
         let mut found: Vec<_> =

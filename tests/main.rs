@@ -13,6 +13,7 @@
 mod support;
 
 mod backup;
+mod canary;
 mod cgi;
 mod cli;
 mod clock;
