@@ -98,6 +98,24 @@ fn who_is_no_longer_subscribed_is_told_nothing() {
     assert_eq!(told(&control, 1)[0]["subject"], "a");
 }
 
+/// C7: a change of one project's collection is told to nobody in another that has one of the same name.
+#[test]
+fn c7_changes_are_told_in_their_own_project_only() {
+    let server = shared();
+    let (ours, theirs) = (listening(&server, "events-ours"), listening(&server, "events-theirs"));
+    for (control, id) in [(&ours, "a"), (&ours, "b"), (&theirs, "c")] {
+        let documents = json!({ "documents": [{ "_id": id }] });
+        control.post("collections/entries/documents", &documents).expect_status(200);
+    }
+    let subjects = |control: &Control, count: usize| -> Vec<String> {
+        told(control, count).iter().map(|job| job["subject"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(subjects(&ours, 2), ["a", "b"]);
+    assert_eq!(subjects(&theirs, 1), ["c"]);
+    let job = told(&ours, 2)[0]["id"].as_str().unwrap().to_owned();
+    theirs.get(&format!("jobs/{job}")).expect_error(404, "not_found");
+}
+
 #[test]
 fn a_function_without_http_is_told_of_no_data() {
     let server = shared();

@@ -25,6 +25,7 @@ mod deploy;
 mod dev;
 mod events;
 mod examples_js;
+mod floods;
 mod front_door;
 mod functions;
 mod invoke;
