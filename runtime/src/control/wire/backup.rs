@@ -30,6 +30,7 @@ pub struct BackupReport {
     /// How long they are together.
     pub bytes: u64,
     /// How much of what the projects should have could not be saved. 0 in a sound backup.
+    #[serde(default)]
     pub missing: u64,
     /// The first hundred of those; `backup.json` has all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
