@@ -41,7 +41,7 @@ impl Collection {
     /// Stores a document and returns its `_id`. `Duplicate` when there is one of its `_id`, or of its key in a unique
     /// index.
     pub fn insert_one(&self, document: &(impl Serialize + ?Sized)) -> Result<String> {
-        let ids: Vec<String> = text::read(&self.handle.insert(&text::write(document)?)?)?;
+        let ids: Vec<String> = text::read(&self.handle.insert(&text::write_one(document)?)?)?;
         ids.into_iter().next().ok_or_else(|| super::Error::Mismatch("no `_id` was answered".to_owned()))
     }
 

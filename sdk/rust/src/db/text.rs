@@ -40,6 +40,15 @@ pub(super) fn write(value: &(impl Serialize + ?Sized)) -> Result<String> {
     json::text(value).map_err(Error::Invalid)
 }
 
+/// The text of one document: a list in its place would be stored as several.
+pub(super) fn write_one(document: &(impl Serialize + ?Sized)) -> Result<String> {
+    let text = write(document)?;
+    match text.starts_with('[') {
+        false => Ok(text),
+        true => Err(Error::Invalid("a document is an object: `insert_many` stores a list".to_owned())),
+    }
+}
+
 pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T> {
     json::value(text).map_err(Error::Mismatch)
 }

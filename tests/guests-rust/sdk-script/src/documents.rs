@@ -206,6 +206,15 @@ pub fn faults() -> Outcome {
     assert!(matches!(users.insert_many(&many), Err(Error::Invalid(_))));
     let large = users.insert_one(&json!({ "text": "x".repeat(2 << 20) }));
     assert!(matches!(large, Err(Error::Invalid(_))), "{large:?}");
+    // A list is no document: `insert_one` would store all of it, and answer one `_id`.
+    let listed = users.insert_one(&[user("l", "Lea", 1), user("m", "Mia", 1)]);
+    assert!(matches!(&listed, Err(Error::Invalid(text)) if text.contains("insert_many")), "{listed:?}");
+    assert_eq!(users.count(json!({}))?, 1);
+    // What is `None` in a filter is null, which asks for what is not there, and no filter is everything.
+    assert_eq!(users.delete_many(json!({ "name": None::<String> }))?, 0);
+    for none in [users.delete_many(None::<Value>), users.delete_many(()), users.count([json!({})])] {
+        assert!(matches!(none, Err(Error::Invalid(_))), "{none:?}");
+    }
     // What serde can't make JSON of does not reach the server, what it can't read has.
     let keys = std::collections::BTreeMap::from([([1, 2], 3)]);
     assert!(matches!(users.find_one::<Value>(&keys), Err(Error::Invalid(_))));
