@@ -5,7 +5,7 @@ declare module "ostro" {
   export interface SendOptions {
     /** `json` (default for objects), `text` (default for strings), `bytes` (default for buffers), or a media type. */
     contentType?: "json" | "text" | "bytes" | (string & {});
-    /** Seconds before which it is not delivered, at most 7 days. */
+    /** Seconds before which it is not delivered, at most 14 days. */
     delaySeconds?: number;
     /** Messages of one key within a day are one: the first stands. */
     dedupeKey?: string;
