@@ -376,7 +376,7 @@ fn namespaces_pass_their_table() {
     let flags = json!({ "grants": grants, "bindings": { "WORDS": "kv:words" }, "limits": { "cpu": "60s" } });
     server.deploy("table-kv", &component, &flags);
     let report = server.get("table-kv", "/").expect_status(200).json();
-    assert_eq!((&report["failed"], &report["passed"]), (&json!([]), &json!(9)), "{report}");
+    assert_eq!((&report["failed"], &report["passed"]), (&json!([]), &json!(10)), "{report}");
 }
 
 /// Runs the table of a module in a project of its own, with these settings: it counts what is there.

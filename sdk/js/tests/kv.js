@@ -25,6 +25,18 @@ test("values of every kind", async () => {
   equal((await failure(() => words.put("x", 1))).name, "TypeError");
   equal((await failure(() => words.get("x", "blob"))).name, "TypeError");
 });
+test("a key is a text", async () => {
+  for (const act of [
+    () => words.put(undefined, "x"), () => words.get(), () => words.getWithMetadata(null), () => words.delete(), () => words.delete([undefined]),
+    () => words.get(["a", undefined]), () => words.increment(), () => words.update(undefined, () => "x"), () => words.put({ id: 1 }, "x"),
+    () => words.delete(Promise.resolve("a")), () => words.get(Symbol("a")),
+  ]) {
+    equal((await failure(act)).name, "TypeError");
+  }
+  for (const key of ["undefined", "null", "[object Object]"]) equal(await words.get(key), null);
+  await words.put(7, "seven");
+  equal([await words.get("7"), await words.delete(7)], ["seven", undefined]);
+});
 test("what is too much is said", async () => {
   equal((await failure(() => words.put("a", "x".repeat(12 << 20)))).name, "RangeError");
   equal((await failure(() => words.get(Array.from({ length: 1001 }, (_, at) => `k${at}`)))).name, "RangeError");

@@ -36,9 +36,18 @@ export async function bytesFor(value) {
   return bytes;
 }
 
+/** The text of a key. `String` would make one of anything, and act on the key "undefined". */
+export function textOf(what, value) {
+  if (typeof value === "string") return value;
+  if (typeof value === "number" || typeof value === "bigint") return String(value);
+  throw new TypeError(`${what} is a string, not ${value === null ? "null" : typeof value}.`);
+}
+
+const keyOf = (key) => textOf("A key", key);
+
 function several(keys) {
   if (keys.length > MAX_KEYS) throw new RangeError(`kv: a call has at most ${MAX_KEYS} keys.`);
-  return keys.map(String);
+  return keys.map(keyOf);
 }
 
 function refuseUnknown(options) {
@@ -82,7 +91,7 @@ export class KVNamespace {
   /** The value of a key, or a Map of several; null where there is none. */
   async get(key, options) {
     const read = reader(options);
-    if (!Array.isArray(key)) return read(this.#with((bucket) => bucket.get(String(key))));
+    if (!Array.isArray(key)) return read(this.#with((bucket) => bucket.get(keyOf(key))));
     const pairs = this.#with((bucket) => getMany(bucket, several(key)));
     return new Map(pairs.map(([name, value]) => [name, read(value)]));
   }
@@ -97,12 +106,12 @@ export class KVNamespace {
   async put(key, value, options) {
     refuseUnknown(options);
     const bytes = await bytesFor(value);
-    this.#with((bucket) => bucket.set(String(key), bytes));
+    this.#with((bucket) => bucket.set(keyOf(key), bytes));
   }
 
   /** Removes a key, or several at once. */
   async delete(key) {
-    if (!Array.isArray(key)) return this.#with((bucket) => bucket.delete(String(key)));
+    if (!Array.isArray(key)) return this.#with((bucket) => bucket.delete(keyOf(key)));
     return this.#with((bucket) => deleteMany(bucket, several(key)));
   }
 
@@ -133,14 +142,14 @@ export class KVNamespace {
   /** Adds to the number under a key, 0 where there is none, and gives the sum. */
   async increment(key, by = 1) {
     if (!Number.isSafeInteger(by)) throw new TypeError("kv: what is added is a whole number.");
-    return Number(this.#with((bucket) => addTo(bucket, String(key), by)));
+    return Number(this.#with((bucket) => addTo(bucket, keyOf(key), by)));
   }
 
   /** Sets what `change` makes of the value, and gives it. `change` is called again when another write came in between. */
   async update(key, change, options) {
     const read = reader(options);
     for (;;) {
-      const cas = this.#with((bucket) => Cas.new(bucket, String(key)));
+      const cas = this.#with((bucket) => Cas.new(bucket, keyOf(key)));
       try {
         const value = await change(read(cas.current()));
         const bytes = await bytesFor(value);

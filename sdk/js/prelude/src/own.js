@@ -3,7 +3,7 @@
 
 import { Body, extract, takeBody } from "./body.js";
 import { kinds, messageOf } from "./env.js";
-import { bytesFor, reader } from "./kv.js";
+import { bytesFor, reader, textOf } from "./kv.js";
 import { requireLive } from "./life.js";
 import { HostBody } from "./streams.js";
 import { bytesOf, isBufferSource, utf8Encode } from "./text.js";
@@ -11,5 +11,5 @@ import { drop, hostError } from "./wit.js";
 
 /** In this order in `data/own.js`: names would cost every program room. */
 export const own = () => [
-  Body, HostBody, bytesFor, bytesOf, drop, extract, hostError, isBufferSource, kinds, messageOf, reader, requireLive, takeBody, utf8Encode,
+  Body, HostBody, bytesFor, bytesOf, drop, extract, hostError, isBufferSource, kinds, messageOf, reader, requireLive, takeBody, textOf, utf8Encode,
 ];

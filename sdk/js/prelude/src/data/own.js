@@ -3,5 +3,5 @@
 import { own } from "ostro:prelude";
 
 export const [
-  Body, HostBody, bytesFor, bytesOf, drop, extract, hostError, isBufferSource, kinds, messageOf, reader, requireLive, takeBody, utf8Encode,
+  Body, HostBody, bytesFor, bytesOf, drop, extract, hostError, isBufferSource, kinds, messageOf, reader, requireLive, takeBody, textOf, utf8Encode,
 ] = own();

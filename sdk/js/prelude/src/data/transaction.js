@@ -4,7 +4,7 @@ import { Transaction as HostTransaction } from "ostro:db/transactions@0.1.0";
 
 import { Collection, DatabaseError } from "./collection.js";
 import { failureOf } from "./failure.js";
-import { bytesFor, drop, messageOf, reader, requireLive } from "./own.js";
+import { bytesFor, drop, messageOf, reader, requireLive, textOf } from "./own.js";
 
 const WHAT = "transaction";
 /** How often one is run again after a conflict. */
@@ -46,13 +46,13 @@ class Transaction {
     return {
       get: async (key, options) => {
         const read = reader(options);
-        return read(this.#call((handle) => handle.getValue(namespace, String(key))));
+        return read(this.#call((handle) => handle.getValue(namespace, textOf("A key", key))));
       },
       put: async (key, value) => {
         const bytes = await bytesFor(value);
-        this.#call((handle) => handle.setValue(namespace, String(key), bytes));
+        this.#call((handle) => handle.setValue(namespace, textOf("A key", key), bytes));
       },
-      delete: async (key) => this.#call((handle) => handle.deleteValue(namespace, String(key))),
+      delete: async (key) => this.#call((handle) => handle.deleteValue(namespace, textOf("A key", key))),
     };
   }
 
