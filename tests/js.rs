@@ -394,13 +394,13 @@ fn data_table(name: &str, passed: usize, flags: &Value, functions: &[&str]) {
 
 #[test]
 fn collections_and_transactions_pass_their_table() {
-    let names = ["users", "things", "many", "kinds", "accounts", "readonly:read"];
+    let names = ["users", "things", "many", "kinds", "owned", "accounts", "readonly:read"];
     let grants = names.map(|name| format!("collection:{name}"));
     let grants: Vec<_> =
         grants.into_iter().chain(["kv:words".to_owned(), "queue:post:send".to_owned()]).collect();
     let flags =
         json!({ "grants": grants, "bindings": { "USERS": "collection:users" }, "limits": { "cpu": "60s" } });
-    data_table("db", 16, &flags, &["table"]);
+    data_table("db", 20, &flags, &["table"]);
 }
 
 #[test]

@@ -45,6 +45,15 @@ test("a cursor is told how, then read", async () => {
   equal([(await cursor.next()).name, await cursor.hasNext(), names(await cursor.toArray())], ["ann", true, ["bob", "cem", "dot"]]);
   equal([await cursor.next(), await cursor.hasNext()], [null, false]);
   equal((await failure(() => cursor.sort({ age: 1 }))).name, "TypeError");
+  // What was fetched and not read yet would be passed over.
+  const begun = users.find().sort({ name: 1 });
+  for await (const { name } of begun) if (name === "ann") break;
+  equal((await failure(() => begun.cursor)).message.includes("3 documents"), true);
+  // What is not said to a cursor is as if it was not called.
+  equal(names(await users.find().sort({ name: 1 }).sort(undefined).after(null).skip(undefined).project(undefined).limit(2).toArray()).length, 2);
+  const few = users.find().sort({ name: 1 }).limit(2);
+  equal([(await few.next()).name, (await few.next()).name], ["ann", "bob"]);
+  equal(names(await users.find().sort({ name: 1 }).after(few.cursor).toArray()), ["cem", "dot"]);
 });
 test("pages by a cursor for somebody else", async () => {
   const page = users.find().sort({ name: 1 }).limit(2);
@@ -126,6 +135,78 @@ test("values keep their kind", async () => {
   await kinds.replaceOne({ _id: "k" }, found);
   equal((await kinds.get("k")).long === long, true);
 });
+test("numbers stay numbers", async () => {
+  const kinds = db.collection("kinds");
+  const ns = 1_769_860_800_123 * 1e6;
+  const numbers = { ns, even: 2 ** 53, more: 2 ** 53 + 2, below: -(2 ** 60), most: 1e20, edge: 2 ** 53 - 1, long: 10n ** 17n };
+  await kinds.insertOne({ _id: "n", ...numbers });
+  const { _id, ...found } = await kinds.get("n");
+  const seen = (values) => Object.entries(values).map(([name, value]) => [name, typeof value, String(value)]);
+  equal(seen(found), seen(numbers));
+  equal([found.ns + 1 === ns + 1, await kinds.countDocuments({ ns, more: 2n ** 53n + 2n, long: 1e17 })], [true, 1]);
+});
+test("maps are objects, and what has no form is said", async () => {
+  const kinds = db.collection("kinds");
+  await kinds.insertOne({ _id: "m", of: new Map([["a", new Map([[1, new Date(5)]])], ["none", undefined]]) });
+  equal((await kinds.get("m")).of, { a: { 1: new Date(5) } });
+  equal(await kinds.countDocuments(new Map([["of.a.1", new Date(5)]])), 1);
+  for (const value of [new Set(["a"]), Promise.resolve("a")]) {
+    equal((await failure(() => kinds.insertOne({ value }))).name, "TypeError");
+    equal((await failure(() => kinds.countDocuments({ value }))).name, "TypeError");
+  }
+});
+test("what is undefined is no filter", async () => {
+  const owned = db.collection("owned");
+  const none = undefined;
+  await owned.insertMany([{ _id: "1", by: "ann", parts: [{ by: "ann" }, { by: "bob" }] }, { _id: "2", by: "bob" }]);
+  const all = await owned.find().toArray();
+  const set = { $set: { by: "eve" } };
+  for (const [place, act] of [
+    ["by", () => owned.deleteMany({ by: none })],
+    ["by", () => owned.deleteOne({ by: none })],
+    ["by", () => owned.updateMany({ by: none }, set)],
+    ["by", () => owned.updateOne({ by: none }, set)],
+    ["by", () => owned.replaceOne({ by: none }, { by: "eve" })],
+    ["by", () => owned.findOneAndUpdate({ by: none }, set)],
+    ["by", () => owned.findOneAndReplace({ by: none }, { by: "eve" })],
+    ["by", () => owned.findOneAndDelete({ by: none })],
+    ["by", () => owned.findOne({ by: none })],
+    ["by", () => owned.find({ by: none }).toArray()],
+    ["by", () => owned.countDocuments({ by: none })],
+    ["by", () => owned.distinct("by", { by: none })],
+    ["by", () => owned.countDocuments({ by: () => "ann" })],
+    ["by.$ne", () => owned.deleteMany({ by: { $ne: none } })],
+    ["by.$in.1", () => owned.deleteMany({ by: { $in: ["ann", none] } })],
+    ["$and.0.by", () => owned.deleteMany({ $and: [{ by: none }] })],
+    ["$or.1.by", () => owned.deleteMany({ $or: [{ by: "ann" }, { by: none }] })],
+    ["parts.$elemMatch.by", () => owned.deleteMany({ parts: { $elemMatch: { by: none } } })],
+    ["by", () => owned.deleteMany({ by: { toJSON: () => none } })],
+    ["0.$match.by", () => owned.aggregate([{ $match: { by: none } }]).toArray()],
+    ["1.$group._id", () => owned.aggregate([{ $match: {} }, { $group: { _id: none } }]).toArray()],
+    ["sort.by", () => owned.findOneAndDelete({}, { sort: { by: none } })],
+    ["sort.by", () => owned.find().sort({ by: none }).toArray()],
+    ["fields.by", () => owned.find({}, { projection: { by: none } }).toArray()],
+    ["$pull.parts.by", () => owned.updateMany({}, { $pull: { parts: { by: none } } })],
+    ["$unset.by", () => owned.updateMany({}, { $unset: { by: none } })],
+    ["$set", () => owned.updateMany({}, { $set: none })],
+  ]) {
+    const error = await failure(act);
+    equal([error.name, error.message.includes(`"${place}"`)], ["TypeError", true], `${place}: ${error.message}`);
+  }
+  for (const filter of [none, null, "1", [], [{ by: "ann" }]]) {
+    equal((await failure(() => owned.updateMany(filter, set))).name, "TypeError");
+    equal((await failure(() => owned.findOneAndDelete(filter))).name, "TypeError");
+    equal((await failure(() => owned.deleteMany(filter))).name, "TypeError");
+  }
+  for (const act of [() => owned.find(null), () => owned.countDocuments([]), () => owned.distinct(none), () => owned.get(none)]) {
+    equal((await failure(act)).name, "TypeError");
+  }
+  equal(await owned.find().toArray(), all);
+  // Null is what a field has that is not there; what is stored leaves out what is undefined.
+  equal([await owned.countDocuments({ parts: null }), await owned.countDocuments({ by: { $in: ["ann", null] } })], [1, 1]);
+  await owned.updateOne({ _id: "2" }, { $set: { by: "cem", age: none }, $push: { parts: { by: "cem", at: none } } });
+  equal(await owned.get("2"), { _id: "2", by: "cem", parts: [{ by: "cem" }] });
+});
 test("patterns", async () => {
   equal(names(await users.find({ name: /^A/i }).toArray()), ["ann"]);
   equal(names(await users.find({ name: { $not: /n/ } }).sort({ name: 1 }).toArray()), ["bo", "cem"]);
@@ -196,6 +277,11 @@ test("what is over stays over", async () => {
   }
   const error = await failure(() => db.transaction((tx) => tx.queue("elsewhere").send(1)));
   equal([error.code, error.message.includes("queue:elsewhere:send")], ["denied", true]);
+});
+test("no key is undefined in a transaction either", async () => {
+  for (const act of [(words) => words.put(undefined, "x"), (words) => words.get(), (words) => words.delete(null)]) {
+    equal((await failure(() => db.transaction((tx) => act(tx.kv("words"))))).name, "TypeError");
+  }
 });
 
 export default harness;

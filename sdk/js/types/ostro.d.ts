@@ -74,12 +74,15 @@ declare module "ostro" {
   /** The namespace of that name. */
   export function kv(name: string): KVNamespace;
 
-  /** A document: JSON, and dates, bytes and integers of 64 bits. Fields that are undefined are left out. */
+  /** A document: JSON, and dates, bytes, maps and integers of 64 bits. Fields that are undefined are left out. */
   export type Document = Record<string, unknown>;
   /** A document as it is found: with its `_id`. */
   export type Stored<Doc> = Doc & { _id: string };
-  /** Which documents, in MongoDB's words: `{ age: { $gt: 18 }, "address.city": "Rome", name: /^a/i }`. */
-  export type Filter<Doc> = { [Name in keyof Stored<Doc>]?: unknown } & Record<string, unknown>;
+  /**
+   * Which documents, in MongoDB's words: `{ age: { $gt: 18 }, "address.city": "Rome", name: /^a/i }`. What is undefined is a
+   * TypeError, since without it a filter would be for everything; null matches fields that are null or not there.
+   */
+  export type Filter<Doc> = { [Name in keyof Stored<Doc>]?: {} | null } & Record<string, {} | null>;
   /** What changes, in MongoDB's words: `{ $set: { … }, $inc: { … } }`. */
   export type Update<Doc> = { $set?: Partial<Doc> & Document; $unset?: Document } & { [Operator in `$${string}`]?: Document };
   export type Sort = Record<string, 1 | -1> | [string, 1 | -1][];
@@ -114,7 +117,7 @@ declare module "ostro" {
     fields(fields: Projection): this;
     /** Goes on where another cursor of the same filter and sort has ended. */
     after(cursor: string | null | undefined): this;
-    /** Where the next page begins, when there is one. */
+    /** Where the next page begins, when there is one. Throws while documents that have come are unread. */
     readonly cursor: string | undefined;
     next(): Promise<Doc | null>;
     hasNext(): Promise<boolean>;

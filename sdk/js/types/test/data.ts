@@ -25,6 +25,9 @@ async function documents(users: Collection<User>): Promise<string[]> {
   await users.insertOne({ tags: [] });
   const user = await users.findOne({ name: "ann", "born.year": { $gt: 1 } }, { sort: { age: -1 }, fields: { name: 1 } });
   const id: string | undefined = user?._id;
+  // @ts-expect-error: without a name it would be anybody.
+  await users.deleteMany({ name: user?.name });
+  await users.deleteMany({ name: user?.name ?? null });
   // @ts-expect-error: there may be none.
   user.name.trim();
   for await (const { name } of users.find({ age: { $gt: 18 } }).sort({ age: -1 }).limit(5).project({ name: 1 })) name.trim();

@@ -1,8 +1,9 @@
 // A collection of documents.
 
-import { encode, decode } from "./extended-json.js";
+import { encode, encodeStrict, decode } from "./extended-json.js";
 import { failureClass, optionsOf, withHandle } from "./failure.js";
 import { AggregationCursor, FindCursor } from "./cursor.js";
+import { textOf } from "./own.js";
 
 /** Why the database did not do it: `code` is `denied`, `invalid`, `duplicate`, `too-large`, `full`, `timeout`, `conflict` or `unavailable`. */
 export const DatabaseError = failureClass("DatabaseError");
@@ -13,17 +14,33 @@ const CHANGE = { upsert: "upsert", ...SORT };
 const MODIFY = { ...CHANGE, ...FIELDS, returnDocument: "return" };
 
 /** The options as the host reads them. */
-const text = (options) => (Object.keys(options).length === 0 ? "" : encode(options));
+const text = (options) => (Object.keys(options).length === 0 ? "" : encodeStrict(options));
 
-function documentOf(value) {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new TypeError("A document is an object.");
-  return encode(value);
+/** The JSON of what has to be an object. The host would take an array for several documents. */
+function object(value, encoded, fault) {
+  const json = typeof value === "object" ? encoded(value) : "";
+  if (json?.startsWith("{")) return json;
+  throw new TypeError(fault);
 }
 
+const documentOf = (value) => object(value, encode, "A document is an object.");
+
+// One that is forgotten would change or delete what nobody meant.
+const filterOf = (value) => object(value, (filter) => encodeStrict(filter), "A filter is an object: {} is one for everything.");
+
+/** Operators whose values are stored. Those of others say what to do: `$pull` has a filter. */
+const STORES = ["$set", "$setOnInsert", "$push", "$addToSet"];
+
 function updateOf(update) {
-  const keys = Object.keys(update ?? {});
-  if (keys.length > 0 && keys.every((key) => key.startsWith("$"))) return encode(update);
-  throw new TypeError("An update has operators, such as { $set: { … } }: replaceOne puts a document in the place of another.");
+  const operators = Object.entries(update ?? {});
+  if (operators.length === 0 || !operators.every(([name]) => name.startsWith("$"))) {
+    throw new TypeError("An update has operators, such as { $set: { … } }: replaceOne puts a document in the place of another.");
+  }
+  const parts = operators.map(([name, value]) => {
+    const json = STORES.includes(name) && typeof value === "object" ? encode(value) : encodeStrict(value, name);
+    return `${JSON.stringify(name)}:${json}`;
+  });
+  return `{${parts}}`;
 }
 
 /** Documents of one kind. `open` gives the host's handle for its name. */
@@ -60,21 +77,21 @@ export class Collection {
 
   /** The document with that `_id`, or null. */
   async get(id) {
-    const found = this.#with((collection) => collection.get(String(id)));
+    const found = this.#with((collection) => collection.get(textOf("An _id", id)));
     return found === null || found === undefined ? null : decode(found);
   }
 
   /** The first document that matches, or null. */
   async findOne(filter = {}, options) {
     const known = optionsOf("findOne", options, { ...SORT, ...FIELDS, skip: "skip" });
-    const { documents } = this.#page(encode(filter), { ...known, limit: 1 });
+    const { documents } = this.#page(filterOf(filter), { ...known, limit: 1 });
     return documents[0] ?? null;
   }
 
   /** The documents that match, asked for page by page. */
   find(filter = {}, options) {
     const known = optionsOf("find", options, { ...SORT, ...FIELDS, skip: "skip", limit: "limit", cursor: "cursor" });
-    const json = encode(filter);
+    const json = filterOf(filter);
     return new FindCursor((wanted) => this.#page(json, wanted), known);
   }
 
@@ -84,19 +101,19 @@ export class Collection {
 
   async countDocuments(filter = {}, options) {
     const known = text(optionsOf("countDocuments", options, { limit: "limit" }));
-    const json = encode(filter);
+    const json = filterOf(filter);
     return Number(this.#with((collection) => collection.count(json, known)));
   }
 
   /** The different values of a field among the documents that match. */
   async distinct(field, filter = {}) {
-    const json = encode(filter);
-    return decode(this.#with((collection) => collection.distinct(String(field), json)));
+    const [name, json] = [textOf("A field", field), filterOf(filter)];
+    return decode(this.#with((collection) => collection.distinct(name, json)));
   }
 
   /** What the stages of a pipeline make of the collection. */
   aggregate(pipeline) {
-    const json = encode(pipeline);
+    const json = encodeStrict(pipeline);
     return new AggregationCursor(() => decode(this.#with((collection) => collection.aggregate(json))));
   }
 
@@ -109,14 +126,14 @@ export class Collection {
   }
 
   #update(filter, update, options) {
-    const [json, change] = [encode(filter), updateOf(update)];
+    const [json, change] = [filterOf(filter), updateOf(update)];
     return changed(this.#with((collection) => collection.update(json, change, text(options))));
   }
 
   /** Puts a document in the place of the first one that matches; the `_id` stays. */
   async replaceOne(filter, document, options) {
     const known = text(optionsOf("replaceOne", options, CHANGE));
-    const [json, replacement] = [encode(filter), documentOf(document)];
+    const [json, replacement] = [filterOf(filter), documentOf(document)];
     return changed(this.#with((collection) => collection.replace(json, replacement, known)));
   }
 
@@ -129,9 +146,7 @@ export class Collection {
   }
 
   #delete(filter, options) {
-    // A filter that is forgotten would delete what nobody meant.
-    if (typeof filter !== "object" || filter === null) throw new TypeError("What to delete is said by a filter; {} is everything.");
-    const json = encode(filter);
+    const json = filterOf(filter);
     return { deletedCount: Number(this.#with((collection) => collection.delete(json, text(options)))) };
   }
 
@@ -148,7 +163,7 @@ export class Collection {
   }
 
   #modify(filter, change, options) {
-    const json = encode(filter);
+    const json = filterOf(filter);
     const found = this.#with((collection) => collection.findAndModify(json, change, text(options)));
     return found === null || found === undefined ? null : decode(found);
   }

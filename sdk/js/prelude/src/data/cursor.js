@@ -6,6 +6,9 @@ const SOME = 100;
 
 const late = (name) => new TypeError(`The cursor has been read: ${name} comes before.`);
 
+const passedOver = (count) =>
+  new TypeError(`The next page would pass over ${count} documents that have come and were not read: limit() the cursor, and read it to its end.`);
+
 /** A cursor of `find`: first how, then `toArray()`, `next()` or `for await`. */
 export class FindCursor {
   static name = "FindCursor";
@@ -27,6 +30,7 @@ export class FindCursor {
   #set(name, value) {
     if (this.#begun) throw late(name);
     this.#options[name] = value;
+    if (value === undefined) delete this.#options[name];
     return this;
   }
 
@@ -60,8 +64,10 @@ export class FindCursor {
     return this.#set("cursor", cursor ?? undefined);
   }
 
-  /** Where the next page begins, when there is more than was asked for: for `after`. */
+  /** Where the next page begins, when there is more than was asked for: for `after`. It is behind all that was fetched. */
   get cursor() {
+    const unread = this.#documents.length - this.#at;
+    if (unread > 0) throw passedOver(unread);
     return this.#options.cursor;
   }
 

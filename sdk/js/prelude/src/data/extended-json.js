@@ -7,20 +7,33 @@ const MOST_LEVELS = 110;
 const INT64_MAX = 2n ** 63n - 1n;
 const FLAGS = /[^ims]/g;
 
-/** The JSON of a value. What is undefined is left out. */
-export const encode = (value) => JSON.stringify(plain(value, 0));
+/** The JSON of what is stored. What is undefined is left out. */
+export const encode = (value) => JSON.stringify(plain(value, 0, null));
 
-function plain(value, level) {
+/** The JSON of what is asked: without what is undefined a filter would be for everything, so that is an error. */
+export const encodeStrict = (value, path = "") => JSON.stringify(plain(value, 0, path));
+
+/** `path` is where the value stands, for an error; null where undefined is left out. */
+function plain(value, level, path) {
   switch (typeof value) {
     case "number":
-      return Number.isFinite(value) ? value : { $numberDouble: String(value) };
+      return number(value);
     case "bigint":
       return integer(value);
     case "object":
-      return value === null ? null : object(value, level);
-    default:
+      return value === null ? null : object(value, level, path);
+    case "string":
+    case "boolean":
       return value;
   }
+  if (path === null) return value;
+  throw new TypeError(`"${path}" is ${typeof value}: leave the field out to ask for all, or say null for what is not there.`);
+}
+
+function number(value) {
+  if (!Number.isFinite(value)) return { $numberDouble: String(value) };
+  // With an exponent it is stored as the double that it is, and comes back as one: integers of that size are BigInts.
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? JSON.rawJSON(value.toExponential()) : value;
 }
 
 function integer(value) {
@@ -28,15 +41,18 @@ function integer(value) {
   return JSON.rawJSON(String(value));
 }
 
-function object(value, level) {
+function object(value, level, path) {
   if (level > MOST_LEVELS) throw new TypeError("The value contains itself, or has more than 100 levels.");
   if (value instanceof Date) return { $date: time(value) };
   if (isBufferSource(value)) return { $binary: { base64: bytesOf(value).toBase64(), subType: "00" } };
   if (value instanceof RegExp) return pattern(value);
-  if (Array.isArray(value)) return value.map((element) => plain(element, level + 1));
-  if (typeof value.toJSON === "function") return plain(value.toJSON(), level + 1);
+  const inner = (element, key) => plain(element, level + 1, path ? `${path}.${key}` : path === null ? null : String(key));
+  if (Array.isArray(value)) return value.map(inner);
+  if (typeof value.toJSON === "function") return plain(value.toJSON(), level + 1, path);
+  if (value instanceof Set || value instanceof Promise) throw new TypeError(`${value} has no form in a document.`);
   const copy = { __proto__: null };
-  for (const key of Object.keys(value)) copy[key] = plain(value[key], level + 1);
+  if (value instanceof Map) value.forEach((element, key) => (copy[key] = inner(element, key)));
+  else for (const key of Object.keys(value)) copy[key] = inner(value[key], key);
   return copy;
 }
 
@@ -58,7 +74,7 @@ const HAS_FORM = /"\$(?:date|binary|numberDouble|numberLong)"/;
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*/g;
 const LONG = /^-?\d{16,}$/;
 
-/** The value of a JSON text. Integers that a number does not hold are BigInts. */
+/** The value of a JSON text. Integers beyond 2^53 are BigInts, since a number holds only some of them. */
 export function decode(text) {
   let forms = HAS_FORM.test(text);
   let json = text;
