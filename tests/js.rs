@@ -410,7 +410,7 @@ fn buckets_pass_their_table() {
         "bindings": { "FILES": "bucket:files" },
         "limits": { "cpu": "60s" },
     });
-    data_table("storage", 10, &flags, &["table"]);
+    data_table("storage", 12, &flags, &["table"]);
 }
 
 #[test]

@@ -30,6 +30,12 @@ test("contents of every kind", async () => {
   await files.put("copy", await files.get("response"));
   equal([(await files.head("copy")).contentType, await (await files.get("copy")).text()], ["text/x-response", "y"]);
   equal([(await files.put("none", null)).size, await (await files.get("none")).text()], [0, ""]);
+  // What has no content to give, or nothing but a name for its kind, leaves what is there.
+  for (const value of [await files.head("copy"), await files.get("copy", { onlyIf: { etagMatches: "other" } }), undefined, { a: 1 }, Promise.resolve("x")]) {
+    equal((await failure(() => files.put("copy", value))).name, "TypeError");
+  }
+  equal(await (await files.get("copy")).text(), "y");
+  equal([(await files.put("empty", await files.get("none"))).size], [0]);
 });
 test("what is large comes and goes in pieces", async () => {
   const piece = new Uint8Array(300_000).fill(7);
@@ -71,6 +77,14 @@ test("ranges", async () => {
   equal(await part(new Headers({ range: "bytes=1-2" })), ["12", { offset: 1, length: 2 }]);
   equal(await part(new Headers({ range: "bytes=-1" })), ["9", { offset: 9, length: 1 }]);
   equal(await part(new Headers()), ["0123456789", undefined]);
+  // What a client sends that is no range is none (RFC 9110, 14.1.1 and 14.2), and what is too much is all there is.
+  for (const range of ["bytes=5-2", "bytes=-", "bytes=x-1", "bytes=0-1,3-4", "pages=1-2"]) {
+    equal(await part(new Headers({ range })), ["0123456789", undefined], range);
+  }
+  const many = "9".repeat(30);
+  equal(await part(new Headers({ range: `bytes=7-${many}` })), ["789", { offset: 7, length: 3 }]);
+  equal((await part(new Headers({ range: `bytes=${many}-` })))[0], "");
+  equal((await part(new Headers({ range: `bytes=-${many}` })))[0], "0123456789");
 });
 test("conditions", async () => {
   const { etag } = await files.put("c", "one");
@@ -85,6 +99,49 @@ test("conditions", async () => {
   equal(await (await files.get("c", { onlyIf: { etagMatches: kept.httpEtag } })).text(), "two");
   equal((await failure(() => files.get("c", { ifMatch: etag }))).code, "changed");
   equal((await failure(() => files.delete("c", { ifMatch: etag }))).code, "changed");
+});
+test("conditions of R2 hold or are refused", async () => {
+  const { etag, httpEtag } = await files.put("r2c", "one");
+  const put = (onlyIf) => files.put("r2c", "two", { onlyIf });
+  const headers = (all) => new Headers(all);
+  for (const onlyIf of [{ etagMatch: etag }, { uploadedBefore: new Date() }, { uploadedAfter: new Date(0) }, "x", 5, [etag], new Request("http://a/"), headers({ "if-unmodified-since": "Sat, 29 Oct 1994 19:43:31 GMT" })]) {
+    const error = await failure(() => put(onlyIf));
+    equal([error.name, error.message.includes("onlyIf")], ["TypeError", true], error.message);
+  }
+  for (const not of [{ "if-match": '"other"' }, { "if-match": '"a", "b"' }, { "if-match": `W/${httpEtag}` }, { "if-none-match": "*" }]) {
+    equal(await put(headers(not)), null);
+  }
+  equal(await (await files.get("r2c")).text(), "one");
+  const all = headers({ "if-match": httpEtag, "if-unmodified-since": "Sat, 29 Oct 1994 19:43:31 GMT", "if-modified-since": "Sat, 29 Oct 1994 19:43:31 GMT" });
+  equal([(await put(all)).size, await (await files.get("r2c")).text()], [3, "two"]);
+  equal((await put(headers({ accept: "*/*" }))).size, 3);
+  const kept = await files.head("r2c");
+  const text = async (onlyIf) => {
+    const found = await files.get("r2c", { onlyIf });
+    return found.body === null ? null : found.text();
+  };
+  for (const tags of [kept.httpEtag, `"x", W/${kept.httpEtag}`, "*"]) equal(await text(headers({ "if-none-match": tags })), null, tags);
+  equal([await text(headers({ "if-none-match": '"x"' })), await text(headers({ "if-none-match": '"x","y"', "if-match": "*" }))], ["two", "two"]);
+  equal([await text(headers({ "if-match": `"x", ${kept.httpEtag}` })), await text(headers({ "if-match": '"x"' }))], ["two", null]);
+  equal([await text({ etagDoesNotMatch: kept.etag }), await text({ etagMatches: "*" }), await text({})], [null, "two", "two"]);
+  const [before, after] = [new Date(kept.uploaded.getTime() - 1), new Date(kept.uploaded.getTime() + 1)];
+  equal([await text({ uploadedBefore: after }), await text({ uploadedBefore: before })], ["two", null]);
+  equal([await text({ uploadedAfter: before }), await text({ uploadedAfter: after })], ["two", null]);
+  const since = { "if-modified-since": new Date(kept.uploaded.getTime() + 2000).toUTCString() };
+  equal([await text(headers(since)), await text(headers({ ...since, "if-none-match": '"x"' }))], [null, "two"]);
+  const old = { "if-unmodified-since": "Sat, 29 Oct 1994 19:43:31 GMT" };
+  equal([await text(headers(old)), await text(headers({ ...old, "if-match": "*" })), await text(headers({ "if-modified-since": "?" }))], [null, "two", "two"]);
+  equal((await failure(() => text({ etagMatch: etag }))).message.includes("etagMatch"), true);
+});
+test("a key is a text", async () => {
+  for (const act of [
+    () => files.put(undefined, "x"), () => files.get(), () => files.head(null), () => files.delete(undefined), () => files.delete(["none", undefined]),
+    () => files.put({ key: "a" }, "x"), () => files.delete(Promise.resolve("a")), () => files.copy("digits"), () => files.signedUrl(),
+  ]) {
+    equal((await failure(act)).name, "TypeError");
+  }
+  equal(await files.head("none") === null, false);
+  equal([(await files.put(7, "x")).key, await files.delete(7)], ["7", true]);
 });
 test("lists in pages", async () => {
   for (const key of ["l/a", "l/b", "l/c", "l"]) await files.put(key, key);

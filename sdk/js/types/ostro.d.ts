@@ -211,13 +211,13 @@ declare module "ostro" {
     httpMetadata?: { contentType?: string } | Headers;
     customMetadata?: Record<string, string>;
     /** As `ifMatch`, but gives null where it is not so. */
-    onlyIf?: { etagMatches?: string; etagDoesNotMatch?: "*" };
+    onlyIf?: { etagMatches?: string; etagDoesNotMatch?: "*" } | Headers;
   }
   export interface GetObjectOptions {
     range?: { offset?: number; length?: number } | { suffix: number } | Headers;
     ifMatch?: string;
     /** Where it is not so, the object comes without its content. */
-    onlyIf?: { etagMatches?: string; etagDoesNotMatch?: string };
+    onlyIf?: { etagMatches?: string; etagDoesNotMatch?: string; uploadedBefore?: Date; uploadedAfter?: Date } | Headers;
   }
   /** What `signedUrl` is told beside the key: what the answer says of a GET, what a PUT may put. */
   export type SignOptions =

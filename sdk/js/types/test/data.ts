@@ -57,7 +57,9 @@ async function objects(bucket: Bucket, request: Request): Promise<Response> {
   const maybe = await bucket.put("a", "text", { onlyIf: { etagDoesNotMatch: "*" } });
   // @ts-expect-error: the condition may not have been met.
   maybe.key.trim();
-  const found = await bucket.get(put.key, { range: request.headers });
+  const found = await bucket.get(put.key, { range: request.headers, onlyIf: request.headers });
+  // @ts-expect-error: there is no such condition.
+  await bucket.put("a", "text", { onlyIf: { etagMatch: "x" } });
   if (found === null) return new Response(null, { status: 404 });
   const { objects: listed, cursor } = await storage.bucket("other").list({ prefix: "a/" });
   await bucket.copy("a", "b", { bucket: storage.bucket("other") });

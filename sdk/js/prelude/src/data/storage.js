@@ -3,7 +3,7 @@
 import { Bucket as HostBucket } from "ostro:storage/objects@0.1.0";
 
 import { failureClass, failureOf, optionsOf, withHandle } from "./failure.js";
-import { Body, HostBody, drop, extract, kinds, requireLive, takeBody, utf8Encode } from "./own.js";
+import { Body, HostBody, drop, extract, kinds, requireLive, takeBody, textOf, utf8Encode } from "./own.js";
 
 /** Why a bucket did not do it: `code` is `denied`, `invalid`, `changed`, `too-large`, `full`, `damaged` or `unavailable`. */
 export const StorageError = failureClass("StorageError");
@@ -17,6 +17,7 @@ const HOUR = 3600;
 
 const EMPTY = new Uint8Array(0);
 
+const keyOf = (key) => textOf("A key", key);
 const quoted = (etag) => (/^"|^\*$/.test(etag) ? etag : `"${etag}"`);
 
 /** What is said of an object: in our words and in R2's. */
@@ -63,14 +64,39 @@ const PUT = {
   httpMetadata: "httpMetadata", customMetadata: "customMetadata", onlyIf: "onlyIf",
 };
 
+const CONDITION = { etagMatches: "etagMatches", etagDoesNotMatch: "etagDoesNotMatch" };
+const READ_CONDITION = { ...CONDITION, uploadedBefore: "uploadedBefore", uploadedAfter: "uploadedAfter" };
+
+/** R2's condition, of these names or a request's headers. One that can't be kept is an error: without it a put would always do. */
+function conditionOf(onlyIf, names) {
+  if (!(onlyIf instanceof Headers)) {
+    if (Object(onlyIf ?? {}).constructor !== Object) throw new TypeError("onlyIf is an object of conditions, or Headers.");
+    return optionsOf("onlyIf", onlyIf, names);
+  }
+  const known = { etagMatches: onlyIf.get("if-match"), etagDoesNotMatch: onlyIf.get("if-none-match") };
+  const [before, after] = ["if-unmodified-since", "if-modified-since"].map((name) => Date.parse(onlyIf.get(name)));
+  // Dates are whole seconds, and count where there is no etag; If-Modified-Since for reads only (RFC 9110, 13.1.3 and 13.1.4).
+  if (known.etagMatches === null && !Number.isNaN(before)) known.uploadedBefore = before + 1000;
+  if (known.etagDoesNotMatch === null && !Number.isNaN(after) && names === READ_CONDITION) known.uploadedAfter = after + 999;
+  return optionsOf("onlyIf", known, names);
+}
+
+/** Whether what is there is as R2's condition says. */
+function holds({ etagMatches, etagDoesNotMatch, uploadedBefore = Infinity, uploadedAfter = -Infinity }, { etag, written }) {
+  const has = (tags, what) => tags.split(",").some((tag) => ["*", etag].includes(quoted(tag.trim().replace(what, ""))));
+  return (etagMatches === undefined || has(etagMatches, "")) && (etagDoesNotMatch === undefined || !has(etagDoesNotMatch, /^W\//))
+    && written < uploadedBefore && written > uploadedAfter;
+}
+
 /** The host's options of a put or a copy, and whether a condition is R2's, which fails with null. */
 function putOptions(what, options, type = null) {
   const { httpMetadata, customMetadata, onlyIf, ...known } = optionsOf(what, options, PUT);
   const contentType = httpMetadata instanceof Headers ? httpMetadata.get("content-type") : httpMetadata?.contentType;
   known.contentType ??= contentType ?? type ?? undefined;
   known.metadata ??= customMetadata;
-  known.ifMatch ??= onlyIf?.etagMatches;
-  known.ifNoneMatch ??= onlyIf?.etagDoesNotMatch;
+  const { etagMatches, etagDoesNotMatch } = conditionOf(onlyIf, CONDITION);
+  known.ifMatch ??= etagMatches;
+  known.ifNoneMatch ??= etagDoesNotMatch;
   for (const name of ["ifMatch", "ifNoneMatch"]) {
     if (known[name] !== undefined) known[name] = quoted(known[name]);
   }
@@ -89,7 +115,13 @@ function orNull(isLenient, act) {
 
 /** What a value is made of: bytes, or what gives bytes; and its media type. */
 function contentOf(value) {
-  const [data, type] = value instanceof Body ? [takeBody(value), value.headers.get("content-type")] : extract(value);
+  const isBody = value instanceof Body;
+  const [data, type] = isBody ? [takeBody(value), value.headers.get("content-type")] : extract(value);
+  // What `String` makes of an object that is none of those that can be put is the name of its kind.
+  const isNamed = !isBody && typeof value === "object" && typeof data === "string" && data.startsWith("[object ");
+  if (value === undefined || isNamed || (data === null && value instanceof StoredObject)) {
+    throw new TypeError(`bucket: ${isNamed ? data : value === undefined ? "undefined" : "what is only said of an object"} is no content.`);
+  }
   return [data === null ? EMPTY : typeof data === "string" ? utf8Encode(data) : data, type];
 }
 
@@ -114,8 +146,10 @@ function rangeOf(range) {
   if (!(range instanceof Headers)) return range;
   const [, from, to] = RANGE.exec(range.get("range") ?? "") ?? [];
   if (from === undefined || from + to === "") return undefined;
-  if (from === "") return { suffix: Number(to) };
-  return to === "" ? { offset: Number(from) } : { offset: Number(from), length: Number(to) - Number(from) + 1 };
+  const [first, last] = [from, to].map((digits) => Math.min(Number(digits), Number.MAX_SAFE_INTEGER));
+  if (from === "") return { suffix: last };
+  if (to === "") return { offset: first };
+  return last < first ? undefined : { offset: first, length: last - first + 1 };
 }
 
 /** The content of an object that is being read. It ends with its last byte, or when nobody can ask for it any more. */
@@ -162,9 +196,9 @@ class Bucket {
   /** Puts an object, and gives what is said of it then. */
   async put(key, value, options) {
     requireLive(this.#what);
+    const name = keyOf(key);
     const [data, type] = contentOf(value);
     const [known, isLenient] = putOptions("put", options, type);
-    const name = String(key);
     if (data instanceof Uint8Array && data.length <= PIECE) {
       const said = orNull(isLenient, () => this.#with((bucket) => bucket.put(name, data, known)));
       return said === null ? null : new StoredObject(JSON.parse(said));
@@ -183,25 +217,24 @@ class Bucket {
   /** An object with its content, or null: `{ range?, ifMatch?, onlyIf? }`. */
   async get(key, options) {
     const known = optionsOf("get", options, { range: "range", ifMatch: "ifMatch", onlyIf: "onlyIf" });
+    const name = keyOf(key);
+    const onlyIf = conditionOf(known.onlyIf, READ_CONDITION);
     let range = rangeOf(known.range);
     if (range?.suffix !== undefined) {
-      const found = await this.head(key);
+      const found = await this.head(name);
       if (found === null) return null;
       range = { offset: Math.max(0, found.size - range.suffix), length: Math.min(found.size, range.suffix) };
       known.ifMatch ??= found.httpEtag;
     }
     const wanted = { ...range };
     if (known.ifMatch !== undefined) wanted.ifMatch = quoted(known.ifMatch);
-    const download = this.#with((bucket) => bucket.download(String(key), JSON.stringify(wanted))) ?? null;
-    return download === null ? null : this.#opened(download, range, known.onlyIf);
+    const download = this.#with((bucket) => bucket.download(name, JSON.stringify(wanted))) ?? null;
+    return download === null ? null : this.#opened(download, range, onlyIf);
   }
 
   #opened(download, range, onlyIf) {
     const info = JSON.parse(this.#call(() => download.info()));
-    const { etagMatches, etagDoesNotMatch } = onlyIf ?? {};
-    const isWanted = (etagMatches === undefined || quoted(etagMatches) === info.etag)
-      && (etagDoesNotMatch === undefined || quoted(etagDoesNotMatch) !== info.etag);
-    if (!isWanted) {
+    if (!holds(onlyIf, info)) {
       drop(download);
       return new StoredObject(info);
     }
@@ -222,7 +255,7 @@ class Bucket {
 
   /** What is said of an object, or null. */
   async head(key) {
-    const said = this.#with((bucket) => bucket.head(String(key))) ?? null;
+    const said = this.#with((bucket) => bucket.head(keyOf(key))) ?? null;
     return said === null ? null : new StoredObject(JSON.parse(said));
   }
 
@@ -230,8 +263,9 @@ class Bucket {
   async delete(key, options) {
     const { ifMatch } = optionsOf("delete", options, { ifMatch: "ifMatch" });
     const known = ifMatch === undefined ? "" : JSON.stringify({ ifMatch: quoted(ifMatch) });
-    if (!Array.isArray(key)) return this.#with((bucket) => bucket.delete(String(key), known));
-    return this.#with((bucket) => key.forEach((one) => bucket.delete(String(one), known)));
+    if (!Array.isArray(key)) return this.#with((bucket) => bucket.delete(keyOf(key), known));
+    const names = key.map(keyOf);
+    return this.#with((bucket) => names.forEach((name) => bucket.delete(name, known)));
   }
 
   /** Objects in order of their keys: `{ prefix?, limit?, cursor? }`. */
@@ -246,12 +280,13 @@ class Bucket {
 
   /** Copies an object to another key, here or in `bucket`; null where there is none. */
   async copy(key, to, { bucket: other = this.#name, ...options } = {}) {
+    const [name, toName] = [keyOf(key), keyOf(to)];
     const [known, isLenient] = putOptions("copy", options);
     const target = typeof other === "string" ? other : other.name;
     const copy = (from) => {
       const into = target === this.#name ? from : HostBucket.open(target);
       try {
-        return from.copy(String(key), into, String(to), known) ?? null;
+        return from.copy(name, into, toName, known) ?? null;
       } finally {
         if (into !== from) drop(into);
       }
@@ -263,7 +298,8 @@ class Bucket {
   /** A path by which anybody may get the object, or put one, for `expiresIn` seconds. */
   async signedUrl(key, { method = "GET", expiresIn = HOUR, ...options } = {}) {
     const known = Object.keys(options).length === 0 ? "" : JSON.stringify(options);
-    return this.#with((bucket) => bucket.sign(String(method).toLowerCase(), String(key), Number(expiresIn), known));
+    const name = keyOf(key);
+    return this.#with((bucket) => bucket.sign(String(method).toLowerCase(), name, Number(expiresIn), known));
   }
 }
 
