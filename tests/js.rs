@@ -416,7 +416,7 @@ fn buckets_pass_their_table() {
 #[test]
 fn databases_pass_their_table() {
     let flags = json!({ "grants": ["sql:main", "sql:report:read"], "bindings": { "MAIN": "sql:main" } });
-    data_table("sql", 5, &flags, &["table"]);
+    data_table("sql", 7, &flags, &["table"]);
 }
 
 #[test]

@@ -55,6 +55,22 @@ test("D1's words", async () => {
   const gone = await env.MAIN.prepare("WITH a AS (SELECT 3 AS id) DELETE FROM users WHERE id IN (SELECT id FROM a)").run();
   equal([gone.rowsAffected, env.MAIN.name], [1, "main"]);
 });
+test("rows as arrays are as the statement has them", async () => {
+  const raw = (text, options) => env.MAIN.prepare(text).raw(options);
+  equal(await raw("SELECT 1 AS id, 2 AS id"), [[1, 2]]);
+  equal(await raw("SELECT 'x' AS name, 1"), [["x", 1]]);
+  equal(await raw("SELECT 'x' AS name, 1, 2 AS name", { columnNames: true }), [["name", "1", "name"], ["x", 1, 2]]);
+  equal(await raw("SELECT name, id FROM users WHERE 0", { columnNames: true }), [["name", "id"]]);
+  equal(await raw("SELECT name FROM users WHERE 0"), []);
+  equal(await raw("INSERT INTO users (name) VALUES ('raw') RETURNING name, name"), [["raw", "raw"]]);
+});
+test("a PRAGMA that writes is one", async () => {
+  await env.MAIN.prepare("PRAGMA user_version = 7").run();
+  equal(await env.MAIN.prepare("PRAGMA user_version").first("user_version"), 7);
+  equal((await env.MAIN.prepare("PRAGMA table_info(users)").raw()).map(([, name]) => name), ["id", "name", "age", "photo"]);
+  equal((await failure(() => env.MAIN.prepare("PRAGMA journal_mode = DELETE").run())).code, "invalid");
+  equal(await sql.database("report").prepare("PRAGMA user_version").first("user_version"), 0);
+});
 test("what goes wrong is said", async () => {
   for (const [act, code] of [
     [() => main.query("SELEC 1"), "invalid"],

@@ -49,11 +49,10 @@ function outcome({ rowsAffected, lastRowId, rows }) {
   return { rows: results, rowsAffected: changes, lastRowId: last, results, success: true, meta: { changes, last_row_id: last } };
 }
 
-const read = (rows) => outcome({ rowsAffected: 0, lastRowId: null, rows });
-
-// What only reads; of a statement that begins with WITH the host knows.
+// What only reads; of a statement that begins with WITH or PRAGMA the host knows.
 const COMMENTS = /^(?:\s+|--[^\n]*\n|\/\*[^]*?\*\/)+/;
 const READS = /^(?:select|values|explain|pragma|with)\b/i;
+const MAY_WRITE = /^(?:pragma|with)$/i;
 
 /** A database. */
 class Database {
@@ -97,17 +96,17 @@ class Database {
     return new Prepared(String(sql), [], (asked) => this.#any(asked));
   }
 
-  /** Runs a statement. One that only reads does not need the grant to write. */
+  /** Runs a statement, and gives what the host does. One that only reads does not need the grant to write. */
   #any(asked) {
     const [word] = READS.exec(asked.sql.replace(COMMENTS, "")) ?? [];
     if (word !== undefined) {
       try {
-        return read(this.#with((database) => database.query(asked)));
+        return { rowsAffected: 0, rows: this.#with((database) => database.query(asked)) };
       } catch (error) {
-        if (word.toLowerCase() !== "with" || error.code !== "invalid") throw error;
+        if (!MAY_WRITE.test(word) || error.code !== "invalid") throw error;
       }
     }
-    return outcome(this.#with((database) => database.execute(asked)));
+    return this.#with((database) => database.execute(asked));
   }
 }
 
@@ -136,26 +135,26 @@ class Prepared {
   }
 
   async all() {
-    return this.#run(lowered(this));
+    return outcome(this.#run(lowered(this)));
   }
 
   async run() {
-    return this.#run(lowered(this));
+    return outcome(this.#run(lowered(this)));
   }
 
   /** The first row, or one column of it; null where there is none. */
   async first(column) {
-    const [row = null] = this.#run(lowered(this)).rows;
+    const [row = null] = objects(this.#run(lowered(this)).rows);
     if (row === null || column === undefined) return row;
     if (!Object.hasOwn(row, column)) throw new SqlError(`sql: there is no column "${column}"`, "invalid");
     return row[column];
   }
 
-  /** The rows as arrays. */
+  /** The rows as arrays, with as many values as there are columns, whatever their names. */
   async raw({ columnNames = false } = {}) {
-    const { rows } = this.#run(lowered(this));
-    const values = rows.map((row) => Object.values(row));
-    return columnNames && rows.length > 0 ? [Object.keys(rows[0]), ...values] : values;
+    const { columns, rows } = this.#run(lowered(this)).rows;
+    const values = rows.map((row) => row.map(lift));
+    return columnNames ? [columns, ...values] : values;
   }
 }
 
