@@ -104,7 +104,7 @@ test("conditions of R2 hold or are refused", async () => {
   const { etag, httpEtag } = await files.put("r2c", "one");
   const put = (onlyIf) => files.put("r2c", "two", { onlyIf });
   const headers = (all) => new Headers(all);
-  for (const onlyIf of [{ etagMatch: etag }, { uploadedBefore: new Date() }, { uploadedAfter: new Date(0) }, "x", 5, [etag], new Request("http://a/"), headers({ "if-unmodified-since": "Sat, 29 Oct 1994 19:43:31 GMT" })]) {
+  for (const onlyIf of [{ etagMatch: etag }, { uploadedBefore: new Date() }, { uploadedAfter: new Date(0) }, "x", 5, [etag], { etagMatches: undefined }, new Request("http://a/"), headers({ "if-unmodified-since": "Sat, 29 Oct 1994 19:43:31 GMT" })]) {
     const error = await failure(() => put(onlyIf));
     equal([error.name, error.message.includes("onlyIf")], ["TypeError", true], error.message);
   }
@@ -160,6 +160,10 @@ test("copies", async () => {
   equal((await files.copy("from", "to", { bucket: "others", contentType: "x/y" })).contentType, "x/y");
   equal(await (await storage.bucket("others").get("to")).text(), "x");
   equal(await files.copy("nothing", "to"), null);
+  // A binding that is not there is not this bucket.
+  for (const bucket of [env.NONE, null]) equal((await failure(() => files.copy("from", "from2", { bucket }))).name, "TypeError");
+  equal([await files.head("from2"), (await files.copy("from", "from2", undefined)).key], [null, "from2"]);
+  equal((await files.copy("from", "from2", { contentType: "x/c" })).contentType, "x/c");
 });
 test("signed URLs", async () => {
   equal((await files.signedUrl("a", { expiresIn: 60 })).startsWith("/_ostro/"), true);
@@ -174,6 +178,9 @@ test("R2's words", async () => {
   const headers = new Headers();
   (await env.FILES.get("r2")).writeHttpMetadata(headers);
   equal([headers.get("content-type"), env.FILES.name], ["x/z", "files"]);
+  // What would not be kept is not taken.
+  const lost = await failure(() => env.FILES.put("r2", "y", { httpMetadata: { contentType: "x/z", contentEncoding: "gzip" } }));
+  equal([lost.name, lost.message.includes("contentEncoding")], ["TypeError", true]);
 });
 test("a refusal names the grant to add", async () => {
   const error = await failure(() => storage.bucket("elsewhere").put("a", "b"));

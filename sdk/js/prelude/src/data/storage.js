@@ -71,7 +71,10 @@ const READ_CONDITION = { ...CONDITION, uploadedBefore: "uploadedBefore", uploade
 function conditionOf(onlyIf, names) {
   if (!(onlyIf instanceof Headers)) {
     if (Object(onlyIf ?? {}).constructor !== Object) throw new TypeError("onlyIf is an object of conditions, or Headers.");
-    return optionsOf("onlyIf", onlyIf, names);
+    const known = optionsOf("onlyIf", onlyIf, names);
+    const isUndefined = Object.keys(onlyIf ?? {}).length > 0 && Object.keys(known).length === 0;
+    if (isUndefined && names === CONDITION) throw new TypeError("onlyIf: what it asks for is undefined.");
+    return known;
   }
   const known = { etagMatches: onlyIf.get("if-match"), etagDoesNotMatch: onlyIf.get("if-none-match") };
   const [before, after] = ["if-unmodified-since", "if-modified-since"].map((name) => Date.parse(onlyIf.get(name)));
@@ -91,7 +94,8 @@ function holds({ etagMatches, etagDoesNotMatch, uploadedBefore = Infinity, uploa
 /** The host's options of a put or a copy, and whether a condition is R2's, which fails with null. */
 function putOptions(what, options, type = null) {
   const { httpMetadata, customMetadata, onlyIf, ...known } = optionsOf(what, options, PUT);
-  const contentType = httpMetadata instanceof Headers ? httpMetadata.get("content-type") : httpMetadata?.contentType;
+  const given = httpMetadata instanceof Headers ? { contentType: httpMetadata.get("content-type") } : httpMetadata;
+  const { contentType } = optionsOf("httpMetadata", given, { contentType: "contentType" });
   known.contentType ??= contentType ?? type ?? undefined;
   known.metadata ??= customMetadata;
   const { etagMatches, etagDoesNotMatch } = conditionOf(onlyIf, CONDITION);
@@ -279,10 +283,12 @@ class Bucket {
   }
 
   /** Copies an object to another key, here or in `bucket`; null where there is none. */
-  async copy(key, to, { bucket: other = this.#name, ...options } = {}) {
+  async copy(key, to, options) {
+    // One that is undefined, such as a binding that is not there, is not this one.
+    const { bucket: other, ...rest } = { bucket: this, ...options };
     const [name, toName] = [keyOf(key), keyOf(to)];
-    const [known, isLenient] = putOptions("copy", options);
-    const target = typeof other === "string" ? other : other.name;
+    const [known, isLenient] = putOptions("copy", rest);
+    const target = textOf("The name of a bucket", typeof other === "string" ? other : other?.name);
     const copy = (from) => {
       const into = target === this.#name ? from : HostBucket.open(target);
       try {
