@@ -2,6 +2,7 @@
 
 mod callee;
 mod cpu;
+mod data;
 mod hello;
 mod jobs;
 mod js;
@@ -25,6 +26,8 @@ pub(crate) enum Question {
     Neighbour(Options),
     /// Messages a second taken and delivered, and the time from sending one to the start of its handler
     Jobs(Options),
+    /// What documents, keys and objects cost through HTTP and a guest, and straight at the store
+    Data(Options),
 }
 
 /// Options of every question.
@@ -48,6 +51,7 @@ pub(crate) fn run(question: Question) -> Result<()> {
         Question::Js(options) => js::run(options.profile()),
         Question::Neighbour(options) => neighbour::run(options.profile()),
         Question::Jobs(options) => jobs::run(options.profile()),
+        Question::Data(options) => data::run(options.profile()),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Builds the functions of `examples/` and the ready-made guests of the tests to `target/guests/NAME.wasm`, with whatever
-//! toolchains this machine can have.
+//! Builds the functions of `examples/` and the ready-made guests of tests and benches to `target/guests/NAME.wasm`, with
+//! whatever toolchains this machine can have.
 
 mod catalog;
 mod npm_build;

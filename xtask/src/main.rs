@@ -57,7 +57,7 @@ enum Command {
     Demo(demo::Options),
     /// Check format, lints, rules of the house, and run every test
     Test(test::Options),
-    /// Build the functions of examples/ and the ready-made guests of the tests to target/guests
+    /// Build the functions of examples/ and the ready-made guests of tests and benches to target/guests
     Guests(guests::Options),
     /// Build ostro-js, the compiler of JavaScript, where `ostro` finds it
     Js,

@@ -85,7 +85,7 @@ fn guests_format() -> Result<Command> {
     let root = workspace::root();
     let mut command = Command::new("rustfmt");
     command.current_dir(&root).args(["--check", "--edition", "2024"]);
-    for home in ["examples", "tests/guests-rust"] {
+    for home in ["examples", "benches", "tests/guests-rust"] {
         for entry in std::fs::read_dir(root.join(home))? {
             let sources = entry?.path().join("src");
             let files = ["lib.rs", "main.rs"].map(|file| sources.join(file));

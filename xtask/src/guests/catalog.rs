@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::workspace;
 
 /// Folders whose folders are guests.
-const HOMES: [&str; 3] = ["examples", "tests/guests-rust", "tests/guests-js"];
+const HOMES: [&str; 4] = ["examples", "benches", "tests/guests-rust", "tests/guests-js"];
 
 /// How a guest is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
