@@ -41,10 +41,10 @@ pub(crate) fn ostro(profile: Profile) -> Result<PathBuf> {
     Ok(workspace::target().join(folder).join("ostro"))
 }
 
-/// Builds one bench of the root package; the path of the executable.
-pub(crate) fn bench(name: &str, profile: Profile) -> Result<PathBuf> {
+/// Builds one bench of a package; the path of the executable.
+pub(crate) fn bench(package: &str, name: &str, profile: Profile) -> Result<PathBuf> {
     let mut cargo = process::cargo();
-    cargo.args(["build", "--package", "ostro", "--bench", name, "--message-format", "json"]);
+    cargo.args(["build", "--package", package, "--bench", name, "--message-format", "json"]);
     profile.choose(&mut cargo);
     let messages = process::output(&mut cargo)?;
     let executable = messages.lines().rev().find_map(|line| {

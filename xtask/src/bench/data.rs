@@ -18,7 +18,7 @@ use crate::server::{Server, Setup};
 use crate::{guests, workspace};
 
 const WARM_UP_SECONDS: u32 = 1;
-const SECONDS: u32 = 4;
+const SECONDS: u32 = 3;
 /// Documents of one request that fills.
 const FILLED_AT_ONCE: usize = 1_000;
 /// Calls of one request that is timed by the guest, and how often it is.
@@ -49,7 +49,7 @@ pub(crate) fn run(profile: Profile) -> Result<()> {
     wrk::ensure()?;
     println!("building ({profile:?} profile; minutes the first time)");
     let ostro = build::ostro(profile)?;
-    let program = build::bench("store_data", profile)?;
+    let program = build::bench("store", "data", profile)?;
     let component = guests::component("bench-data")?;
     let folder = workspace::fresh("bench")?;
     println!(

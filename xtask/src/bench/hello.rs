@@ -31,9 +31,9 @@ pub(crate) fn run(profile: Profile) -> Result<()> {
     wrk::ensure()?;
     println!("building ({profile:?} profile; minutes the first time)");
     let ostro = build::ostro(profile)?;
-    let floor = build::bench("hyper_floor", profile)?;
+    let floor = build::bench("ostro", "hyper_floor", profile)?;
     let component = guests::component("hello-rust")?;
-    let bare = build::bench("bare_wasmtime", profile)?;
+    let bare = build::bench("ostro", "bare_wasmtime", profile)?;
     println!(
         "measuring: wrk -t1 -c{CONNECTIONS} -d{SECONDS}s after {WARM_UP_SECONDS} s of warm-up, {} cores",
         super::cores()

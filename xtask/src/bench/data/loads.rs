@@ -7,7 +7,7 @@ use anyhow::Result;
 
 /// Documents and keys that there are, and the step from one that is asked for to the next: as the guest has them.
 pub(super) const DOCUMENTS: usize = 100_000;
-pub(super) const KEYS: usize = 10_000;
+pub(super) const KEYS: usize = 1_000;
 const STEP: usize = 7_919;
 /// Different requests of a load; they repeat.
 const REQUESTS: usize = 20_000;

@@ -1,4 +1,4 @@
-//! The same operations straight at the store: `benches/store_data.rs`, run and read.
+//! The same operations straight at the store: `store/benches/data.rs`, run and read.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,6 +1,6 @@
 //! The other side of `cargo xtask bench data`: the same operations straight at the store, without HTTP and without guests.
 //!
-//! Started as `store_data FOLDER SECONDS`: a new data directory, and how long each operation is repeated. Prints one line
+//! Started as `data FOLDER SECONDS`: a new data directory, and how long each operation is repeated. Prints one line
 //! of JSON for each: `{"name", "callers", "rate", "cpu_us", "us"}`, where `us` is the time of one call.
 #![allow(
     clippy::print_stdout,
@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 /// Documents and keys that there are, and the step from one that is asked for to the next: as the guest has them.
 const DOCUMENTS: usize = 100_000;
-const KEYS: usize = 10_000;
+const KEYS: usize = 1_000;
 const STEP: usize = 7_919;
 const FILLED_AT_ONCE: usize = 1_000;
 /// Operations of one step where a request of the guest has several.
