@@ -1,7 +1,7 @@
 //! The other side of `cargo xtask bench data`: the same operations straight at the store, without HTTP and without guests.
 //!
 //! Started as `data FOLDER SECONDS`: a new data directory, and how long each operation is repeated. Prints one line
-//! of JSON for each: `{"name", "callers", "rate", "cpu_us", "us"}`, where `us` is the time of one call.
+//! of JSON for each: `{"name", "callers", "rate", "cpu_us"}`.
 #![allow(
     clippy::print_stdout,
     clippy::disallowed_methods,
@@ -278,7 +278,6 @@ impl Moment {
             "callers": callers,
             "rate": operations / took.as_secs_f64(),
             "cpu_us": used.as_secs_f64() * 1e6 / operations,
-            "us": took.as_secs_f64() * 1e6 * callers as f64 / operations,
         });
         println!("{line}");
     }

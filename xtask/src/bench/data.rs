@@ -179,7 +179,8 @@ fn goals(load: &Load) -> String {
     all.join(", ")
 }
 
-/// What one call of a guest costs beyond what the store takes for the same: timed by the guest, the best of some rounds.
+/// What one call of a guest costs beyond the CPU that the store takes for the same: timed by the guest, the best of some
+/// rounds.
 fn calls(server: &Server, straight: &Straight) -> Result<()> {
     let (mut client, [fresh, _]) = (client(server), WAYS);
     println!("\none call of a guest, us (timed by the guest, {CALLS} calls a request, best of {ROUNDS})\n");
@@ -198,7 +199,8 @@ fn calls(server: &Server, straight: &Straight) -> Result<()> {
             let nanoseconds: f64 = answer.text().parse()?;
             best = best.min(nanoseconds / 1e3 / CALLS as f64);
         }
-        let store = store.and_then(|store| straight.of(store, 1)).map(|store| store.us);
+        // Its CPU is its time: a read waits for nothing, and on a busy machine time would be the neighbours'.
+        let store = store.and_then(|store| straight.of(store, 1)).map(|store| store.cpu_us);
         let (at_store, beyond) =
             store.map(|store| (format!("{store:.2}"), format!("{:.2}", best - store))).unwrap_or_default();
         println!("{what:<44} {best:>8.2} {at_store:>10} {beyond:>8}  {goal}");

@@ -19,8 +19,6 @@ pub(super) struct Figure {
     pub(super) rate: f64,
     /// CPU of the process for one operation, microseconds.
     pub(super) cpu_us: f64,
-    /// What one caller waits for one operation, microseconds.
-    pub(super) us: f64,
 }
 
 /// All figures of the store.
@@ -51,7 +49,7 @@ mod tests {
 
     #[test]
     fn reads_a_report() {
-        let report = "{\"name\":\"get\",\"callers\":2,\"rate\":1000.5,\"cpu_us\":7.5,\"us\":15}\n";
+        let report = "{\"name\":\"get\",\"callers\":2,\"rate\":1000.5,\"cpu_us\":7.5}\n";
         let figures = read(report).unwrap();
         assert_eq!(figures.of("get", 2).unwrap().cpu_us, 7.5);
         assert_eq!((figures.of("get", 1), figures.of("find", 2)), (None, None));
