@@ -169,9 +169,12 @@ impl ProjectFiles {
             // What its disk did does not matter any more.
             drop(file.close().await);
         }
-        self.accounts.iter().for_each(|account| account.forgotten(project));
-        let data = self.data.clone();
-        let delete = move || folders::delete(&data, project);
+        let (data, accounts) = (self.data.clone(), self.accounts.clone());
+        let delete = move || {
+            // They may wait for somebody who opens a file of the project.
+            accounts.iter().for_each(|account| account.forgotten(project));
+            folders::delete(&data, project)
+        };
         tokio::task::spawn_blocking(delete).await.map_err(StoreError::driver)?
     }
 
