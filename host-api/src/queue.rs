@@ -186,6 +186,7 @@ mod tests {
             data: folder.path().join("data"),
             key: store::KeySource::Text("a master key for tests, long enough to be taken".to_owned()),
             clock: Arc::new(|| 1),
+            timer: Arc::new(|| std::time::Duration::ZERO),
         })
         .unwrap();
         let stamp = store::catalog::Stamp { actor: "test".to_owned(), at_ms: 1 };

@@ -291,7 +291,9 @@ fn start_telemetry(store: &Store, clock: Clock) -> Result<(Arc<Telemetry>, Telem
 }
 
 fn open_store(data: PathBuf, key: KeySource, quotas: Quotas, clock: Clock) -> Result<Arc<Store>, Problem> {
-    let config = store::Config { data, key, clock: Arc::new(move || clock.now_ms()) };
+    let (timer, begin) = (clock.clone(), clock.instant());
+    let timer = Arc::new(move || timer.instant().saturating_duration_since(begin));
+    let config = store::Config { data, key, clock: Arc::new(move || clock.now_ms()), timer };
     store::open_with(config, quotas).map(Arc::new).map_err(|error| unusable(&error))
 }
 

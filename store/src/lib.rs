@@ -18,6 +18,7 @@ pub mod transactions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use data_dir::DataDir;
 pub use error::StoreError;
@@ -37,6 +38,10 @@ use transactions::Transactions;
 /// Tells the time of the store, milliseconds since 1970.
 pub type StoreClock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
+/// Tells how long it is since some moment of the past, always the same one. Unlike the clock it is never turned, so it is for
+/// what must end.
+pub type StoreTimer = Arc<dyn Fn() -> Duration + Send + Sync>;
+
 /// What a store needs to be opened.
 pub struct Config {
     /// The data directory; created when missing.
@@ -45,6 +50,8 @@ pub struct Config {
     pub key: KeySource,
     /// The time by which jobs are due, leases lapse and slots come.
     pub clock: StoreClock,
+    /// The time by which statements of functions end.
+    pub timer: StoreTimer,
 }
 
 /// What a project holds at most.
@@ -127,7 +134,7 @@ pub fn open_with(config: Config, quotas: Quotas) -> Result<Store, StoreError> {
     let data = DataDir::open(&config.data)?;
     let keys = Keys::load(&data, config.key)?;
     let catalog = catalog::sqlite::open(&data)?;
-    let stores = open_projects(&data, config.clock.clone(), quotas)?;
+    let stores = open_projects(&data, config.clock.clone(), config.timer, quotas)?;
     let ProjectStores { jobs, kv, documents, transactions, events, buckets, sql } = stores;
     let blobs = objects::local::open(&data)?;
     // Last: from here on, a missing part means that something was lost.
@@ -169,12 +176,17 @@ struct ProjectStores {
 }
 
 /// Every kind of data shares the file of its project, its writer and its commits.
-fn open_projects(data: &DataDir, clock: StoreClock, quotas: Quotas) -> Result<ProjectStores, StoreError> {
+fn open_projects(
+    data: &DataDir,
+    clock: StoreClock,
+    timer: StoreTimer,
+    quotas: Quotas,
+) -> Result<ProjectStores, StoreError> {
     let (index, names) = (Arc::<jobs::sqlite::Index>::default(), Arc::<kv::sqlite::Names>::default());
     let catalog = Arc::<documents::sqlite::Catalog>::default();
     let running = buckets::local::running(data)?;
     // In files of their own, which go with the project's.
-    let sql = Arc::new(sql::sqlite::Sqlite::new(data, clock.clone(), sql::sqlite::Limits::default()));
+    let sql = Arc::new(sql::sqlite::Sqlite::new(data, clock.clone(), timer, sql::sqlite::Limits::default())?);
     let accounts: Vec<Arc<dyn project::Account>> =
         vec![index.clone(), names.clone(), catalog.clone(), running.clone(), sql.clone()];
     let files = Arc::new(ProjectFiles::open(data, clock, project::Limits::default(), accounts)?);

@@ -9,7 +9,7 @@ use crate::catalog::{ProjectId, Stamp};
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 fn open_with(data: &Path, key: KeySource) -> Result<Store, StoreError> {
-    open(Config { data: data.to_owned(), key, clock: Arc::new(|| 0) })
+    open(Config { data: data.to_owned(), key, clock: Arc::new(|| 0), timer: Arc::new(|| Duration::ZERO) })
 }
 
 fn open_text(data: &Path) -> Result<Store, StoreError> {
@@ -214,7 +214,12 @@ fn keys_are_never_printed() {
     let folder = tempfile::tempdir().unwrap();
     let store = open_text(folder.path()).unwrap();
     let key = KeySource::Text(KEY.to_owned());
-    let config = Config { data: folder.path().to_owned(), key, clock: Arc::new(|| 0) };
+    let config = Config {
+        data: folder.path().to_owned(),
+        key,
+        clock: Arc::new(|| 0),
+        timer: Arc::new(|| Duration::ZERO),
+    };
     assert!(!format!("{config:?}").contains(KEY));
     assert_eq!(format!("{:?}", store.keys), "Keys(…)");
 }

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -34,7 +35,7 @@ struct Bench {
 
 fn open_at(data: &Path, key: &str) -> Result<Store> {
     let key = KeySource::Text(key.to_owned());
-    open(Config { data: data.to_owned(), key, clock: Arc::new(|| 1) })
+    open(Config { data: data.to_owned(), key, clock: Arc::new(|| 1), timer: Arc::new(|| Duration::ZERO) })
 }
 
 fn stamp() -> Stamp {

@@ -38,6 +38,16 @@ pub const MAX_PROJECT_BYTES: u64 = 1 << 30;
 /// What one call adds to a database, bytes. Calls in several databases at once don't wait for each other, so this is also by
 /// how much each of them but one may pass [`MAX_PROJECT_BYTES`].
 pub const MAX_GROWTH_BYTES: u64 = 128 << 20;
+/// How large the log of a database may become, bytes, and those of a project's databases together, until they are begun anew.
+pub const MAX_LOG_BYTES: u64 = 64 << 20;
+/// See [`MAX_LOG_BYTES`].
+pub const MAX_LOGS_BYTES: u64 = 256 << 20;
+/// What a query writes into temporary files, bytes.
+pub const MAX_TEMPORARY_BYTES: u64 = 256 << 20;
+/// What the calls of a project that run at once have written into logs and temporary files, bytes.
+pub const MAX_WRITTEN_BYTES: u64 = 1 << 30;
+/// What the calls of a project hold that wait or run, bytes; one may always wait.
+pub const MAX_WAITING_BYTES: usize = 64 << 20;
 
 /// The outcome of a call.
 pub type Result<T> = std::result::Result<T, SqlError>;

@@ -22,12 +22,12 @@ pub(crate) use self::plan::plan;
 pub(crate) use self::readers::Readers;
 pub(crate) use self::snapshot::{settle, snapshot};
 pub(crate) use self::values::{Json, new_id, stored};
-pub(crate) use self::writer::{Durability, Writer, step};
+pub(crate) use self::writer::{Durability, Writer, is_fsync, step};
 use crate::StoreError;
 use crate::data_dir::{self, DataDir};
 
 /// For another process that reads the file, such as a backup.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Compiled statements kept per connection.
 const STATEMENTS: usize = 64;
 
@@ -90,6 +90,11 @@ impl Place {
     /// The file's own name.
     pub(crate) fn file(&self) -> &str {
         &self.names.file
+    }
+
+    /// What the log has on the disk, bytes.
+    pub(crate) fn log_bytes(&self) -> u64 {
+        self.dir.metadata(&self.names.log).map_or(0, |log| log.len())
     }
 
     /// Whether the file, its log or the mark of its use exists.

@@ -321,7 +321,8 @@ impl From<StoreError> for Failure {
     }
 }
 
-fn is_fsync(error: &(dyn std::error::Error + 'static)) -> bool {
+/// Whether an error is that of an fsync: after it nobody knows what is on the disk.
+pub(crate) fn is_fsync(error: &(dyn std::error::Error + 'static)) -> bool {
     let code = error.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error);
     code.is_some_and(|e| matches!(e.extended_code, SQLITE_IOERR_FSYNC | SQLITE_IOERR_DIR_FSYNC))
 }

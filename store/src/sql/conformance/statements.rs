@@ -7,6 +7,7 @@ use crate::sql::{Result, Value};
 pub(super) async fn all(opener: &Opener<'_>) -> Result<()> {
     what_is_written_is_read(&opener.bench()?).await?;
     what_a_statement_has_done(&opener.bench()?).await?;
+    row_ids_are_of_the_statement(&opener.bench()?).await?;
     a_query_only_reads(&opener.bench()?).await?;
     one_statement_a_call(&opener.bench()?).await?;
     faults_and_constraints(&opener.bench()?).await?;
@@ -59,6 +60,45 @@ async fn what_a_statement_has_done(bench: &Bench<'_>) -> Result<()> {
     assert_eq!(done.rows.rows, [[1, 14], [2, 16]].map(|row| row.map(Value::Integer).to_vec()));
     let read = bench.execute("SELECT n FROM u WHERE id = 2", Vec::new()).await?;
     assert_eq!(read.rows.rows, [[Value::Integer(8)]]);
+    Ok(())
+}
+
+/// A row id is told by whoever has inserted that row, and by nobody after it.
+async fn row_ids_are_of_the_statement(bench: &Bench<'_>) -> Result<()> {
+    bench
+        .batch(&[
+            "CREATE TABLE orders (id INTEGER PRIMARY KEY, n)",
+            "CREATE TABLE counters (k PRIMARY KEY, n)",
+            "CREATE TABLE keys (k PRIMARY KEY, n) WITHOUT ROWID",
+            "CREATE TABLE log (id INTEGER PRIMARY KEY, n)",
+            "CREATE TABLE told (n)",
+            "CREATE TRIGGER t AFTER UPDATE ON told BEGIN INSERT INTO log VALUES (77, 1); DELETE FROM log; END",
+            "CREATE TRIGGER i AFTER INSERT ON told BEGIN INSERT INTO log VALUES (78, 1); DELETE FROM log; END",
+            "INSERT INTO counters VALUES ('x', 1)",
+            "INSERT INTO told VALUES (1)",
+        ])
+        .await?;
+    for (sql, wanted) in [
+        ("INSERT INTO orders VALUES (77, 1)", Some(77)),
+        ("INSERT INTO counters VALUES ('x', 1) ON CONFLICT (k) DO UPDATE SET n = n + 1", None),
+        ("INSERT INTO counters VALUES ('y', 1) ON CONFLICT (k) DO UPDATE SET n = n + 1", Some(2)),
+        ("INSERT INTO orders VALUES (77, 1) ON CONFLICT (id) DO UPDATE SET n = 2", None),
+        ("REPLACE INTO orders VALUES (77, 1)", Some(77)),
+        ("REPLACE INTO orders VALUES (77, 1)", Some(77)),
+        ("WITH x AS (SELECT 1) UPDATE counters SET n = 2", None),
+        ("WITH x AS (SELECT 1) DELETE FROM counters", None),
+        ("INSERT OR IGNORE INTO orders VALUES (77, 1)", None),
+        ("INSERT INTO keys VALUES (1, 1)", None),
+        ("UPDATE told SET n = n + 1", None),
+        ("INSERT INTO told VALUES (2)", Some(2)),
+        ("/* first */ INSERT INTO orders VALUES (5, 1)", Some(5)),
+        ("WITH x(n) AS (SELECT 6) INSERT INTO orders SELECT n, 1 FROM x", Some(6)),
+        ("INSERT INTO orders SELECT id + 100, 1 FROM orders ORDER BY id", Some(177)),
+        ("SELECT * FROM orders", None),
+        ("UPDATE orders SET id = 300 WHERE id = 177", None),
+    ] {
+        assert_eq!(bench.execute(sql, Vec::new()).await?.last_row_id, wanted, "{sql}");
+    }
     Ok(())
 }
 

@@ -1,12 +1,12 @@
 //! A connection that strangers write statements for: what they may name and use, and how much of it.
 
 use rusqlite::config::DbConfig;
-use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::hooks::{Action, AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, Result};
 
 use super::functions;
-use super::watch::{Preparing, STEPS_BETWEEN_LOOKS, Watch};
+use super::watch::{STEPS_BETWEEN_LOOKS, VALUE_AT_HAND, Watch};
 use crate::sql::{MAX_COLUMNS, MAX_PARAMETERS, MAX_SQL_BYTES, MAX_VALUE_BYTES};
 
 /// Statements that stay prepared. Each holds what its program needs.
@@ -14,8 +14,6 @@ const STATEMENTS: usize = 32;
 
 /// Most of each thing in a statement. What a program holds at once is at most its instructions' number of values.
 const LIMITS: &[(Limit, usize)] = &[
-    (Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES),
-    (Limit::SQLITE_LIMIT_SQL_LENGTH, MAX_SQL_BYTES),
     (Limit::SQLITE_LIMIT_COLUMN, MAX_COLUMNS),
     (Limit::SQLITE_LIMIT_EXPR_DEPTH, 100),
     (Limit::SQLITE_LIMIT_PARSER_DEPTH, 200),
@@ -67,22 +65,47 @@ pub(super) fn confine(connection: &mut Connection, watch: &Watch) -> Result<()> 
     for (limit, most) in LIMITS {
         connection.set_limit(*limit, i32::try_from(*most).unwrap_or(i32::MAX))?;
     }
+    confine_apart(connection)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     functions::replace(connection)?;
     let looking = watch.clone();
     connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || !looking.goes_on()))?;
+    let inserting = watch.clone();
+    connection.update_hook(Some(move |action: Action, _: &str, table: &str, row: i64| {
+        if action == Action::SQLITE_INSERT {
+            inserting.inserted(table, row);
+        }
+    }))?;
     let watch = watch.clone();
     connection.authorizer(Some(move |asked: AuthContext<'_>| authorize(&watch, &asked)))
 }
 
-fn authorize(watch: &Watch, asked: &AuthContext<'_>) -> Authorization {
-    match watch.may_prepare() {
-        Preparing::Ours => return Authorization::Allow,
-        Preparing::NotNow => return Authorization::Deny,
-        Preparing::Strangers => {}
+/// What a statement may work on that runs on its caller's thread: small values, and nothing is prepared, because what a text
+/// needs of the stack is known afterwards only, and the schema may have to be read first.
+pub(super) fn confine_at_hand(connection: &Connection) -> Result<()> {
+    limit(connection, VALUE_AT_HAND, 0)
+}
+
+/// What every other one may.
+pub(super) fn confine_apart(connection: &Connection) -> Result<()> {
+    limit(connection, MAX_VALUE_BYTES, MAX_SQL_BYTES)
+}
+
+fn limit(connection: &Connection, value: usize, sql: usize) -> Result<()> {
+    for (limit, most) in [(Limit::SQLITE_LIMIT_LENGTH, value), (Limit::SQLITE_LIMIT_SQL_LENGTH, sql)] {
+        connection.set_limit(limit, i32::try_from(most).unwrap_or(i32::MAX))?;
     }
-    if asked.accessor.is_some() {
-        watch.involved();
+    Ok(())
+}
+
+fn authorize(watch: &Watch, asked: &AuthContext<'_>) -> Authorization {
+    if watch.is_ours() {
+        return Authorization::Allow;
+    }
+    match (asked.accessor, &asked.action) {
+        (Some(_), _) => watch.involved(),
+        (None, AuthAction::Insert { table_name }) => watch.inserts(table_name),
+        _ => {}
     }
     let judged = match asked.database_name {
         // `temp.` before a name makes it temporary as well.

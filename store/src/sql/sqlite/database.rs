@@ -1,21 +1,22 @@
 //! One database that is open: its writer, and readers beside it.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cap_std::fs::Dir;
 use rusqlite::Connection;
-use tokio::sync::Semaphore;
 
-use super::Limits;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, OnDisk};
+use super::log::{Log, checkpoint_with_commits};
 use super::run::{Confined, Room};
-use super::watch::Pace;
+use super::turns::Turns;
+use super::watch::{Pace, Watch};
 use super::writer::{GivenUp, Thread, Writer};
 use crate::sql::{Done, Result, Rows, SqlError, Statement};
 use crate::sqlite::Place;
-use crate::{DataDir, StoreClock, StoreError};
+use crate::{DataDir, StoreError, StoreTimer};
 
 /// `Osts` tells the file from other SQLite databases.
 const APPLICATION_ID: i64 = 0x4f73_7473;
@@ -28,7 +29,9 @@ pub(super) struct Database {
     idle: Mutex<Vec<Confined>>,
     writer: Writer,
     place: Arc<Place>,
-    clock: StoreClock,
+    log: Arc<Log>,
+    ledger: Arc<Ledger>,
+    timer: StoreTimer,
     /// The file is deleted: nothing of it has to be put in order.
     is_gone: Arc<AtomicBool>,
 }
@@ -46,56 +49,77 @@ pub(super) struct Location<'l> {
 
 impl Database {
     /// Opens a database, which is made when it is not there. Blocks.
-    pub(super) fn open(location: Location<'_>, clock: StoreClock, ledger: Arc<Ledger>) -> Result<Self> {
+    pub(super) fn open(location: Location<'_>, timer: StoreTimer, ledger: Arc<Ledger>) -> Result<Self> {
         let Location { data, dir, folder, name } = location;
         let place = Arc::new(Place::database(data, dir, folder, name));
-        let connection = open_file(&place).map_err(|error| place.unusable(error))?;
+        let opened = open_file(&place, ledger.most_of_a_log());
+        let (connection, failed) = opened.map_err(|error| place.unusable(error))?;
+        let log = Arc::new(Log::new(place.clone(), failed));
         let pragma =
             |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
         let page_bytes = pragma("page_size").map_err(StoreError::from)?.unsigned_abs().max(512);
         let pages = pragma("page_count").map_err(StoreError::from)?.unsigned_abs();
-        ledger.set(name, pages.saturating_mul(page_bytes));
-        let confined = Confined::new(connection, clock.clone())?;
+        ledger.set(name, OnDisk { file: pages.saturating_mul(page_bytes), log: log.bytes() });
+        let confined = Confined::new(connection, timer.clone(), ledger.clone())?;
         let is_gone = Arc::<AtomicBool>::default();
-        let (gone, closing) = (is_gone.clone(), place.clone());
+        let (gone, closing, closed) = (is_gone.clone(), place.clone(), ledger.clone());
+        let (closed_name, closed_log) = (name.to_owned(), log.clone());
         let close = move |confined: Confined| match gone.load(Ordering::Acquire) {
             true => drop(confined),
-            false => closing.close(confined.into_inner()),
+            false => {
+                closing.close(confined.into_inner());
+                closed.set_log(&closed_name, closed_log.bytes());
+            }
         };
-        let thread = Thread { name: name.to_owned(), confined, ledger, clock: clock.clone(), page_bytes };
-        let writer = Writer::start(thread, close).map_err(StoreError::io)?;
-        Ok(Self { idle: Mutex::default(), writer, place, clock, is_gone })
+        let thread = Thread {
+            name: name.to_owned(),
+            confined,
+            ledger: ledger.clone(),
+            log: log.clone(),
+            try_log_again: Cell::default(),
+            timer: timer.clone(),
+            page_bytes,
+        };
+        let writer = Writer::start(thread, is_gone.clone(), close).map_err(StoreError::io)?;
+        Ok(Self { idle: Mutex::default(), writer, place, log, ledger, timer, is_gone })
     }
 
     /// Reads: on the caller's thread if that is soon done, otherwise from the beginning on another one, and in the project's
-    /// turn if it takes long. Who drops it gives it up.
+    /// turn if it takes long. Who drops it gives it up. While it waits it has no connection.
     pub(super) async fn query(self: Arc<Self>, statement: Statement, turns: &Turns) -> Result<Rows> {
         self.writer.refuse_failed()?;
-        let reader = self.reader()?;
-        if let Some(answer) = reader.at_hand(&statement) {
-            self.keep(reader);
+        if let Some(answer) = self.at_hand(&statement) {
             return answer;
         }
         let given_up = Arc::<AtomicBool>::default();
         let _guard = GivenUp(given_up.clone());
-        let asked = turns.asked.clone().try_acquire_owned().map_err(|_| SqlError::Busy)?;
-        let first = turns.first.clone().acquire_owned().await.map_err(|_| SqlError::Busy)?;
-        let pace = reader.watch().at_first(given_up.clone());
-        let (reader, statement, answer) = self.clone().apart(reader, statement, pace, first).await?;
+        let waits = turns.query(statement.bytes())?;
+        // Without a turn, as long as that may take.
+        drop(self.log.read().await);
+        let first = turns.first().await?;
+        let soon = |watch: &Watch, given_up| watch.at_first(given_up);
+        let (statement, answer) = self.clone().apart(statement, soon, given_up.clone(), first).await?;
         if let Some(answer) = answer {
-            self.keep(reader);
             return answer;
         }
-        let turn = turns.long.clone().acquire_owned().await.map_err(|_| SqlError::Busy)?;
-        let pace = reader.watch().in_all(given_up.clone());
-        let (reader, _, answer) = self.clone().apart(reader, statement, pace, (asked, turn)).await?;
-        self.keep(reader);
+        let turn = turns.long().await?;
+        let long = |watch: &Watch, given_up| watch.in_all(given_up);
+        let (_, answer) = self.clone().apart(statement, long, given_up.clone(), (waits, turn)).await?;
         answer.unwrap_or(Err(SqlError::Busy))
     }
 
+    /// Reads on the caller's thread; `None` if it is a statement for another one, where it is prepared for the next time.
+    fn at_hand(&self, statement: &Statement) -> Option<Result<Rows>> {
+        let _reading = self.log.try_read()?;
+        let reader = self.idle().pop()?;
+        let answer = reader.at_hand(statement);
+        self.keep(reader);
+        answer
+    }
+
     /// Does these in one transaction.
-    pub(super) async fn write(&self, statements: Vec<Statement>) -> Result<Vec<Done>> {
-        self.writer.run(statements).await
+    pub(super) async fn write(&self, statements: Vec<Statement>, turns: &Turns) -> Result<Vec<Done>> {
+        self.writer.run(statements, turns).await
     }
 
     /// The file is about to be deleted.
@@ -112,24 +136,29 @@ impl Database {
     /// Reads on another thread; the database and what else is held are held until it is done there.
     async fn apart(
         self: Arc<Self>,
-        reader: Confined,
         statement: Statement,
-        pace: Pace,
+        pace: fn(&Watch, Arc<AtomicBool>) -> Pace,
+        given_up: Arc<AtomicBool>,
         held: impl Send + 'static,
-    ) -> Result<(Confined, Statement, Option<Result<Rows>>)> {
+    ) -> Result<(Statement, Option<Result<Rows>>)> {
+        let reading = self.log.read().await;
         let read = move || {
-            let answer = reader.read(&statement, &pace, &mut Room::new());
-            drop((self, held));
-            (reader, statement, answer)
+            // The last one goes first: with the database the writer may have to end, and that waits for those who read.
+            let (_held, database) = (held, self);
+            let _reading = reading;
+            let reader = database.reader()?;
+            let answer = reader.read(&statement, &pace(reader.watch(), given_up), &mut Room::new());
+            database.keep(reader);
+            Ok((statement, answer))
         };
-        Ok(tokio::task::spawn_blocking(read).await.map_err(StoreError::driver)?)
+        tokio::task::spawn_blocking(read).await.map_err(StoreError::driver)?
     }
 
     fn reader(&self) -> Result<Confined> {
         let idle = self.idle().pop();
         match idle {
             Some(reader) => Ok(reader),
-            None => Ok(Confined::new(self.place.reader()?, self.clock.clone())?),
+            None => Ok(Confined::new(self.place.reader()?, self.timer.clone(), self.ledger.clone())?),
         }
     }
 
@@ -146,29 +175,11 @@ impl Database {
     }
 }
 
-/// The queries of a project that are not done at hand.
-pub(super) struct Turns {
-    /// Those that are begun on other threads, for a few milliseconds.
-    first: Arc<Semaphore>,
-    /// Those that run for long.
-    long: Arc<Semaphore>,
-    /// All that run or wait.
-    asked: Arc<Semaphore>,
-}
-
-impl Turns {
-    pub(super) fn new(limits: &Limits) -> Self {
-        let places = |count| Arc::new(Semaphore::new(count));
-        Self {
-            first: places(limits.first),
-            long: places(limits.running),
-            asked: places(limits.running + limits.waiting),
-        }
-    }
-}
-
-/// Opens the file for its writer; a new one is made whole or not at all.
-fn open_file(place: &Place) -> std::result::Result<Connection, StoreError> {
+/// Opens the file for its writer; a new one is made whole or not at all. With what is set when the disk fails under its log.
+fn open_file(
+    place: &Place,
+    most_of_log: u64,
+) -> std::result::Result<(Connection, Arc<AtomicBool>), StoreError> {
     match place.has_traces() {
         true => place.refuse_lost()?,
         false => place.create(|connection| {
@@ -178,12 +189,13 @@ fn open_file(place: &Place) -> std::result::Result<Connection, StoreError> {
             Ok(connection.execute_batch(&new)?)
         })?,
     }
-    let connection = place.writer(None)?;
+    let mut connection = place.writer(None)?;
     let id: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     if id != APPLICATION_ID {
         return Err(StoreError::Damaged("it is no database of a function".to_owned()));
     }
-    connection.execute_batch("PRAGMA journal_size_limit = 67108864")?;
+    connection.execute_batch(&format!("PRAGMA journal_size_limit = {most_of_log}"))?;
+    let failed = checkpoint_with_commits(&mut connection)?;
     place.mark()?;
-    Ok(connection)
+    Ok((connection, failed))
 }

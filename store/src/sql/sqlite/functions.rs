@@ -16,7 +16,6 @@ const PLAIN: &[&str] = &[
     "changes",
     "char",
     "coalesce",
-    "count",
     "current_date",
     "current_time",
     "current_timestamp",
@@ -49,6 +48,9 @@ const PLAIN: &[&str] = &[
     "unixepoch",
     "upper",
 ];
+
+/// One instruction of it counts the rows of a whole table.
+const WIDE: &[&str] = &["count"];
 
 /// Work that takes long, or a deep stack.
 const HEAVY: &[&str] = &[
@@ -169,10 +171,11 @@ const MAX_BYTES: usize = crate::sql::MAX_VALUE_BYTES;
 pub(super) fn weight(name: &str) -> Option<Weight> {
     let name = name.to_ascii_lowercase();
     let has = |names: &[&str]| names.binary_search(&name.as_str()).is_ok();
-    match (has(PLAIN), has(HEAVY) || has(ITS_OWN)) {
-        (true, _) => Some(Weight::Plain),
-        (false, true) => Some(Weight::Heavy),
-        (false, false) => None,
+    match () {
+        () if has(PLAIN) => Some(Weight::Plain),
+        () if has(WIDE) => Some(Weight::Wide),
+        () if has(HEAVY) || has(ITS_OWN) => Some(Weight::Heavy),
+        () => None,
     }
 }
 
@@ -272,10 +275,10 @@ mod tests {
 
     #[test]
     fn names_are_in_order_and_of_one_weight() {
-        for names in [PLAIN, HEAVY, ITS_OWN] {
+        for names in [PLAIN, WIDE, HEAVY, ITS_OWN] {
             assert!(names.is_sorted());
         }
-        assert!(PLAIN.iter().all(|name| !HEAVY.contains(name)));
+        assert!(PLAIN.iter().all(|name| !HEAVY.contains(name) && !WIDE.contains(name)));
         assert_eq!(weight("LOWER"), Some(Weight::Plain));
         for name in [
             "load_extension",

@@ -8,8 +8,12 @@ mod confine;
 mod database;
 mod functions;
 mod ledger;
+mod log;
+mod meter;
 mod places;
 mod run;
+mod slow;
+mod turns;
 mod watch;
 mod writer;
 
@@ -19,12 +23,13 @@ use async_trait::async_trait;
 
 use self::places::Places;
 use super::{
-    DatabaseInfo, Databases, Done, MAX_CALL_BYTES, MAX_DATABASES, MAX_GROWTH_BYTES, MAX_PROJECT_BYTES,
-    MAX_STATEMENTS, Result, Rows, SqlError, Statement,
+    DatabaseInfo, Databases, Done, MAX_CALL_BYTES, MAX_DATABASES, MAX_GROWTH_BYTES, MAX_LOG_BYTES,
+    MAX_LOGS_BYTES, MAX_PROJECT_BYTES, MAX_STATEMENTS, MAX_TEMPORARY_BYTES, MAX_WAITING_BYTES,
+    MAX_WRITTEN_BYTES, Result, Rows, SqlError, Statement,
 };
 use crate::catalog::{ProjectId, check_name};
 use crate::project::Account;
-use crate::{DataDir, StoreClock, StoreError};
+use crate::{DataDir, StoreClock, StoreError, StoreTimer};
 
 /// Bounds of the driver that tests make smaller.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +50,16 @@ pub(crate) struct Limits {
     pub(crate) running: usize,
     /// Queries of a project that wait for that.
     pub(crate) waiting: usize,
+    /// What the calls of a project hold that wait or run, bytes.
+    pub(crate) waiting_bytes: usize,
+    /// The log of a database, bytes: from then on it is to begin anew. At four times as much nothing is written.
+    pub(crate) log: u64,
+    /// As much for those of a project together.
+    pub(crate) logs: u64,
+    /// What a query writes into temporary files, bytes.
+    pub(crate) temporary: u64,
+    /// What the calls of a project that run at once have written into logs and temporary files, bytes.
+    pub(crate) written: u64,
 }
 
 impl Default for Limits {
@@ -58,6 +73,11 @@ impl Default for Limits {
             first: 8,
             running: 4,
             waiting: 1_000,
+            waiting_bytes: MAX_WAITING_BYTES,
+            log: MAX_LOG_BYTES,
+            logs: MAX_LOGS_BYTES,
+            temporary: MAX_TEMPORARY_BYTES,
+            written: MAX_WRITTEN_BYTES,
         }
     }
 }
@@ -69,14 +89,20 @@ pub(crate) struct Sqlite {
 
 impl Sqlite {
     /// Over the data directory.
-    pub(crate) fn new(data: &DataDir, clock: StoreClock, limits: Limits) -> Self {
-        Self { places: Arc::new(Places::new(data.clone(), clock, limits)) }
+    pub(crate) fn new(
+        data: &DataDir,
+        clock: StoreClock,
+        timer: StoreTimer,
+        limits: Limits,
+    ) -> std::result::Result<Self, StoreError> {
+        meter::place_temporary_files(data)?;
+        Ok(Self { places: Arc::new(Places::new(data.clone(), clock, timer, limits)) })
     }
 
     async fn write(&self, project: ProjectId, name: &str, statements: Vec<Statement>) -> Result<Vec<Done>> {
         check(name, &statements)?;
-        let (database, _project) = self.places.open(project, name).await?;
-        database.write(statements).await
+        let (database, project) = self.places.open(project, name).await?;
+        database.write(statements, &project.turns).await
     }
 }
 

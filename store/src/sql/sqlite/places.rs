@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Limits;
-use super::database::{Database, Location, Turns};
-use super::ledger::Ledger;
+use super::database::{Database, Location};
+use super::ledger::{Ledger, OnDisk};
+use super::turns::Turns;
 use crate::catalog::ProjectId;
 use crate::project::subfolder;
 use crate::sql::Result;
-use crate::{DataDir, StoreClock, StoreError};
+use crate::{DataDir, StoreClock, StoreError, StoreTimer};
 
 /// The folder of a project's databases, in the project's.
 const FOLDER: &str = "sql";
@@ -23,6 +24,7 @@ const FOLDER: &str = "sql";
 pub(super) struct Places {
     data: DataDir,
     clock: StoreClock,
+    timer: StoreTimer,
     limits: Limits,
     projects: Mutex<Projects>,
     /// Databases that are open or about to be.
@@ -68,9 +70,9 @@ enum State {
 pub(super) type Opened = (Arc<Database>, Arc<Project>);
 
 impl Places {
-    pub(super) fn new(data: DataDir, clock: StoreClock, limits: Limits) -> Self {
+    pub(super) fn new(data: DataDir, clock: StoreClock, timer: StoreTimer, limits: Limits) -> Self {
         let (open, uses) = (AtomicUsize::new(0), AtomicU64::new(0));
-        Self { data, clock, limits, projects: Mutex::default(), open, uses }
+        Self { data, clock, timer, limits, projects: Mutex::default(), open, uses }
     }
 
     /// A database for use; opened on a thread that may block, if it is not open.
@@ -151,7 +153,7 @@ impl Places {
         // Still under the lock: who forgets the project waits, and then there is a folder to delete.
         let (dir, folder) = subfolder(&self.data, id, FOLDER)?;
         let location = Location { data: &self.data, dir, folder: &folder, name };
-        let database = Arc::new(Database::open(location, self.clock.clone(), project.ledger.clone())?);
+        let database = Arc::new(Database::open(location, self.timer.clone(), project.ledger.clone())?);
         self.open.fetch_add(1, Ordering::Relaxed);
         *state = State::Open(database.clone());
         drop(state);
@@ -198,8 +200,8 @@ impl Places {
     }
 
     /// The databases on the disk, with their sizes.
-    fn sizes(&self, id: ProjectId) -> Result<BTreeMap<String, u64>> {
-        let mut sizes = BTreeMap::new();
+    fn sizes(&self, id: ProjectId) -> Result<BTreeMap<String, OnDisk>> {
+        let mut sizes = BTreeMap::<String, OnDisk>::new();
         let folder = format!("{}/{FOLDER}", id.0);
         let entries = match self.data.projects().read_dir(&folder) {
             Ok(entries) => entries,
@@ -209,10 +211,16 @@ impl Places {
         for entry in entries {
             let entry = entry.map_err(StoreError::io)?;
             let file = entry.file_name();
-            let name = file.to_str().and_then(|file| file.strip_suffix(".db"));
-            if let Some(name) = name.filter(|name| crate::catalog::check_name(name).is_ok()) {
-                let bytes = entry.metadata().map_err(StoreError::io)?.len();
-                sizes.insert(name.to_owned(), bytes);
+            let Some((name, kind)) = file.to_str().and_then(|file| file.rsplit_once('.')) else { continue };
+            if crate::catalog::check_name(name).is_err() {
+                continue;
+            }
+            let bytes = || Ok::<_, StoreError>(entry.metadata().map_err(StoreError::io)?.len());
+            match kind {
+                "db" => sizes.entry(name.to_owned()).or_default().file = bytes()?,
+                // What a killed server left.
+                "db-wal" => sizes.entry(name.to_owned()).or_default().log = bytes()?,
+                _ => {}
             }
         }
         Ok(sizes)

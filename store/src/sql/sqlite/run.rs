@@ -1,15 +1,20 @@
 //! One statement of a stranger on a confined connection: prepared, bound, stepped to its end.
 
+use std::sync::Arc;
+
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode};
 
-use super::confine::confine;
-use super::watch::{BYTES_AT_HAND, End, Pace, Watch};
+use super::confine::{confine, confine_apart, confine_at_hand};
+use super::ledger::Ledger;
+use super::slow::Slow;
+use super::watch::{BYTES_AT_HAND, End, Pace, VALUE_AT_HAND, Watch};
 use crate::sql::{
     Done, MAX_CALL_BYTES, MAX_PARAMETERS, MAX_ROWS, MAX_SCHEMA_BYTES, MAX_SQL_BYTES, MAX_VALUE_BYTES,
     Parameters, Result, Rows, SqlError, Statement, Value,
 };
-use crate::{StoreClock, StoreError};
+use crate::sqlite::is_fsync;
+use crate::{StoreError, StoreTimer};
 
 /// Longest statement that stays prepared, bytes.
 const KEPT_BYTES: usize = 2 << 10;
@@ -18,6 +23,7 @@ const KEPT_BYTES: usize = 2 << 10;
 pub(super) struct Confined {
     connection: Connection,
     watch: Watch,
+    slow: Slow,
 }
 
 /// What a statement may do.
@@ -37,11 +43,12 @@ pub(super) struct Room {
 impl Confined {
     pub(super) fn new(
         mut connection: Connection,
-        clock: StoreClock,
+        timer: StoreTimer,
+        ledger: Arc<Ledger>,
     ) -> std::result::Result<Self, StoreError> {
-        let watch = Watch::new(clock);
+        let watch = Watch::new(timer, ledger);
         confine(&mut connection, &watch)?;
-        Ok(Self { connection, watch })
+        Ok(Self { connection, watch, slow: Slow::default() })
     }
 
     /// The connection, for the store's own statements. None of them may stay prepared: a stranger's statement of the
@@ -60,9 +67,14 @@ impl Confined {
 
     /// Reads on the caller's thread; `None` if it is a statement for another one.
     pub(super) fn at_hand(&self, statement: &Statement) -> Option<Result<Rows>> {
-        match statement.sql.len() <= KEPT_BYTES {
-            true => self.read(statement, &Pace::AtHand, &mut Room::at_hand()),
-            false => None,
+        if statement.sql.len() > KEPT_BYTES || statement.bytes() > VALUE_AT_HAND {
+            return None;
+        }
+        let confined = confine_at_hand(&self.connection);
+        let answer = self.read(statement, &Pace::AtHand, &mut Room::at_hand());
+        match confined.and_then(|()| confine_apart(&self.connection)) {
+            Ok(()) => answer,
+            Err(error) => Some(Err(told(error))),
         }
     }
 
@@ -98,7 +110,13 @@ impl Confined {
         let mut prepared =
             self.connection.prepare_cached(&statement.sql).map_err(|error| self.told(error))?;
         let done = self.step(&mut prepared, statement, may, room);
-        if !self.watch.may_stay(may) {
+        if self.watch.is_at_hand() {
+            let is_done = self.watch.end() != Some(End::NotYet);
+            self.slow.tried(&statement.sql, is_done, self.watch.now());
+        }
+        // A reader tries at hand what is prepared.
+        let is_slow = || may == May::Read && self.slow.has(&statement.sql, self.watch.now());
+        if !self.watch.may_stay(may) || is_slow() {
             prepared.discard();
         }
         done
@@ -135,6 +153,7 @@ impl Confined {
         }
         bind(prepared, &statement.parameters)?;
         let before = self.connection.total_changes();
+        self.watch.runs(self.connection.last_insert_rowid());
         let rows = collect(prepared, room).map_err(|stop| match stop {
             Stop::Sqlite(error) => self.told(error),
             Stop::Room if room.at_hand => {
@@ -148,8 +167,8 @@ impl Confined {
         })?;
         let has_changed = self.connection.total_changes() != before;
         let rows_affected = if has_changed { self.connection.changes() } else { 0 };
-        let inserted = has_changed && inserts(&statement.sql);
-        Ok(Done { rows_affected, last_row_id: inserted.then(|| self.connection.last_insert_rowid()), rows })
+        let last_row_id = self.watch.own_row_id(self.connection.last_insert_rowid());
+        Ok(Done { rows_affected, last_row_id, rows })
     }
 
     fn check_schema(&self) -> Result<()> {
@@ -166,6 +185,12 @@ impl Confined {
 
     /// An error as the caller is told, with the reason if it was stopped for one.
     fn told(&self, error: rusqlite::Error) -> SqlError {
+        if is_fsync(&error) {
+            self.watch.disk_failed();
+        }
+        if self.watch.is_at_hand() && error.sqlite_error_code() == Some(ErrorCode::TooBig) {
+            self.watch.not_yet();
+        }
         match self.watch.end() {
             Some(end) => end.told(),
             None => told(error),
@@ -308,12 +333,6 @@ fn check(statement: &Statement) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Whether the last row id is one of this statement: no other kind sets it.
-fn inserts(sql: &str) -> bool {
-    let first: String = sql.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
-    ["insert", "replace", "with"].iter().any(|word| first.eq_ignore_ascii_case(word))
 }
 
 fn several() -> SqlError {

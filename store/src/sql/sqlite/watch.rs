@@ -2,21 +2,33 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use super::ledger::Ledger;
+use super::log::Log;
+use super::meter::Meter;
 use super::run::May;
-use crate::StoreClock;
+use crate::StoreTimer;
 use crate::sql::{MAX_RUN_MS, SqlError};
 
 /// Instructions of SQLite between two looks at the time. A single one may take milliseconds, so they are few.
 pub(super) const STEPS_BETWEEN_LOOKS: i32 = 20;
-/// Looks on the caller's own thread: about a millisecond of plain instructions at most.
+/// How long a query may hold its caller's own thread. What takes longer is not begun there again, until it was done sooner
+/// on another one.
+const AT_HAND: Duration = Duration::from_millis(1);
+/// Looks on the caller's own thread, should the timer stand still.
 const LOOKS_AT_HAND: u64 = 500;
-/// How long a query may run before it needs its turn, milliseconds.
-const SOON_MS: i64 = 5;
-/// Looks in all, should the clock stand still: twenty thousand million instructions, or a minute or more.
+/// How long a query may run before it needs its turn.
+const SOON: Duration = Duration::from_millis(5);
+/// How long the statements of a call run.
+const MAX_RUN: Duration = Duration::from_millis(MAX_RUN_MS.unsigned_abs());
+/// Looks in all, should the timer stand still: twenty thousand million instructions, or a minute or more.
 const MOST_LOOKS: u64 = 1_000_000_000;
 /// Bytes that are answered on the caller's own thread.
 pub(super) const BYTES_AT_HAND: usize = 128 << 10;
+/// Bytes of a value that is worked on there: between two looks there are as many instructions, some of which go through all
+/// of it.
+pub(super) const VALUE_AT_HAND: usize = 32 << 10;
 /// `SELECT`s of a statement with all its views, when it is prepared.
 const MOST_SELECTS: u32 = 500;
 /// Calls of functions in a statement's text and in its views and triggers. Between two of them nobody looks at the time.
@@ -33,27 +45,42 @@ pub(super) enum Pace {
     AtHand,
     /// A stranger's statement on a thread for such, until that time.
     Apart {
-        /// Milliseconds since 1970.
-        until_ms: i64,
+        until: Duration,
         /// What it is told then.
         then: End,
         /// Set when nobody waits for it any more.
         given_up: Arc<AtomicBool>,
+        /// What it writes into files.
+        meter: Arc<Meter>,
     },
 }
 
 /// Shared by a connection and what SQLite calls back.
 #[derive(Clone)]
 pub(super) struct Watch {
-    clock: StoreClock,
+    timer: StoreTimer,
+    ledger: Arc<Ledger>,
     state: Arc<Mutex<State>>,
 }
 
 struct State {
     pace: Pace,
+    /// Since when it runs.
+    begin: Duration,
     looks: u64,
     named: Named,
+    last: Last,
     end: Option<End>,
+    has_disk_failed: bool,
+}
+
+/// The row id that an insert leaves behind for whoever asks.
+#[derive(Clone, Copy, Default)]
+struct Last {
+    /// Before the statement.
+    before: i64,
+    /// The statement has inserted a row with that one.
+    again: bool,
 }
 
 /// What the statement names that is being prepared.
@@ -64,8 +91,12 @@ struct Named {
     heavy: u32,
     /// It uses views, or sets off triggers.
     is_involved: bool,
+    /// One instruction of it may go through a whole table.
+    is_wide: bool,
     writes: bool,
     makes: bool,
+    /// The table that it inserts into itself.
+    into: Option<String>,
 }
 
 /// Why a statement was stopped.
@@ -81,6 +112,8 @@ pub(super) enum End {
     Refused(String),
     /// It is too large to be prepared.
     TooLarge,
+    /// It writes too much into files; the text says what.
+    Full(String),
 }
 
 /// How much a name in a statement asks for.
@@ -88,30 +121,51 @@ pub(super) enum End {
 pub(super) enum Weight {
     /// Any number of times, and at hand.
     Plain,
+    /// Any number of times, but apart.
+    Wide,
     /// Apart.
     Heavy,
 }
 
+impl Pace {
+    /// What its call has written into files, bytes; about that.
+    pub(super) fn written(&self) -> u64 {
+        match self {
+            Self::Apart { meter, .. } => meter.written(),
+            Self::Ours | Self::AtHand => 0,
+        }
+    }
+}
+
 impl Watch {
-    pub(super) fn new(clock: StoreClock) -> Self {
-        let state = State { pace: Pace::Ours, looks: 0, named: Named::default(), end: None };
-        Self { clock, state: Arc::new(Mutex::new(state)) }
+    pub(super) fn new(timer: StoreTimer, ledger: Arc<Ledger>) -> Self {
+        Self { timer, ledger, state: Arc::new(Mutex::new(State::of(Pace::Ours, Duration::ZERO))) }
     }
 
-    /// What a call that begins now has.
+    /// What a query that begins now has in all.
     pub(super) fn in_all(&self, given_up: Arc<AtomicBool>) -> Pace {
-        Pace::Apart { until_ms: (self.clock)().saturating_add(MAX_RUN_MS), then: End::Late, given_up }
+        self.apart((MAX_RUN, End::Late), given_up, None)
     }
 
     /// What a query has before it needs its turn.
     pub(super) fn at_first(&self, given_up: Arc<AtomicBool>) -> Pace {
-        Pace::Apart { until_ms: (self.clock)().saturating_add(SOON_MS), then: End::NotYet, given_up }
+        self.apart((SOON, End::NotYet), given_up, None)
+    }
+
+    /// What a call that begins now and may write has, with the log that it writes.
+    pub(super) fn writing(&self, given_up: Arc<AtomicBool>, log: Arc<Log>) -> Pace {
+        self.apart((MAX_RUN, End::Late), given_up, Some(log))
+    }
+
+    fn apart(&self, (time, then): (Duration, End), given_up: Arc<AtomicBool>, log: Option<Arc<Log>>) -> Pace {
+        let now = (self.timer)();
+        let meter = Arc::new(Meter::new(self.ledger.clone(), log, now));
+        Pace::Apart { until: now.saturating_add(time), then, given_up, meter }
     }
 
     /// A statement begins, at that pace. Until the guard goes it is a stranger's.
     pub(super) fn begin(&self, pace: &Pace) -> Watching<'_> {
-        let mut state = self.state();
-        *state = State { pace: pace.clone(), looks: 0, named: Named::default(), end: None };
+        *self.state() = State::of(pace.clone(), (self.timer)());
         Watching(self)
     }
 
@@ -121,10 +175,14 @@ impl Watch {
         state.looks += 1;
         let end = match &state.pace {
             Pace::Ours => None,
-            Pace::AtHand => (state.looks > LOOKS_AT_HAND).then_some(End::NotYet),
+            Pace::AtHand => (self.is_long(&state) || state.looks > LOOKS_AT_HAND).then_some(End::NotYet),
             Pace::Apart { given_up, .. } if given_up.load(Ordering::Relaxed) => Some(End::GivenUp),
-            Pace::Apart { until_ms, then, .. } => {
-                ((self.clock)() > *until_ms || state.looks > MOST_LOOKS).then(|| then.clone())
+            Pace::Apart { until, then, meter, .. } => {
+                let now = (self.timer)();
+                match now > *until || state.looks > MOST_LOOKS {
+                    true => Some(then.clone()),
+                    false => meter.look(now).err().map(|error| End::Full(error.to_string())),
+                }
             }
         };
         let goes_on = end.is_none();
@@ -132,18 +190,14 @@ impl Watch {
         goes_on
     }
 
-    /// Whether what is prepared may go on: nothing is prepared at hand, because what a text needs of the stack is known
-    /// afterwards only.
-    pub(super) fn may_prepare(&self) -> Preparing {
-        let mut state = self.state();
-        match state.pace {
-            Pace::Ours => Preparing::Ours,
-            Pace::AtHand => {
-                state.end = Some(End::NotYet);
-                Preparing::NotNow
-            }
-            Pace::Apart { .. } => Preparing::Strangers,
-        }
+    /// Whether what is prepared is the store's own.
+    pub(super) fn is_ours(&self) -> bool {
+        matches!(self.state().pace, Pace::Ours)
+    }
+
+    /// Whether the statement runs on its caller's thread.
+    pub(super) fn is_at_hand(&self) -> bool {
+        matches!(self.state().pace, Pace::AtHand)
     }
 
     /// The statement has another `SELECT`; whether it may.
@@ -159,6 +213,7 @@ impl Watch {
         let mut state = self.state();
         state.named.functions += 1;
         state.named.heavy += u32::from(weight == Weight::Heavy);
+        state.named.is_wide |= weight == Weight::Wide;
         let few = state.named.functions <= MOST_FUNCTIONS && state.named.heavy <= MOST_HEAVY;
         state.too_large_unless(few)
     }
@@ -173,6 +228,32 @@ impl Watch {
         self.state().named.writes = true;
     }
 
+    /// The statement inserts rows into a table, itself.
+    pub(super) fn inserts(&self, table: &str) {
+        self.state().named.into = Some(table.to_owned());
+    }
+
+    /// The statement is prepared and about to run, and that is the last row id.
+    pub(super) fn runs(&self, id: i64) {
+        let mut state = self.state();
+        state.last = Last { before: id, again: false };
+        state.begin = (self.timer)();
+    }
+
+    /// A row was inserted, perhaps by a trigger.
+    pub(super) fn inserted(&self, table: &str, id: i64) {
+        let mut state = self.state();
+        // A statement with triggers is prepared each time, so that its table is known; without them all inserts are its own.
+        let is_own = !state.named.is_involved || state.named.into.as_deref() == Some(table);
+        state.last.again |= is_own && id == state.last.before;
+    }
+
+    /// The last row id, if it is of a row that the statement has inserted: nothing else sets it.
+    pub(super) fn own_row_id(&self, id: i64) -> Option<i64> {
+        let Last { before, again } = self.state().last;
+        (id != before || again).then_some(id)
+    }
+
     /// The statement changes what tables, indexes, views and triggers there are.
     pub(super) fn makes(&self) {
         self.state().named.makes = true;
@@ -183,7 +264,12 @@ impl Watch {
         self.state().named.makes
     }
 
-    /// The answer is too large for its caller's thread.
+    /// The time, since some moment of the past.
+    pub(super) fn now(&self) -> Duration {
+        (self.timer)()
+    }
+
+    /// It is too large for its caller's thread.
     pub(super) fn not_yet(&self) {
         self.state().end = Some(End::NotYet);
     }
@@ -193,17 +279,34 @@ impl Watch {
         self.state().end = Some(End::Refused(what.to_owned()));
     }
 
-    /// Whether it may stay prepared: it is small then, and on a connection that reads it may be run at hand.
+    /// Whether it may stay prepared: it is small then, and on a connection that reads it was soon done and may be run at
+    /// hand.
     pub(super) fn may_stay(&self, may: May) -> bool {
         let state = self.state();
-        let Named { selects, functions, heavy, is_involved, writes, makes } = state.named;
+        let Named { selects, functions, heavy, is_involved, is_wide, writes, makes, .. } = state.named;
         let is_small = !is_involved && !makes && selects <= 4 && functions <= 16;
-        is_small && (may == May::Write || (heavy == 0 && !writes))
+        let is_plain = heavy == 0 && !is_wide && !writes;
+        is_small && (may == May::Write || (is_plain && state.end.is_none() && !self.is_long(&state)))
+    }
+
+    /// The disk has failed under it.
+    pub(super) fn disk_failed(&self) {
+        self.state().has_disk_failed = true;
+    }
+
+    /// Whether the disk has failed under the statement that ran last.
+    pub(super) fn has_disk_failed(&self) -> bool {
+        self.state().has_disk_failed
     }
 
     /// Why it was stopped, if it was.
     pub(super) fn end(&self) -> Option<End> {
         self.state().end.clone()
+    }
+
+    /// Whether it runs for longer than it may at hand.
+    fn is_long(&self, state: &State) -> bool {
+        (self.timer)().saturating_sub(state.begin) > AT_HAND
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -213,20 +316,24 @@ impl Watch {
 }
 
 impl State {
+    fn of(pace: Pace, begin: Duration) -> Self {
+        Self {
+            pace,
+            begin,
+            looks: 0,
+            named: Named::default(),
+            last: Last::default(),
+            end: None,
+            has_disk_failed: false,
+        }
+    }
+
     fn too_large_unless(&mut self, few: bool) -> bool {
         if !few {
             self.end = Some(End::TooLarge);
         }
         few
     }
-}
-
-/// Whose statement is being prepared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Preparing {
-    Ours,
-    Strangers,
-    NotNow,
 }
 
 /// While it lives, a stranger has the connection.
@@ -247,6 +354,7 @@ impl End {
                 SqlError::Limit(format!("the statements of a call run for {} s at most", MAX_RUN_MS / 1_000))
             }
             Self::Refused(what) => SqlError::Denied(what),
+            Self::Full(what) => SqlError::Limit(what),
             Self::TooLarge => {
                 SqlError::Limit("the statement has too many functions or sub-queries".to_owned())
             }

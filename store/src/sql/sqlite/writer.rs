@@ -4,27 +4,34 @@
 //! deferred constraint at the commit, or because they take too long. Then the others are done again, each alone, and only
 //! the one at fault hears of it.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::ErrorCode;
-use rusqlite::ffi::{SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_FSYNC};
 use tokio::sync::oneshot;
 
-use super::ledger::Ledger;
+use super::ledger::{Ledger, OnDisk};
+use super::log::Log;
 use super::run::{Confined, May, Room, told};
-use crate::StoreError;
+use super::turns::{Turns, Waits};
+use super::watch::Pace;
 use crate::sql::{Done, Result, SqlError, Statement};
+use crate::sqlite::is_fsync;
+use crate::{StoreError, StoreTimer};
 
 /// Calls of one transaction at most.
 const MOST_TOGETHER: usize = 64;
-/// A transaction that lasts longer takes no more calls, milliseconds: those in it wait for the commit.
-const LONG_MS: i64 = 20;
-/// What the calls hold together that wait for one database, bytes; one may always wait.
-const MOST_WAITING: usize = 64 << 20;
+/// A transaction that lasts longer takes no more calls: those in it wait for the commit.
+const LONG: Duration = Duration::from_millis(20);
+/// How long a log that can't begin anew is left alone.
+const LOG_LATER: Duration = Duration::from_secs(1);
+/// What a connection holds before it writes it, with some to spare, bytes.
+const CACHED: u64 = 4 << 20;
 /// Pages that are given back to the disk at once.
 const GIVEN_BACK: i64 = 1_000;
 /// For statements that nest deeply.
@@ -33,12 +40,12 @@ const STACK_BYTES: usize = 4 << 20;
 /// Calls that may share a transaction, in their order.
 type Group<'g> = &'g [Call];
 
-/// A handle on the writer's thread. Dropping it waits until what is queued is done.
+/// A handle on the writer's thread. Dropping it waits until what is queued is done, unless the file is deleted.
 pub(super) struct Writer {
     queue: Option<Sender<Call>>,
     thread: Option<JoinHandle<()>>,
-    /// Bytes of what waits.
-    waiting: Arc<AtomicUsize>,
+    /// The file is deleted.
+    is_gone: Arc<AtomicBool>,
     /// Set before anybody hears that the disk failed.
     failed: Arc<AtomicBool>,
 }
@@ -46,8 +53,7 @@ pub(super) struct Writer {
 /// One call of `execute` or `batch`.
 struct Call {
     statements: Vec<Statement>,
-    /// What they hold.
-    bytes: usize,
+    _waits: Waits,
     given_up: Arc<AtomicBool>,
     reply: oneshot::Sender<Result<Vec<Done>>>,
 }
@@ -66,8 +72,10 @@ pub(super) struct Thread {
     pub(super) name: String,
     pub(super) confined: Confined,
     pub(super) ledger: Arc<Ledger>,
-    /// Milliseconds since 1970.
-    pub(super) clock: crate::StoreClock,
+    pub(super) log: Arc<Log>,
+    /// When a log that could not begin anew is tried again.
+    pub(super) try_log_again: Cell<Duration>,
+    pub(super) timer: StoreTimer,
     pub(super) page_bytes: u64,
 }
 
@@ -75,13 +83,14 @@ impl Writer {
     /// Starts the thread; `close` gets the connection at the end, and whether the disk has failed.
     pub(super) fn start(
         thread: Thread,
+        is_gone: Arc<AtomicBool>,
         close: impl FnOnce(Confined) + Send + 'static,
     ) -> std::io::Result<Self> {
         let (queue, calls) = channel();
-        let (failed, waiting) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
-        let (has_failed, are_waiting) = (failed.clone(), waiting.clone());
+        let failed = Arc::<AtomicBool>::default();
+        let has_failed = failed.clone();
         let serve = move || {
-            match thread.serve(&calls, &are_waiting, &has_failed) {
+            match thread.serve(&calls, &has_failed) {
                 Ok(()) => close(thread.confined),
                 // After a failed fsync nobody knows what is on the disk, and asking again may claim success.
                 Err(Failed) => {
@@ -94,22 +103,18 @@ impl Writer {
         };
         let builder = std::thread::Builder::new().name("sql".to_owned()).stack_size(STACK_BYTES);
         let thread = builder.spawn(serve)?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), waiting, failed })
+        Ok(Self { queue: Some(queue), thread: Some(thread), is_gone, failed })
     }
 
     /// Does these in one transaction; durable when it answers. Who drops it gives up what is not yet done.
-    pub(super) async fn run(&self, statements: Vec<Statement>) -> Result<Vec<Done>> {
+    pub(super) async fn run(&self, statements: Vec<Statement>, turns: &Turns) -> Result<Vec<Done>> {
         self.refuse_failed()?;
-        let bytes = statements.iter().map(Statement::bytes).sum();
-        if self.waiting.load(Ordering::Relaxed) > MOST_WAITING {
-            return Err(SqlError::Busy);
-        }
+        let waits = turns.write(statements.iter().map(Statement::bytes).sum())?;
         let (reply, answer) = oneshot::channel();
         let given_up = Arc::<AtomicBool>::default();
         let _guard = GivenUp(given_up.clone());
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
-        self.waiting.fetch_add(bytes, Ordering::Relaxed);
-        queue.send(Call { statements, bytes, given_up, reply }).map_err(|_| stopped())?;
+        queue.send(Call { statements, _waits: waits, given_up, reply }).map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
 
@@ -130,7 +135,8 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.queue.take();
-        if let Some(thread) = self.thread.take() {
+        // Who is the last to use a deleted file may be a thread that answers requests.
+        if let Some(thread) = self.thread.take().filter(|_| !self.is_gone.load(Ordering::Acquire)) {
             // A panic of the thread has been reported by the thread.
             let _ = thread.join();
         }
@@ -150,12 +156,7 @@ enum Lost {
 }
 
 impl Thread {
-    fn serve(
-        &self,
-        calls: &Receiver<Call>,
-        waiting: &AtomicUsize,
-        failed: &AtomicBool,
-    ) -> std::result::Result<(), Failed> {
+    fn serve(&self, calls: &Receiver<Call>, failed: &AtomicBool) -> std::result::Result<(), Failed> {
         let mut queued = VecDeque::new();
         loop {
             if queued.is_empty() {
@@ -168,12 +169,14 @@ impl Thread {
                 failed.store(true, Ordering::Release);
             }
             for (call, answer) in queued.drain(..answers.len()).zip(answers) {
-                waiting.fetch_sub(call.bytes, Ordering::Relaxed);
                 // A caller that has gone away does not undo what was done.
                 let _ = call.reply.send(answer);
             }
             done?;
-            self.give_back();
+            if let Err(error) = self.give_back() {
+                failed.store(true, Ordering::Release);
+                return Err(error);
+            }
         }
     }
 
@@ -203,17 +206,21 @@ impl Thread {
 
     /// One transaction over calls from the front, as many as are done within some time. None is left open.
     fn transaction(&self, calls: Group<'_>) -> std::result::Result<Vec<Result<Vec<Done>>>, Lost> {
+        self.keep_log_short()?;
         let ours = self.confined.ours();
-        let begin = (self.clock)();
+        let begin = (self.timer)();
         let most_pages = self.ledger.most(&self.name) / self.page_bytes;
         let opening = format!("PRAGMA max_page_count = {}; BEGIN IMMEDIATE", most_pages.clamp(1, 1 << 30));
         ours.execute_batch(&opening).map_err(|error| self.lost_at_end(error))?;
         let mut answers = Vec::with_capacity(calls.len());
         for (number, call) in calls.iter().enumerate() {
-            if number > 0 && (self.clock)().saturating_sub(begin) > LONG_MS {
+            if number > 0 && (self.timer)().saturating_sub(begin) > LONG {
                 break;
             }
             let answer = self.call(call);
+            if self.confined.watch().has_disk_failed() {
+                return Err(self.failed("fsync failed in a statement"));
+            }
             match answer {
                 Err(error) if ours.is_autocommit() => return Err(Lost::By(number, error)),
                 answer => answers.push(answer),
@@ -225,6 +232,9 @@ impl Thread {
             let _ = ours.execute_batch("ROLLBACK");
         }
         committed.map_err(|error| self.lost_at_end(error))?;
+        if self.log.has_failed() {
+            return Err(self.failed("fsync failed after a commit"));
+        }
         self.measure();
         Ok(answers)
     }
@@ -232,26 +242,34 @@ impl Thread {
     /// A call in its savepoint. Its error undoes what it did.
     fn call(&self, call: &Call) -> Result<Vec<Done>> {
         let ours = self.confined.ours();
-        ours.execute_batch("SAVEPOINT call").map_err(told)?;
+        self.step("SAVEPOINT call")?;
         let done = self.statements(call);
         let end = match &done {
             Ok(_) => "RELEASE call",
             Err(_) if ours.is_autocommit() => return done,
             Err(_) => "ROLLBACK TO call; RELEASE call",
         };
-        ours.execute_batch(end).map_err(told)?;
+        self.step(end)?;
         done
     }
 
+    fn step(&self, ours: &str) -> Result<()> {
+        self.confined.ours().execute_batch(ours).map_err(|error| {
+            if is_fsync(&error) {
+                self.confined.watch().disk_failed();
+            }
+            told(error)
+        })
+    }
+
     fn statements(&self, call: &Call) -> Result<Vec<Done>> {
-        let pace = self.confined.watch().in_all(call.given_up.clone());
+        let pace = self.confined.watch().writing(call.given_up.clone(), self.log.clone());
         let mut room = Room::new();
         let mut all = Vec::with_capacity(call.statements.len());
         for (number, statement) in call.statements.iter().enumerate() {
             let done = self.confined.run(statement, May::Write, &pace, &mut room);
             let done = done.map_err(|error| match error {
-                // The disk has room, or else the commit says that it has none: what fails here is our bound.
-                SqlError::Store(StoreError::NoSpace(_)) => self.ledger.full(),
+                SqlError::Store(StoreError::NoSpace(_)) if self.has_grown(&pace) => self.ledger.full(),
                 error => error,
             });
             all.push(done.map_err(|error| which(error, number, call.statements.len()))?);
@@ -259,32 +277,71 @@ impl Thread {
         Ok(all)
     }
 
-    /// What the file holds after a commit, and what of it is free.
+    /// Whether a call that found no room may have used up what it may: SQLite says the same when the disk is full. What it
+    /// adds it writes, but for what is in the cache.
+    fn has_grown(&self, pace: &Pace) -> bool {
+        let file = self.file_bytes().unwrap_or(0);
+        let may_grow = self.ledger.most(&self.name).saturating_sub(file);
+        pace.written().saturating_add(CACHED) >= may_grow
+    }
+
+    fn file_bytes(&self) -> rusqlite::Result<u64> {
+        let pages: i64 = self.confined.ours().query_row("PRAGMA page_count", [], |row| row.get(0))?;
+        Ok(pages.unsigned_abs().saturating_mul(self.page_bytes))
+    }
+
+    /// What the file and its log hold after a commit.
     fn measure(&self) {
-        if let Ok(pages) = self.confined.ours().query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0))
-        {
-            self.ledger.set(&self.name, pages.unsigned_abs().saturating_mul(self.page_bytes));
+        if let Ok(file) = self.file_bytes() {
+            self.ledger.set(&self.name, OnDisk { file, log: self.log.bytes() });
         }
     }
 
+    /// Has a log that is large begin anew: those who read end before, and others wait. Fails if it is full.
+    fn keep_log_short(&self) -> std::result::Result<(), Lost> {
+        let is_large = self.ledger.log_is_large(&self.name, self.log.bytes());
+        let now = (self.timer)();
+        if is_large && now >= self.try_log_again.get() {
+            match self.log.begin_anew(self.confined.ours()) {
+                Ok(true) => {}
+                Ok(false) => self.try_log_again.set(now.saturating_add(LOG_LATER)),
+                Err(error) if is_fsync(&error) => return Err(self.lost_at_end(error)),
+                Err(error) => {
+                    tracing::warn!(file = self.name, %error, "the log can't begin anew");
+                    self.try_log_again.set(now.saturating_add(LOG_LATER));
+                }
+            }
+        }
+        let bytes = self.log.bytes();
+        self.ledger.set_log(&self.name, bytes);
+        self.ledger.check_log(bytes).map_err(|full| Lost::By(0, full))
+    }
+
     /// Gives back to the disk what a file does not need, some of it with each commit, where that is most of it.
-    fn give_back(&self) {
+    fn give_back(&self) -> std::result::Result<(), Failed> {
         let number =
             |sql: &str| self.confined.ours().query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap_or(0);
         let (free, all) = (number("PRAGMA freelist_count"), number("PRAGMA page_count"));
         if free > GIVEN_BACK && free > all / 2 {
             let sql = format!("PRAGMA incremental_vacuum({GIVEN_BACK})");
-            // What fails here is done with the next commit.
-            let _ = self.confined.ours().execute_batch(&sql);
+            let given = self.confined.ours().execute_batch(&sql).map_err(|error| self.lost_at_end(error));
+            // What else fails here is done with the next commit.
+            if matches!(given, Err(Lost::Failed)) || self.log.has_failed() {
+                return Err(Failed);
+            }
             self.measure();
         }
+        Ok(())
+    }
+
+    fn failed(&self, how: &str) -> Lost {
+        tracing::error!(file = self.name, "{how}");
+        Lost::Failed
     }
 
     fn lost_at_end(&self, error: rusqlite::Error) -> Lost {
         let code = error.sqlite_error().copied();
-        let is_fsync =
-            code.is_some_and(|e| matches!(e.extended_code, SQLITE_IOERR_FSYNC | SQLITE_IOERR_DIR_FSYNC));
-        if is_fsync {
+        if is_fsync(&error) {
             tracing::error!(file = self.name, %error, "fsync failed");
             return Lost::Failed;
         }

@@ -50,7 +50,7 @@ async fn a_killed_server_loses_nothing() {
 async fn what_nobody_uses_is_closed() {
     let (folder, clock) = (scratch(), TurnedClock::at(START_MS));
     let limits = Limits { open: 3, ..Limits::default() };
-    let sql = open_in(folder.path(), clock.store_clock(), limits);
+    let sql = open_at(folder.path(), clock.store_clock(), real(), limits);
     for round in 1..=3 {
         put(&sql, 1, "a", 1).await.unwrap();
         assert_eq!(sum(&sql, 1, "a").await.unwrap(), round);
@@ -112,14 +112,15 @@ async fn what_is_damaged_or_lost_is_not_made_anew() {
 async fn a_forgotten_project_has_none() {
     let folder = scratch();
     let data = DataDir::open(folder.path()).unwrap();
-    let sql = Arc::new(Sqlite::new(&data, real(), Limits::default()));
-    let files = ProjectFiles::open(&data, real(), FileLimits::default(), vec![sql.clone()]).unwrap();
+    let clock: StoreClock = Arc::new(|| START_MS);
+    let sql = Arc::new(Sqlite::new(&data, clock.clone(), real(), Limits::default()).unwrap());
+    let files = ProjectFiles::open(&data, clock, FileLimits::default(), vec![sql.clone()]).unwrap();
     for number in [1, 2] {
         put(&sql, number, "a", 7).await.unwrap();
     }
     let slow = {
         let sql = sql.clone();
-        let endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 3000000)
+        let endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 1000000)
             SELECT count(*) FROM n";
         tokio::spawn(async move { sql.query(project(1), "a", statement(endless)).await })
     };

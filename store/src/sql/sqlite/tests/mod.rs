@@ -1,6 +1,8 @@
 //! What is particular to the SQLite driver, and the conformance suite run on it.
 
 mod attacks;
+mod bounds;
+mod faults;
 mod files;
 mod speed;
 
@@ -10,15 +12,19 @@ use super::*;
 use crate::project::tests::scratch;
 use crate::sql::conformance::{self, Wanted};
 
-fn open_in(folder: &Path, clock: StoreClock, limits: Limits) -> Sqlite {
-    Sqlite::new(&DataDir::open(folder).unwrap(), clock, limits)
+fn open_in(folder: &Path, timer: StoreTimer, limits: Limits) -> Sqlite {
+    open_at(folder, Arc::new(|| 1_700_000_000_000), timer, limits)
+}
+
+fn open_at(folder: &Path, clock: StoreClock, timer: StoreTimer, limits: Limits) -> Sqlite {
+    Sqlite::new(&DataDir::open(folder).unwrap(), clock, timer, limits).unwrap()
 }
 
 /// The time, which goes on.
 #[expect(clippy::disallowed_methods, reason = "statements must end in real time")]
-fn real() -> StoreClock {
+fn real() -> StoreTimer {
     let begin = std::time::Instant::now();
-    Arc::new(move || 1_700_000_000_000 + i64::try_from(begin.elapsed().as_millis()).unwrap())
+    Arc::new(move || begin.elapsed())
 }
 
 fn statement(sql: &str) -> Statement {
