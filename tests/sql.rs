@@ -149,7 +149,7 @@ fn c4_what_no_statement_may() {
     assert!(grown < 300, "memory has grown by {grown} MiB");
 }
 
-/// Statements without end hold up neither other functions nor other statements, and end after five seconds.
+/// Statements without end hold up neither other functions nor other statements, and end after five seconds, or when a sort fills the disk.
 #[test]
 fn c4_statements_without_end() {
     let server = shared();
@@ -187,7 +187,11 @@ fn c4_statements_without_end() {
         assert!(asked > 20 && slowest < Duration::from_secs(3), "{asked} times, {slowest:?}");
         for (attack, ended) in attacks.iter().zip(running) {
             let (answer, took) = ended.join().unwrap();
-            assert!(answer.starts_with("limit: the statements of a call run for 5 s"), "{attack}: {answer}");
+            let is_late = answer.starts_with("limit: the statements of a call run for 5 s");
+            // A sort may end before by what it writes: that depends on the disk.
+            let is_full =
+                attack.contains(" BY ") && answer.starts_with("limit: there is no more room for temporary");
+            assert!(is_late || is_full, "{attack}: {answer}");
             assert!(took < Duration::from_secs(25), "{attack}: {took:?}");
         }
     });
