@@ -87,8 +87,15 @@ async fn waiting_needs_no_files() {
 /// The log begins anew however readers overlap, and nobody waits for ever: neither who reads nor who writes.
 #[tokio::test]
 async fn the_log_stays_short() {
+    let short = largest_log(Limits { log: 1 << 20, ..Limits::default() }).await;
+    assert!(short < 2 << 20, "{short}");
+    let grown = largest_log(Limits::default()).await;
+    assert!(grown > 5 << 20, "they overlap: {grown}");
+}
+
+/// How large the log becomes, bytes, while three read in turns and one writes 20 MB.
+async fn largest_log(limits: Limits) -> u64 {
     let folder = scratch();
-    let limits = Limits { log: 1 << 20, ..Limits::default() };
     let sql = Arc::new(open_in(folder.path(), real(), limits));
     let setup = ["CREATE TABLE t (x)", "INSERT INTO t VALUES (randomblob(200000))"];
     sql.batch(project(1), "a", setup.map(statement).into()).await.unwrap();
@@ -119,13 +126,13 @@ async fn the_log_stays_short() {
     }
     done.store(true, Ordering::Relaxed);
     println!("the log had {largest} bytes at most; a write took {longest:?} at most");
-    assert!(largest < 2 << 20, "{largest}");
     assert!(longest < Duration::from_secs(10), "{longest:?}");
     for reader in readers {
         let (reads, longest) = reader.await.unwrap();
         println!("{reads} reads, {longest:?} at most");
-        assert!(reads > 3 && longest < Duration::from_secs(10), "{reads} reads, {longest:?}");
+        assert!(reads > 2 && longest < Duration::from_secs(10), "{reads} reads, {longest:?}");
     }
+    largest
 }
 
 /// Another program that reads may keep a log from beginning anew: then changes are refused, and done when it has ended.
