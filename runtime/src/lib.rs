@@ -21,3 +21,4 @@ pub mod telemetry;
 #[cfg(test)]
 mod test_store;
 pub mod triggers;
+mod write_stall;

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tower_service::Service;
 
 use super::{ControlState, router};
+use crate::write_stall::WriteStall;
 
 /// Connections at once; more wait to be accepted.
 const CONNECTIONS: usize = 256;
@@ -88,7 +89,7 @@ async fn connection(stream: TcpStream, router: Router, mut stopping: watch::Rece
         .header_read_timeout(HEADER_READ)
         .max_headers(HEADERS)
         .max_header_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(WriteStall::new(stream)), service);
     let mut serving = pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => Some(ended),

@@ -1,18 +1,15 @@
 //! A client's socket: what was read to tell the protocol is read again, and a write that stands still ends.
 
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
 
-/// A client that takes no byte for this long is cut off (threat D2).
-const WRITE_STALL: Duration = Duration::from_secs(60);
+use crate::write_stall::WriteStall;
+
 /// What every HTTP/2 connection begins with (RFC 9113 section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -27,9 +24,8 @@ pub(super) enum Protocol {
 
 /// A socket with what has been read ahead.
 pub(super) struct Transport {
-    socket: TcpStream,
+    socket: WriteStall<TcpStream>,
     ahead: Bytes,
-    stall: Option<Pin<Box<Sleep>>>,
 }
 
 impl Transport {
@@ -44,20 +40,7 @@ impl Transport {
                 None => {}
             }
         };
-        Ok((protocol, Self { socket, ahead: ahead.freeze(), stall: None }))
-    }
-
-    fn written<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        match polled {
-            Poll::Pending => {
-                let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(WRITE_STALL)));
-                stall.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
-            }
-            ready => {
-                self.stall = None;
-                ready
-            }
-        }
+        Ok((protocol, Self { socket: WriteStall::new(socket), ahead: ahead.freeze() }))
     }
 }
 
@@ -89,8 +72,7 @@ impl AsyncRead for Transport {
 
 impl AsyncWrite for Transport {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.socket).poll_write(cx, buf);
-        self.written(cx, polled)
+        Pin::new(&mut self.socket).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -98,8 +80,7 @@ impl AsyncWrite for Transport {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
-        self.written(cx, polled)
+        Pin::new(&mut self.socket).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
