@@ -20,6 +20,11 @@ const CALL_PATH: &str = "/_ostro/invoke";
 /// The media type of every input.
 pub(super) const JSON: &str = "application/json";
 
+/// Longest options, bytes.
+const MAX_BYTES: usize = 64 << 10;
+/// Most headers, as many as a request from outside may have.
+const MAX_HEADERS: usize = 100;
+
 /// Options of a call that is waited for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -45,6 +50,9 @@ pub(super) fn read<T: DeserializeOwned + Default>(text: &str) -> Result<T, Error
     if text.is_empty() {
         return Ok(T::default());
     }
+    if text.len() > MAX_BYTES {
+        return Err(Error::Invalid(format!("the options have {} bytes, {MAX_BYTES} at most", text.len())));
+    }
     serde_json::from_str(text).map_err(|error| Error::Invalid(format!("the options: {error}")))
 }
 
@@ -66,6 +74,10 @@ impl CallOptions {
         let mut headers = HeaderMap::new();
         if !bodiless {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+        }
+        if self.headers.len() > MAX_HEADERS {
+            let count = self.headers.len();
+            return Err(Error::Invalid(format!("there are {count} headers, {MAX_HEADERS} at most")));
         }
         for (name, value) in &self.headers {
             headers.insert(header_name(name)?, header_value(name, value)?);

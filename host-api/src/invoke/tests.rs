@@ -70,6 +70,25 @@ async fn the_project_comes_from_who_calls_and_so_does_the_lineage() {
     assert!(matches!(tried, Err(Error::Unavailable(_))), "{tried:?}");
 }
 
+#[test]
+fn c1_options_are_bounded() {
+    let with = |count: usize| {
+        let headers: Vec<String> = (0..count).map(|n| format!(r#""a{n}":"""#)).collect();
+        format!(r#"{{"headers":{{{}}}}}"#, headers.join(","))
+    };
+    let request = options(&with(100)).into_request("back", String::new()).unwrap();
+    assert_eq!(request.headers().keys().filter(|name| name.as_str().starts_with('a')).count(), 100);
+    let refused = |result: Result<(), Error>| match result {
+        Err(Error::Invalid(why)) => why,
+        other => panic!("{other:?}"),
+    };
+    let many = options(&with(101)).into_request("back", String::new()).map(drop);
+    assert_eq!(refused(many), "there are 101 headers, 100 at most");
+    // A map of headers that is asked to hold more than 24,576 panics.
+    let why = refused(options::read::<CallOptions>(&with(24_577)).map(drop));
+    assert!(why.ends_with("65536 at most"), "{why}");
+}
+
 #[tokio::test]
 async fn an_answer_is_json_or_tells_why_not() {
     for (status, body, expected) in [
