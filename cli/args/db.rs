@@ -186,7 +186,7 @@ pub(crate) struct HowManyArgs {
     /// Only the first that matches
     #[arg(long)]
     pub(crate) one: bool,
-    /// Which is the first: fields, with `-` before one for the highest, or JSON
+    /// With --one, which is the first: fields, with `-` before one for the highest, or JSON
     #[arg(long, value_name = "FIELD,-FIELD,…|JSON", allow_hyphen_values = true, value_parser = values::sort)]
     pub(crate) sort: Option<String>,
     /// Do not ask before several are changed

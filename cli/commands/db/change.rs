@@ -41,11 +41,11 @@ pub(super) fn update(context: &Context, args: &UpdateArgs) -> Result<(), Failure
     let session = context.session()?;
     let name = &args.target.collection.name;
     let many = !args.how_many.one && !args.replace;
+    let sort = sort(&args.how_many, many)?;
     if many {
         ask(context, &session, name, &filter, &args.how_many, "changes")?;
     }
     let (update, replace) = if args.replace { (None, Some(update)) } else { (Some(update), None) };
-    let sort = sort(&args.how_many)?;
     let request = UpdateRequest { filter, update, replace, many, upsert: args.upsert, sort };
     let changed: Changed = session.client.post(&session.path(&["collections", name, "update"]), &request)?;
     context.out.show(&changed, |Changed { matched, modified, upserted }| {
@@ -66,10 +66,11 @@ pub(super) fn delete(context: &Context, args: &DeleteArgs) -> Result<(), Failure
     let session = context.session()?;
     let name = &args.target.collection.name;
     let many = !args.how_many.one;
+    let sort = sort(&args.how_many, many)?;
     if many {
         ask(context, &session, name, &filter, &args.how_many, "deletes")?;
     }
-    let request = DeleteRequest { filter, many, sort: sort(&args.how_many)? };
+    let request = DeleteRequest { filter, many, sort };
     let deleted: Deleted = session.client.post(&session.path(&["collections", name, "delete"]), &request)?;
     context.out.show(&deleted, |Deleted { deleted }| {
         context.out.word(&format!("deleted {} of {name}", counted(*deleted, "document")));
@@ -98,7 +99,11 @@ fn ask(
     }
 }
 
-fn sort(how_many: &HowManyArgs) -> Result<Option<Box<RawValue>>, Failure> {
+/// Which is the first. Who says so of many has forgotten `--one`, and would change all.
+fn sort(how_many: &HowManyArgs, many: bool) -> Result<Option<Box<RawValue>>, Failure> {
+    if many && how_many.sort.is_some() {
+        return Err(Failure::usage("--sort says which document is the first: add --one to change only that"));
+    }
     how_many.sort.clone().map(checked).transpose()
 }
 

@@ -134,6 +134,10 @@ async fn failures_change_nothing(opener: &Opener<'_>) -> Result<()> {
     let (all, counted) = (bench.pages("{}", None, 10).await?, bench.counted().await?);
     assert_invalid(bench.update(Target::many("{}"), r#"{"$inc":{"x":1,"n":1}}"#).await, "");
     assert_invalid(bench.update(Target::many("{}"), r#"{"n":1}"#).await, "");
+    // Who says which is the first and does not say `one` would change, or delete, all.
+    let sorted = || Target { sort: Some(r#"{"n":1}"#.to_owned()), ..Target::many("{}") };
+    assert_invalid(bench.update(sorted(), r#"{"$inc":{"n":1}}"#).await, "sort");
+    assert_invalid(bench.delete(sorted()).await, "sort");
     assert_invalid(bench.update(Target::many("{}"), r#"{"$set":{"_id":"7"}}"#).await, "_id");
     assert_eq!(bench.pages("{}", None, 10).await?, all);
     assert_eq!(bench.counted().await?, counted);

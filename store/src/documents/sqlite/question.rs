@@ -230,11 +230,13 @@ impl Text {
 
 impl Chosen {
     fn parse(target: &Target) -> Result<Self> {
-        Ok(Self {
-            filter: parse_filter(&target.filter)?,
-            which: target.which,
-            order: order(target.sort.as_deref())?,
-        })
+        let order = order(target.sort.as_deref())?;
+        if target.which == Which::Many && !order.is_empty() {
+            return Err(Failure::Invalid(
+                "`sort` says which document is the first: it goes with a change of one".into(),
+            ));
+        }
+        Ok(Self { filter: parse_filter(&target.filter)?, which: target.which, order })
     }
 }
 
