@@ -25,6 +25,7 @@ mod storage;
 mod token;
 
 use std::{
+    borrow::Cow,
     io::{self, BufRead as _, IsTerminal as _},
     path::Path,
     process::ExitCode,
@@ -138,6 +139,20 @@ impl Context {
 }
 
 impl Context {
+    /// How a command begins that goes on where this one has ended: with the project and the server that were typed.
+    fn again(&self) -> String {
+        let mut words = "ostro".to_owned();
+        for (option, typed) in [("project", self.typed_project()), ("url", self.global.url.as_deref())] {
+            if let Some(typed) = typed {
+                words.push_str(&format!(" --{option} {}", shell_word(typed)));
+            }
+        }
+        if self.global.insecure {
+            words.push_str(" --insecure");
+        }
+        words
+    }
+
     /// Whether there is a person to ask.
     fn can_ask(&self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
@@ -169,6 +184,12 @@ fn project_in(manifest: &str) -> Option<String> {
     let manifest: toml::Table = manifest.parse().ok()?;
     let name = manifest.get("project")?.get("name")?.as_str()?;
     Some(name.to_owned())
+}
+
+/// As one word of a shell's command.
+fn shell_word(text: &str) -> Cow<'_, str> {
+    // Only NUL can't be quoted, and no argument has it.
+    shlex::try_quote(text).unwrap_or(Cow::Borrowed(text))
 }
 
 #[cfg(test)]

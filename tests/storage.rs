@@ -115,7 +115,7 @@ fn what_is_wrong_is_said() {
             (&format!("storage put b {long} a.txt"), 1, "", "1024 bytes"),
             ("storage create B", 1, "", "lower-case"),
             ("storage put b a a.txt", 0, "", "put a"),
-            ("storage get b a none/a.txt", 1, "", "none/a.txt.part: there is no such file"),
+            ("storage get b a none/a.txt", 1, "", "none/a.txt: there is no such file"),
         ],
     );
     let control = terminal.control();

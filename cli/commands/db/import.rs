@@ -10,7 +10,7 @@ use runtime::control::wire::{InsertRequest, Inserted, MAX_INSERT_BYTES, MAX_INSE
 use serde_json::json;
 
 use super::{
-    super::{Context, Session},
+    super::{Context, Session, shell_word},
     counted,
     entries::{Entries, Entry, Form},
 };
@@ -26,12 +26,12 @@ pub(super) fn run(context: &Context, args: &ImportArgs) -> Result<(), Failure> {
     let session = context.session()?;
     if args.file == Path::new("-") {
         let entries = Entries::new("standard input".to_owned(), io::stdin().lock());
-        return import(context, &Import::new(&session, args, "FILE"), entries);
+        return import(context, &Import::new(context, &session, args, "FILE"), entries);
     }
     let file = args.file.display().to_string();
     let reader = File::open(&args.file).map_err(|error| Failure::io(&file, &error))?;
     let entries = Entries::new(file.clone(), BufReader::with_capacity(256 << 10, reader));
-    import(context, &Import::new(&session, args, &file), entries)
+    import(context, &Import::new(context, &session, args, &file), entries)
 }
 
 fn import(context: &Context, import: &Import<'_>, entries: Entries<impl BufRead>) -> Result<(), Failure> {
@@ -70,16 +70,18 @@ struct Import<'a> {
     session: &'a Session,
     collection: &'a str,
     args: &'a ImportArgs,
-    /// What the file is called in the command that goes on.
+    /// What the file is called.
     file: &'a str,
+    /// How the command begins that goes on.
+    ostro: String,
     path: String,
 }
 
 impl<'a> Import<'a> {
-    fn new(session: &'a Session, args: &'a ImportArgs, file: &'a str) -> Self {
+    fn new(context: &Context, session: &'a Session, args: &'a ImportArgs, file: &'a str) -> Self {
         let collection = args.collection.name.as_str();
         let path = session.path(&["collections", collection, "documents"]);
-        Self { session, collection, args, file, path }
+        Self { session, collection, args, file, ostro: context.again(), path }
     }
 
     /// Sends documents. Where the server refuses them for one that is among them, those before it are stored all the
@@ -108,19 +110,20 @@ impl<'a> Import<'a> {
         let Some(word) = failure.word() else { return failure };
         let is_lost = ["connection_lost", "timeout"].contains(&word.code.as_str());
         let mut hint = word.hint.as_ref().map(|hint| format!("{hint}; ")).unwrap_or_default();
-        let Self { collection, file, .. } = self;
+        let Self { collection, ostro, .. } = self;
+        let file = shell_word(self.file);
         let documents = counted(taken.documents(), "document");
         hint.push_str(&match (taken.documents(), taken.last_line, form) {
             (0, _, _) => "nothing was taken before".to_owned(),
             (_, last_line, Form::Lines) => format!(
                 "taken before: {documents}, up to line {last_line}; go on with: \
-                 tail -n +{} {file} | ostro db import {collection} -{}",
+                 tail -n +{} {file} | {ostro} db import {collection} -{}",
                 last_line + 1,
                 self.flag()
             ),
             (_, last_line, Form::Array) => format!(
                 "taken before: {documents}, up to the one that begins at line {last_line}; where documents have an _id, \
-                 go on with: ostro db import {collection} {file} --skip-existing"
+                 go on with: {ostro} db import {collection} {file} --skip-existing"
             ),
         });
         if is_lost {

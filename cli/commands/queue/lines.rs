@@ -11,7 +11,7 @@ use runtime::control::wire::{
 use serde_json::{json, value::to_raw_value};
 
 use super::{
-    super::{Context, Session, body},
+    super::{Context, Session, body, shell_word},
     counted,
 };
 use crate::{
@@ -33,11 +33,11 @@ pub(super) fn run(context: &Context, args: &SendArgs, lines: &Data) -> Result<()
             let file = path.display().to_string();
             let reader = File::open(path).map_err(|error| Failure::io(&file, &error))?;
             let lines = Lines::new(file.clone(), BufReader::new(reader));
-            send(context, &session, args, lines, Taken::nothing(queue, &file))
+            send(context, &session, args, lines, Taken::nothing(context.again(), queue, &file))
         }
         _ => {
             let lines = Lines::new("standard input".to_owned(), io::stdin().lock());
-            send(context, &session, args, lines, Taken::nothing(queue, "FILE"))
+            send(context, &session, args, lines, Taken::nothing(context.again(), queue, "FILE"))
         }
     }
 }
@@ -75,14 +75,16 @@ struct Taken<'a> {
     queue: &'a str,
     /// What the file with the lines is called in the command that goes on.
     file: &'a str,
+    /// How that command begins.
+    ostro: String,
     messages: u64,
     /// The last of these lines, counted from 1.
     last_line: u64,
 }
 
 impl<'a> Taken<'a> {
-    fn nothing(queue: &'a str, file: &'a str) -> Self {
-        Self { queue, file, messages: 0, last_line: 0 }
+    fn nothing(ostro: String, queue: &'a str, file: &'a str) -> Self {
+        Self { queue, file, ostro, messages: 0, last_line: 0 }
     }
 
     fn add(&mut self, sent: &SentBatch, last_line: u64) {
@@ -93,14 +95,15 @@ impl<'a> Taken<'a> {
     /// Says how to go on after a failure: what was taken stays taken.
     fn explain(&self, failure: Failure) -> Failure {
         let Some(word) = failure.word() else { return failure };
-        let Self { queue, file, messages, last_line } = self;
+        let Self { queue, ostro, messages, last_line, .. } = self;
+        let file = shell_word(self.file);
         let next = last_line + 1;
         let mut hint = word.hint.as_ref().map(|hint| format!("{hint}; ")).unwrap_or_default();
         hint.push_str(&match messages {
             0 => "nothing was taken before".to_owned(),
             _ => format!(
                 "taken before: {}, up to line {last_line}; go on with: \
-                 tail -n +{next} {file} | ostro queue send {queue} --lines -",
+                 tail -n +{next} {file} | {ostro} queue send {queue} --lines -",
                 counted(*messages, "message"),
             ),
         });
@@ -267,7 +270,7 @@ mod tests {
     #[test]
     fn a_failure_says_how_to_go_on() {
         let jobs = vec![runtime::control::wire::Sent { job: Default::default(), duplicate: false }; 3];
-        let mut taken = Taken::nothing("mail", "a.txt");
+        let mut taken = Taken::nothing("ostro --project shop".to_owned(), "mail", "a b.txt");
         let hint = |taken: &Taken<'_>, failure: Failure| {
             taken.explain(failure).word().unwrap().hint.clone().unwrap()
         };
@@ -275,7 +278,7 @@ mod tests {
         assert_eq!(hint(&taken, full()), "wait; nothing was taken before");
         taken.add(&SentBatch { jobs }, 4);
         let go_on = "taken before: 3 messages, up to line 4; go on with: \
-                     tail -n +5 a.txt | ostro queue send mail --lines -";
+                     tail -n +5 'a b.txt' | ostro --project shop queue send mail --lines -";
         assert_eq!(hint(&taken, full()), format!("wait; {go_on}"));
         let lost = Failure::Failed(Box::new(Word::new("timeout", "no answer")));
         assert_eq!(hint(&taken, lost), format!("{go_on}; the batch from line 5 on may have been taken too"));
