@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use rusqlite::ffi::{SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_FSYNC};
 use tokio::sync::oneshot;
 
+use super::checkpoint::checkpoint_with_commits;
 use crate::StoreError;
 
 /// Changes in one transaction at most, so that the first of them does not wait for ever.
@@ -174,8 +175,12 @@ struct Thread {
 }
 
 impl Thread {
-    fn serve(self, connection: Connection, close: impl FnOnce(Connection)) {
-        match self.write_all(&connection) {
+    fn serve(self, mut connection: Connection, close: impl FnOnce(Connection)) {
+        let written = match checkpoint_with_commits(&mut connection) {
+            Ok(has_failed) => self.write_all(&connection, &has_failed),
+            Err(error) => Err(Failure::of(error)),
+        };
+        match written {
             Ok(()) => close(connection),
             Err(Failure { text, .. }) => {
                 // After a failed fsync nobody knows what is on the disk, and asking again may claim success
@@ -190,7 +195,7 @@ impl Thread {
     }
 
     /// Commits batch after batch until the queue is closed and empty.
-    fn write_all(&self, connection: &Connection) -> std::result::Result<(), Failure> {
+    fn write_all(&self, connection: &Connection, has_failed: &AtomicBool) -> Committed {
         let mut durability = Durability::Now;
         while let Ok(first) = self.changes.recv() {
             let mut batch = vec![first];
@@ -199,27 +204,33 @@ impl Thread {
             let wanted = if durable { Durability::Now } else { Durability::Later };
             let commit = set_durability(connection, &mut durability, wanted)
                 .and_then(|()| write_batch(connection, &mut batch, &self.changes, wanted));
-            let failed = commit.as_ref().is_err_and(|failure| failure.kind == FailureKind::Fsync);
+            // What was committed stands: a restart reads the log. But the log must not begin anew.
+            let failed = has_failed.load(Ordering::Acquire)
+                || commit.as_ref().is_err_and(|failure| failure.kind == FailureKind::Fsync);
             self.failed.store(failed, Ordering::Release);
             for change in batch {
                 change.reply(&commit, &self.name);
             }
             if failed {
-                return commit;
+                let text = "an fsync has failed while the log was brought into the file".to_owned();
+                return commit.and(Err(Failure { kind: FailureKind::Fsync, text }));
             }
         }
         Ok(())
     }
 }
 
+/// What came of a transaction.
+type Committed = std::result::Result<(), Failure>;
+
 /// A queued change, whatever its result is.
 trait Change: Send {
     /// When it must be durable.
     fn durability(&self) -> Durability;
     /// Runs it in a savepoint. `Err` when the whole transaction is lost with it.
-    fn run(&mut self, connection: &Connection) -> std::result::Result<(), Failure>;
+    fn run(&mut self, connection: &Connection) -> Committed;
     /// Tells its caller.
-    fn reply(self: Box<Self>, commit: &std::result::Result<(), Failure>, name: &str);
+    fn reply(self: Box<Self>, commit: &Committed, name: &str);
 }
 
 struct Pending<F, A, T> {
@@ -240,7 +251,7 @@ where
         self.durability
     }
 
-    fn run(&mut self, connection: &Connection) -> std::result::Result<(), Failure> {
+    fn run(&mut self, connection: &Connection) -> Committed {
         let Some(change) = self.change.take() else { return Ok(()) };
         step(connection, "SAVEPOINT change").map_err(Failure::of)?;
         let result = change(connection);
@@ -262,7 +273,7 @@ where
         }
     }
 
-    fn reply(self: Box<Self>, commit: &std::result::Result<(), Failure>, name: &str) {
+    fn reply(self: Box<Self>, commit: &Committed, name: &str) {
         let answer = match (commit, self.result) {
             (Ok(()), Some(Ok(mut value))) => {
                 (self.committed)(&mut value);
@@ -328,11 +339,7 @@ pub(crate) fn is_fsync(error: &(dyn std::error::Error + 'static)) -> bool {
 }
 
 /// Whether the following commits wait for the disk.
-fn set_durability(
-    connection: &Connection,
-    is: &mut Durability,
-    wanted: Durability,
-) -> std::result::Result<(), Failure> {
+fn set_durability(connection: &Connection, is: &mut Durability, wanted: Durability) -> Committed {
     if *is != wanted {
         let sql = match wanted {
             Durability::Now => "PRAGMA synchronous = FULL",
@@ -351,7 +358,7 @@ fn write_batch(
     batch: &mut Vec<Box<dyn Change>>,
     more: &Receiver<Box<dyn Change>>,
     durability: Durability,
-) -> std::result::Result<(), Failure> {
+) -> Committed {
     step(connection, "BEGIN IMMEDIATE").map_err(Failure::of)?;
     let ran =
         batch.iter_mut().try_for_each(|change| change.run(connection)).and_then(|()| match durability {
@@ -370,7 +377,7 @@ fn run_more(
     connection: &Connection,
     batch: &mut Vec<Box<dyn Change>>,
     more: &Receiver<Box<dyn Change>>,
-) -> std::result::Result<(), Failure> {
+) -> Committed {
     while batch.len() < MAX_BATCH {
         let Ok(mut change) = more.try_recv() else { break };
         let ran = change.run(connection);

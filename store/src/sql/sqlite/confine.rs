@@ -40,6 +40,8 @@ const CONFIG: &[(DbConfig, bool)] = &[
     (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
     (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
     (DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true),
+    // Otherwise a statement with `LIMIT ?` is prepared anew for each of its runs, and so never runs at hand.
+    (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
 ];
 
 /// Pragmas that only tell, whatever they are told.

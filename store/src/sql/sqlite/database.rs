@@ -9,13 +9,13 @@ use cap_std::fs::Dir;
 use rusqlite::Connection;
 
 use super::ledger::{Ledger, OnDisk};
-use super::log::{Log, checkpoint_with_commits};
+use super::log::Log;
 use super::run::{Confined, Room};
 use super::turns::Turns;
 use super::watch::{Pace, Watch};
 use super::writer::{GivenUp, Thread, Writer};
 use crate::sql::{Done, Result, Rows, SqlError, Statement};
-use crate::sqlite::Place;
+use crate::sqlite::{Place, checkpoint_with_commits};
 use crate::{DataDir, StoreError, StoreTimer};
 
 /// `Osts` tells the file from other SQLite databases.

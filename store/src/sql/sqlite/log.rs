@@ -10,10 +10,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
-use crate::sqlite::{BUSY_TIMEOUT, Place, is_fsync};
-
-/// Pages of a log that are brought into the file with a commit.
-const CHECKPOINT_PAGES: i32 = 4_000;
+use crate::sqlite::{BUSY_TIMEOUT, Place};
 
 /// The log of an open database.
 pub(super) struct Log {
@@ -28,7 +25,7 @@ pub(super) struct Log {
 pub(super) type Reading = OwnedRwLockReadGuard<()>;
 
 impl Log {
-    /// That of a file whose writer sets whether an fsync has failed: see [`checkpoint_with_commits`].
+    /// That of a file whose writer sets whether an fsync has failed: see [`crate::sqlite::checkpoint_with_commits`].
     pub(super) fn new(place: Arc<Place>, failed: Arc<AtomicBool>) -> Self {
         Self { place, readers: Arc::default(), failed }
     }
@@ -71,22 +68,4 @@ fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<bool> {
     connection
         .query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get(0))
         .map(|busy: bool| !busy)
-}
-
-/// Has commits bring a long log into the file, as SQLite does by itself; but SQLite tells nobody that an fsync has failed then.
-/// It is set from then on.
-pub(super) fn checkpoint_with_commits(writer: &mut Connection) -> rusqlite::Result<Arc<AtomicBool>> {
-    let failed = Arc::<AtomicBool>::default();
-    let has_failed = failed.clone();
-    writer.wal_hook(Some(move |log: &mut rusqlite::hooks::Wal, pages| {
-        if pages >= CHECKPOINT_PAGES
-            && let Err(error) = log.checkpoint()
-            && is_fsync(&error)
-        {
-            has_failed.store(true, Ordering::Release);
-        }
-        // What else fails is tried again with the next commit.
-        Ok(())
-    }))?;
-    Ok(failed)
 }
