@@ -54,7 +54,9 @@ fn open(data: PathBuf) -> Result<Store, StoreError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
     };
-    store::open(Config { data, key: KeySource::Text("k".repeat(64)), clock: Arc::new(now_ms) })
+    let begin = Instant::now();
+    let timer = Arc::new(move || begin.elapsed());
+    store::open(Config { data, key: KeySource::Text("k".repeat(64)), clock: Arc::new(now_ms), timer })
 }
 
 /// As an executor of the server has one.

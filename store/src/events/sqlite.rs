@@ -96,6 +96,11 @@ pub(crate) struct Listeners {
 }
 
 impl Listeners {
+    /// Of data that nobody listens to.
+    pub(crate) fn nobody(source: DataSource) -> Self {
+        Self { source, functions: Vec::new(), jobs: Vec::new(), held: 0 }
+    }
+
     /// As they are subscribed now.
     pub(crate) fn of(connection: &Connection, source: DataSource) -> Result<Self> {
         let mut select = connection.prepare_cached(LISTENERS)?;
@@ -104,7 +109,7 @@ impl Listeners {
             Ok((change, row.get(1)?))
         })?;
         let functions = functions.collect::<rusqlite::Result<_>>()?;
-        Ok(Self { source, functions, jobs: Vec::new(), held: 0 })
+        Ok(Self { functions, ..Self::nobody(source) })
     }
 
     /// Tells of a change of the document or the object of that `_id` or key. `details` are told beside them, as far as

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::functions::Queries;
 use crate::StoreError;
-use crate::catalog::ProjectId;
+use crate::catalog::{DataSource, ProjectId};
 use crate::documents::language::Path;
 use crate::documents::{CollectionInfo, Failure, IndexSpec, Result};
 use crate::project::{Account, Time};
@@ -28,7 +28,9 @@ pub(super) const INFOS: &str = "SELECT id, name, documents, bytes FROM collectio
 pub(crate) struct Collection {
     pub(crate) id: i64,
     pub(super) name: String,
-    generation: i64,
+    pub(super) generation: i64,
+    /// The same, as where events come from.
+    pub(super) source: DataSource,
     pub(super) indexes: Vec<Index>,
 }
 
@@ -55,7 +57,8 @@ impl Collection {
         let mut find = connection.prepare_cached(COLLECTION)?;
         let found = find.query_row([name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         let (id, generation) = found.ok_or_else(|| Failure::NoCollection(name.to_owned()))?;
-        Ok(Self { id, name: name.to_owned(), generation, indexes: indexes(connection, id)? })
+        let source = DataSource::Collection(name.to_owned());
+        Ok(Self { id, name: name.to_owned(), generation, source, indexes: indexes(connection, id)? })
     }
 
     /// What of it is declared.
@@ -106,7 +109,8 @@ impl Catalog {
         }
     }
 
-    fn seen(&self, project: ProjectId, name: &str) -> Option<Arc<Collection>> {
+    /// The collection as it was last seen.
+    pub(super) fn seen(&self, project: ProjectId, name: &str) -> Option<Arc<Collection>> {
         let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
         seen.get(&project)?.get(name).cloned()
     }

@@ -10,16 +10,18 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::Sqlite;
+use super::catalog::Collection;
 use super::change::{Change, Finished};
 use super::functions::Watch;
 use super::perform::{Stage, perform, still_matching};
 use super::plan::Wish;
 use super::question::{Chosen, Fresh, Task};
 use super::select::{self, Columns, Look, Row, Wanted};
+use super::{Limits, Sqlite};
 use crate::catalog::ProjectId;
 use crate::documents::language::Object;
 use crate::documents::{Failure, MAX_CHANGED, Result, Which, Written};
+use crate::jobs::sqlite::Enqueuer;
 use crate::sqlite::Durability;
 
 /// The version of the last change of a collection.
@@ -64,8 +66,8 @@ impl Sqlite {
         let (enqueuer, sender) = (self.enqueuer.clone(), self.enqueuer.clone());
         let watch = self.watch(limits.quick);
         let change = move |connection: &Connection, now| {
-            let change = Change::begin(connection, now, limits, &enqueuer)?;
-            let collection = catalog.collection(connection, project, &owned)?;
+            let seen = catalog.seen(project, &owned);
+            let (change, collection) = begin(connection, now, limits, &enqueuer, (seen, &owned))?;
             let look = Look { connection, queries: &catalog.queries, collection: &collection, watch: &watch };
             let mut writer = Writer { change, look, candidates };
             let written = perform(&mut writer, &task)?;
@@ -100,6 +102,23 @@ impl Sqlite {
         };
         Ok(self.aside(project, look).await?.flatten())
     }
+}
+
+/// Begins a change of the collection of that name, which was last seen like that.
+fn begin<'c>(
+    connection: &'c Connection,
+    now: i64,
+    limits: Limits,
+    enqueuer: &'c Enqueuer,
+    (seen, name): (Option<Arc<Collection>>, &str),
+) -> Result<(Change<'c>, Arc<Collection>)> {
+    if let Some(seen) = seen
+        && let Some(change) = Change::begin_in(connection, now, limits, enqueuer, &seen)?
+    {
+        return Ok((change, seen));
+    }
+    let collection = Collection::load(connection, name).map(Arc::new)?;
+    Ok((Change::begin(connection, now, limits, enqueuer)?, collection))
 }
 
 impl Look<'_> {

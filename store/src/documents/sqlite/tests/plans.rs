@@ -235,6 +235,7 @@ fn no_other_statement_scans() {
         super::super::catalog::COLLECTION,
         super::super::catalog::INDEXES,
         change::TOTALS,
+        change::HEAD,
         change::COUNT,
         change::COUNT_COLLECTION,
         change::MULTIKEY,
@@ -244,9 +245,8 @@ fn no_other_statement_scans() {
     ];
     for sql in statements {
         let steps = sqlite::plan(&bench.connection, sql);
-        assert!(
-            !steps.is_empty() && steps.iter().all(|step| step.starts_with("SEARCH")),
-            "{sql}\n{steps:#?}"
-        );
+        // What a subquery looks at has a step of its own.
+        let finds = |step: &String| step.starts_with("SEARCH") || step.starts_with("SCALAR SUBQUERY");
+        assert!(!steps.is_empty() && steps.iter().all(finds), "{sql}\n{steps:#?}");
     }
 }
