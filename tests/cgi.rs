@@ -286,7 +286,8 @@ fn every_run_is_a_fresh_one_and_reuse_is_refused() {
 
 #[test]
 fn modules_that_cannot_run_are_refused_with_what_is_missing() {
-    let control = shared().control();
+    let server = shared();
+    let control = server.control();
     let module = |text: &str| wat::parse_str(text).unwrap();
     const START: &str = "(memory (export \"memory\") 1) (func (export \"_start\"))";
     for (text, code, word) in [

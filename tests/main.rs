@@ -27,6 +27,7 @@ mod events;
 mod examples_js;
 mod floods;
 mod front_door;
+mod full_disk;
 mod functions;
 mod invoke;
 mod isolation;
