@@ -7,8 +7,6 @@ use crate::Outcome;
 
 /// What is read of a body at a time, bytes.
 const PIECE_BYTES: u64 = 64 << 10;
-/// What one blocking write takes at most, bytes.
-const WRITE_BYTES: usize = 4096;
 
 /// The whole body of a request.
 pub fn body(request: &IncomingRequest) -> Outcome<Vec<u8>> {
@@ -51,11 +49,9 @@ pub fn stream(out: ResponseOutparam, write: impl FnOnce(&OutputStream) -> Result
     let _ = OutgoingBody::finish(body, None); // Fails only when the client is gone.
 }
 
-/// Writes in pieces as large as the stream takes.
+/// Writes in pieces as large as the stream takes. What it has taken goes out when the body is finished: to wait for that would
+/// only keep the instance.
 pub fn write(stream: &OutputStream, mut content: &[u8]) -> Result<(), StreamError> {
-    if content.len() <= WRITE_BYTES {
-        return if content.is_empty() { Ok(()) } else { stream.blocking_write_and_flush(content) };
-    }
     while !content.is_empty() {
         let room = stream.check_write()? as usize;
         if room == 0 {
@@ -66,5 +62,5 @@ pub fn write(stream: &OutputStream, mut content: &[u8]) -> Result<(), StreamErro
         stream.write(piece)?;
         content = rest;
     }
-    stream.blocking_flush()
+    Ok(())
 }

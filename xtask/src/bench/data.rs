@@ -62,7 +62,7 @@ pub(crate) fn run(profile: Profile) -> Result<()> {
     let server = Setup::on_free_ports(&ostro, &folder).start()?;
     for way in WAYS {
         server.control().create_project(way.project)?;
-        server.control().deploy_by_manifest(way.project, "data", &component, &manifest(&way))?;
+        server.control().deploy_manifest(way.project, "data", &component, &manifest(&way))?;
         fill(&server, &way)?;
     }
     let mut rows = Vec::with_capacity(LOADS.len());
