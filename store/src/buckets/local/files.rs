@@ -21,6 +21,8 @@ use crate::objects::local::failed;
 use crate::project::subfolder;
 use crate::{DataDir, StoreError};
 
+/// How often a folder is looked for and made that others make and remove at the same moment.
+const MAX_TRIES: usize = 100;
 /// Bytes of a block's digest.
 pub(super) const DIGEST_BYTES: usize = 32;
 
@@ -123,12 +125,26 @@ pub(super) fn digest(block: &[u8]) -> [u8; DIGEST_BYTES] {
 /// the file system's journal a second time; like this the first has done it as a rule, and the second finds nothing to do.
 fn put_at_once(data: &DataDir, project: ProjectId, file: &str, bytes: &[u8]) -> Result<()> {
     let path = format!("{}/objects", project.0);
-    let folder = match data.projects().open_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => subfolder(data, project, "objects")?.0,
-        found => found.map_err(StoreError::io)?,
+    let mut left = MAX_TRIES;
+    let (folder, mut new) = loop {
+        left -= 1;
+        let folder = match data.projects().open_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                match subfolder(data, project, "objects") {
+                    // Somebody else makes it, or removes it.
+                    Err(_) if left > 0 => continue,
+                    made => made?.0,
+                }
+            }
+            found => found.map_err(StoreError::io)?,
+        };
+        match folder.open_with(file, private_file().write(true).create_new(true)) {
+            // A sweep that has found the folder empty has removed it meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && left > 0 => {}
+            made => break (folder, made.map_err(StoreError::io)?),
+        }
     };
-    let write = || {
-        let mut new = folder.open_with(file, private_file().write(true).create_new(true))?;
+    let mut write = || {
         new.write_all(bytes)?;
         new.sync_all()?;
         sync(&folder)

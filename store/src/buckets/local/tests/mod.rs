@@ -40,6 +40,37 @@ async fn opened(folder: &Path) -> Opens {
     Opens { objects, rows }
 }
 
+/// A sweep removes a folder that is empty, whoever is about to write into it.
+#[test]
+fn the_folder_may_go_at_any_moment() {
+    const ROUNDS: usize = 300;
+    let scratch = scratch();
+    let data = DataDir::open(scratch.path()).unwrap();
+    let files = files::Files::open(&data).unwrap();
+    let folder = scratch.path().join("projects").join(project(1).0.to_string()).join("objects");
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let put = |writer: usize| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for round in 0..ROUNDS {
+            let name = format!("{writer}-{round}");
+            runtime.block_on(files.put(project(1), &name, Bytes::from_static(b"it"))).unwrap();
+            std::fs::remove_file(folder.join(name)).unwrap();
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                // Most of the time it is not empty, or not there.
+                let _ = std::fs::remove_dir(&folder);
+            }
+        });
+        let writers = [scope.spawn(|| put(1)), scope.spawn(|| put(2))];
+        let ended = writers.map(std::thread::ScopedJoinHandle::join);
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(ended.iter().all(|ended| ended.is_ok()), "a put failed");
+    });
+}
+
 impl Opens {
     async fn put(&self, key: &str, bytes: Vec<u8>) -> Info {
         let mut upload = self.objects.upload(project(1), "a", key, 0).await.unwrap();
