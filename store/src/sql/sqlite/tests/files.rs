@@ -132,7 +132,9 @@ async fn a_forgotten_project_has_none() {
         assert!(matches!(result, Err(SqlError::Store(StoreError::NotFound { .. }))), "{result:?}");
     }
     assert_eq!(sql.list(project(1)).await.unwrap(), []);
-    slow.await.unwrap().unwrap();
+    // It was running already, or came too late.
+    let slow = slow.await.unwrap().map(drop);
+    assert!(matches!(slow, Ok(()) | Err(SqlError::Store(StoreError::NotFound { .. }))), "{slow:?}");
     drop(files);
     assert!(!folder_of(folder.path(), 1).exists());
     assert_eq!(sum(&sql, 2, "a").await.unwrap(), 7);
