@@ -1,7 +1,6 @@
 //! Calls that nobody waits for, and what all jobs have in common: limits, bills, results; the examples that run as jobs.
 
 use std::io::Write as _;
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -239,12 +238,10 @@ impl Api {
     ) -> Self {
         let (bodies, number) = (Arc::new(Mutex::new(Vec::new())), AtomicUsize::new(0));
         let seen = Arc::clone(&bodies);
-        let upstream = Upstream::start(move |stream| {
-            let body = rest(&stream);
+        let upstream = Upstream::reading(move |body, mut stream| {
             seen.lock().unwrap().push(body);
             let (status, headers, body) = answer(number.fetch_add(1, Ordering::SeqCst));
             let length = body.len();
-            let mut stream = stream;
             write!(
                 stream,
                 "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
@@ -261,21 +258,6 @@ impl Api {
     fn bodies(&self) -> Vec<String> {
         self.bodies.lock().unwrap().clone()
     }
-}
-
-/// Whatever comes within a moment after the head: the bodies of the examples are small and sent at once.
-fn rest(mut stream: &TcpStream) -> String {
-    use std::io::Read as _;
-    stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
-    let mut body = Vec::new();
-    let mut piece = [0; 4096];
-    while let Ok(read @ 1..) = stream.read(&mut piece) {
-        body.extend_from_slice(&piece[..read]);
-        if body.ends_with(b"}") || body.ends_with(b"\r\n0\r\n\r\n") {
-            break;
-        }
-    }
-    String::from_utf8_lossy(&body).into_owned()
 }
 
 /// `examples/nightly-report`: the day before the slot's, fetched and posted, once a night.

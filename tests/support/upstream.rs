@@ -23,6 +23,19 @@ impl Upstream {
 
     /// Does with each connection, after the request's head, what the script says.
     pub fn start(script: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
+        Self::listen(move |_, stream| script(stream))
+    }
+
+    /// The same, after the request's body, which the script is given as it came: pieces with their lengths too.
+    pub fn reading(script: impl Fn(String, TcpStream) + Send + Sync + 'static) -> Self {
+        Self::listen(move |head, stream| {
+            if let Some(body) = body(head, &stream) {
+                script(body, stream);
+            }
+        })
+    }
+
+    fn listen(script: impl Fn(&str, TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let at = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -32,8 +45,8 @@ impl Upstream {
                 let (heads, script) = (Arc::clone(&heads), Arc::clone(&script));
                 std::thread::spawn(move || {
                     if let Some(head) = head(&stream) {
-                        heads.lock().unwrap().push(head);
-                        script(stream);
+                        heads.lock().unwrap().push(head.clone());
+                        script(&head, stream);
                     }
                 });
             }
@@ -52,13 +65,27 @@ impl Upstream {
     }
 }
 
-fn head(mut stream: &TcpStream) -> Option<String> {
+fn head(stream: &TcpStream) -> Option<String> {
     stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        (stream.read(&mut byte).ok()? == 1).then_some(())?;
-        head.push(byte[0]);
+    Some(read_until(stream, |head| head.ends_with(b"\r\n\r\n"))?.to_ascii_lowercase())
+}
+
+/// The body after a head in lower case.
+fn body(head: &str, stream: &TcpStream) -> Option<String> {
+    if head.contains("\r\ntransfer-encoding: chunked\r\n") {
+        return read_until(stream, |body| body == b"0\r\n\r\n" || body.ends_with(b"\r\n0\r\n\r\n"));
     }
-    Some(String::from_utf8_lossy(&head).to_ascii_lowercase())
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let length: usize = length.map_or(0, |length| length.parse().unwrap());
+    read_until(stream, |body| body.len() == length)
+}
+
+/// Byte by byte, so that what follows stays in the stream; none if it ends before.
+fn read_until(mut stream: &TcpStream, is_whole: impl Fn(&[u8]) -> bool) -> Option<String> {
+    let (mut read, mut byte) = (Vec::new(), [0]);
+    while !is_whole(&read) {
+        (stream.read(&mut byte).ok()? == 1).then_some(())?;
+        read.push(byte[0]);
+    }
+    Some(String::from_utf8_lossy(&read).into_owned())
 }
