@@ -30,7 +30,10 @@ fn g2_a_clock_that_jumps_ahead_and_back_silences_nothing() {
         control.schedule_when("tick", |schedule| schedule["next_ms"].as_i64().unwrap() < back + 120_000);
     assert_eq!(healed["next_ms"], ms("2026-05-04T10:01:00Z"));
     server.clock().turn(2 * MINUTE);
-    control.schedule_when("tick", |schedule| schedule["last_ms"] == ms("2026-05-04T10:02:00Z"));
+    // Later slots too, where all this took long.
+    control.schedule_when("tick", |schedule| {
+        (ms("2026-05-04T10:02:00Z")..back + 300_000).contains(&schedule["last_ms"].as_i64().unwrap())
+    });
 }
 
 #[test]

@@ -174,7 +174,8 @@ fn every_invocation_has_a_record_and_a_bill() {
     server.get("billed-cpu", "/").expect_status(200);
     let bill = control.invocations("billed-cpu", 1).remove(0)["bill"].take();
     let cpu = bill["cpu_us"].as_u64().unwrap();
-    assert!(cpu > 10_000 && cpu <= bill["wall_us"].as_u64().unwrap() + 2_000, "{bill}");
+    // It burns for 50 ms by the clock, of which others on this machine have their part.
+    assert!(cpu > 3_000 && cpu <= bill["wall_us"].as_u64().unwrap() + 2_000, "{bill}");
     let list = control.get("functions").json();
     let view = list["functions"].as_array().unwrap().iter().find(|f| f["name"] == "billed").unwrap();
     assert_eq!((&view["invocations"], &view["failures"]), (&json!(1), &json!(0)));
