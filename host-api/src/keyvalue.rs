@@ -16,6 +16,7 @@ use crate::bindings::wasi::keyvalue::atomics::{self, CasError};
 use crate::bindings::wasi::keyvalue::batch;
 use crate::bindings::wasi::keyvalue::store::{Error, Host, HostBucket, KeyResponse};
 use crate::ctx::HostCtxView;
+use crate::failure::Told;
 use crate::grants::{Data, Verb, Verbs, data_grant};
 use crate::meter::Interface;
 
@@ -50,13 +51,7 @@ pub(crate) struct ProjectNamespaces {
 
 /// Why a call of a guest fails.
 #[allow(unreachable_pub, reason = "the generated bindings name it again")]
-#[derive(Debug)]
-pub enum Failure {
-    /// It is told.
-    Told(Error),
-    /// It has used a handle that it does not have, or holds too many.
-    Trap(ResourceTableError),
-}
+pub type Failure = crate::failure::Failure<Error>;
 
 type Answer<T> = Result<T, Error>;
 type Outcome<T> = Result<T, Failure>;
@@ -145,17 +140,7 @@ impl fmt::Debug for ProjectNamespaces {
     }
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Told(error)
-    }
-}
-
-impl From<ResourceTableError> for Failure {
-    fn from(error: ResourceTableError) -> Self {
-        Self::Trap(error)
-    }
-}
+impl Told for Error {}
 
 impl Cas {
     fn bytes(&self) -> usize {
@@ -229,10 +214,7 @@ impl Host for HostCtxView<'_> {
     }
 
     fn convert_error(&mut self, failure: Failure) -> wasmtime::Result<Error> {
-        match failure {
-            Failure::Told(error) => Ok(error),
-            Failure::Trap(error) => Err(error.into()),
-        }
+        failure.told()
     }
 }
 

@@ -10,6 +10,7 @@ mod config;
 mod ctx;
 mod db;
 mod error;
+mod failure;
 mod functions;
 pub mod grants;
 pub mod invoke;

@@ -104,10 +104,7 @@ impl HostCtxView<'_> {
 
 impl Host for HostCtxView<'_> {
     fn convert_error(&mut self, failure: Failure) -> wasmtime::Result<Error> {
-        match failure {
-            Failure::Told(error) => Ok(error),
-            Failure::Trap(error) => Err(error.into()),
-        }
+        failure.told()
     }
 }
 

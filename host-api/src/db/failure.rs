@@ -2,36 +2,20 @@
 
 use store::StoreError;
 use store::documents;
-use wasmtime::component::ResourceTableError;
 
 use crate::bindings::ostro::db::documents::Error;
+use crate::failure::Told;
 
 /// Why a call of a guest fails.
 #[allow(unreachable_pub, reason = "the generated bindings name it again")]
-#[derive(Debug)]
-pub enum Failure {
-    /// It is told.
-    Told(Error),
-    /// It has used a handle that it does not have, or holds too many.
-    Trap(ResourceTableError),
-}
+pub type Failure = crate::failure::Failure<Error>;
 
 /// What a call gives the guest.
 pub(super) type Answer<T> = Result<T, Error>;
 /// What a call comes to.
 pub(super) type Outcome<T> = Result<T, Failure>;
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Told(error)
-    }
-}
-
-impl From<ResourceTableError> for Failure {
-    fn from(error: ResourceTableError) -> Self {
-        Self::Trap(error)
-    }
-}
+impl Told for Error {}
 
 impl From<documents::Failure> for Error {
     fn from(failure: documents::Failure) -> Self {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use store::StoreError;
 use store::catalog::ProjectId;
 use store::sql::{self, Databases, SqlError};
-use wasmtime::component::{Resource, ResourceTableError};
+use wasmtime::component::Resource;
 
 use crate::bindings::ostro::db::sql::{
     Error, Host, HostDatabase, Outcome as Done, Parameters, Rows, Statement, Value,
 };
 use crate::ctx::HostCtxView;
+use crate::failure::Told;
 use crate::grants::{Data, Verb, Verbs, data_grant};
 use crate::meter::Interface;
 
@@ -37,13 +38,7 @@ pub(crate) struct ProjectSql {
 
 /// Why a call of a guest fails.
 #[allow(unreachable_pub, reason = "the generated bindings name it again")]
-#[derive(Debug)]
-pub enum SqlFailure {
-    /// It is told.
-    Told(Error),
-    /// It has used a handle that it does not have, or holds too many.
-    Trap(ResourceTableError),
-}
+pub type SqlFailure = crate::failure::Failure<Error>;
 
 type Answer<T> = Result<T, Error>;
 type Outcome<T> = Result<T, SqlFailure>;
@@ -107,10 +102,7 @@ impl HostCtxView<'_> {
 
 impl Host for HostCtxView<'_> {
     fn convert_error(&mut self, failure: SqlFailure) -> wasmtime::Result<Error> {
-        match failure {
-            SqlFailure::Told(error) => Ok(error),
-            SqlFailure::Trap(error) => Err(error.into()),
-        }
+        failure.told()
     }
 }
 
@@ -162,17 +154,7 @@ fn count(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-impl From<Error> for SqlFailure {
-    fn from(error: Error) -> Self {
-        Self::Told(error)
-    }
-}
-
-impl From<ResourceTableError> for SqlFailure {
-    fn from(error: ResourceTableError) -> Self {
-        Self::Trap(error)
-    }
-}
+impl Told for Error {}
 
 /// A store's failure, as its decision for the guest. The cause stays with the server.
 impl From<SqlError> for Error {

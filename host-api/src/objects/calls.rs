@@ -65,10 +65,7 @@ impl RunningUpload {
 
 impl Host for HostCtxView<'_> {
     fn convert_error(&mut self, failure: Failure) -> wasmtime::Result<Error> {
-        match failure {
-            Failure::Told(error) => Ok(error),
-            Failure::Trap(error) => Err(error.into()),
-        }
+        failure.told()
     }
 }
 

@@ -1,40 +1,24 @@
 //! Failures of the buckets, as decisions for a guest. The cause stays with the server.
 
 use store::StoreError;
-use wasmtime::component::ResourceTableError;
 
 use crate::bindings::ostro::storage::objects::Error;
+use crate::failure::Told;
 
 /// Why a call of a guest fails.
 #[allow(unreachable_pub, reason = "the generated bindings name it again")]
-#[derive(Debug)]
-pub enum Failure {
-    /// It is told.
-    Told(Error),
-    /// It has used a handle that it does not have, or holds too many.
-    Trap(ResourceTableError),
-}
+pub type Failure = crate::failure::Failure<Error>;
 
 /// What a call gives the guest.
 pub(super) type Answer<T> = Result<T, Error>;
 /// What a call comes to.
 pub(super) type Outcome<T> = Result<T, Failure>;
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Told(error)
-    }
-}
+impl Told for Error {}
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::Told(error.into())
-    }
-}
-
-impl From<ResourceTableError> for Failure {
-    fn from(error: ResourceTableError) -> Self {
-        Self::Trap(error)
     }
 }
 
