@@ -101,7 +101,11 @@ impl Control {
 
     /// The newest records of a function's invocations. A record may come a moment after its answer: waits for `count`.
     pub fn invocations(&self, function: &str, count: usize) -> Vec<Value> {
-        self.wait_for(&format!("functions/{function}/invocations?limit=1000"), "invocations", count)
+        let path = format!("functions/{function}/invocations?limit=1000");
+        let mut records = self.wait_for(&path, "invocations", count);
+        // They stand as they have ended, and an instance may go long after its answer.
+        records.sort_by(|one, other| other["id"].as_str().cmp(&one["id"].as_str()));
+        records
     }
 
     /// The log of a function, waiting until it has `count` lines.
