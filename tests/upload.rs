@@ -147,7 +147,7 @@ fn a6_component_bombs_are_counted_after_expansion() {
 fn a7_a8_what_cannot_start_is_refused_with_the_limit_named() {
     let server = shared();
     let control = server.project("starts");
-    let limits = json!({ "limits": { "cpu": "300ms", "wall": "2s", "memory": "64MiB" } });
+    let limits = json!({ "limits": { "cpu": "300ms", "wall": "8s", "memory": "64MiB" } });
     for (name, word) in [
         ("start-loops", "cpu"),
         ("start-traps", "trap"),
