@@ -47,7 +47,7 @@ async fn c4_at_hand_is_short() {
     ];
     sql.batch(project(1), "a", setup).await.unwrap();
     for text in [
-        "SELECT sum(length(upper(x))) FROM large, n WHERE y <= 500",
+        "SELECT sum(length(upper(x))) FROM large, n WHERE y <= 100",
         "SELECT sum(length(upper(upper(upper(upper(x)))))) FROM middle, n",
         "SELECT max(x || y) FROM middle, n",
         "SELECT length(x) FROM middle, n ORDER BY x || y DESC LIMIT 1",
