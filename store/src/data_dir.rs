@@ -14,7 +14,7 @@ use crate::StoreError;
 
 /// Layout of the directory; a newer one is refused.
 pub(crate) const LAYOUT: u32 = 1;
-const SUBDIRECTORIES: [&str; 6] = ["keys", "artifacts", "cache", "assets", "logs", "projects"];
+const SUBDIRECTORIES: [&str; 7] = ["keys", "artifacts", "cache", "assets", "logs", "projects", "sites"];
 /// What stands before the secret part of the first administrator's token.
 const ADMIN_TOKEN_HEAD: &str = "ostro_admin000_";
 

@@ -25,7 +25,7 @@ pub use error::StoreError;
 pub use keys::{KeySource, Keys};
 
 use buckets::{BucketStore, Buckets, Objects};
-use catalog::{Audit, Functions, Projects, Secrets, Tokens, Totals};
+use catalog::{Audit, Functions, Projects, Secrets, Sites, Tokens, Totals};
 use documents::Documents;
 use events::Events;
 use jobs::{Cleanup, JobStore, Jobs, Queues, Schedules};
@@ -83,6 +83,8 @@ pub struct Store {
     pub tokens: Arc<dyn Tokens>,
     /// Functions, revisions and routes.
     pub functions: Arc<dyn Functions>,
+    /// Static sites.
+    pub sites: Arc<dyn Sites>,
     /// Sealed secrets.
     pub secrets: Arc<dyn Secrets>,
     /// The record of control actions.
@@ -111,7 +113,7 @@ pub struct Store {
     pub buckets: Arc<dyn Buckets>,
     /// What is in the buckets.
     pub objects: Arc<dyn Objects>,
-    /// Components and asset bundles, by digest.
+    /// Components, asset bundles and files of sites, by digest.
     pub blobs: Arc<dyn Blobs>,
     /// Keys of this server.
     pub keys: Keys,
@@ -144,6 +146,7 @@ pub fn open_with(config: Config, quotas: Quotas) -> Result<Store, StoreError> {
         projects: catalog.projects,
         tokens: catalog.tokens,
         functions: catalog.functions,
+        sites: catalog.sites,
         secrets: catalog.secrets,
         audit: catalog.audit,
         totals: catalog.totals,

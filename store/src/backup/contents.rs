@@ -12,6 +12,12 @@ const REVISIONS: &str =
     "FROM revisions r JOIN functions f ON f.id = r.function JOIN projects p ON p.id = f.project
                          WHERE (?1 IS NULL OR p.name = ?1)";
 
+/// Contents of the files of sites in scope, with their versions and projects.
+const SITES: &str = "FROM sites s JOIN projects p ON p.id = s.project, json_each(s.spec, '$.files') file,
+    json_each(json_array(file.value ->> '$.digest', file.value ->> '$.gzip.digest',
+        file.value ->> '$.brotli.digest')) content
+    WHERE content.value IS NOT NULL AND (?1 IS NULL OR p.name = ?1)";
+
 /// A database that may speak of files.
 pub(super) enum Speaker<'a> {
     /// The catalog, of what was uploaded.
@@ -46,13 +52,15 @@ impl Speaker<'_> {
 fn uploads(catalog: &Connection, scope: &Scope) -> Result<Vec<String>> {
     let mut statement = catalog.prepare(&format!(
         "SELECT 'artifacts/' || r.wasm || '.wasm' {REVISIONS}
-         UNION SELECT 'assets/' || r.assets || '.tar' {REVISIONS} AND r.assets IS NOT NULL"
+         UNION SELECT 'assets/' || r.assets || '.tar' {REVISIONS} AND r.assets IS NOT NULL
+         UNION SELECT 'sites/' || content.value || '.file' {SITES}"
     ))?;
     let rows = statement.query_map([scope.project()], |row| row.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 fn revisions(catalog: &Connection, scope: &Scope) -> Result<Vec<Missing>> {
+    let mut of_sites = site_files(catalog, scope)?;
     let mut statement = catalog.prepare(&format!(
         "SELECT p.name, f.name, r.number, 'artifacts/' || r.wasm || '.wasm', 'component' {REVISIONS}
          UNION ALL SELECT p.name, f.name, r.number, 'assets/' || r.assets || '.tar', 'assets' {REVISIONS}
@@ -61,6 +69,20 @@ fn revisions(catalog: &Connection, scope: &Scope) -> Result<Vec<Missing>> {
     let rows = statement.query_map([scope.project()], |row| {
         let (function, number, part): (String, i64, String) = (row.get(1)?, row.get(2)?, row.get(4)?);
         let what = format!("{part} of revision {number} of function `{function}`");
+        Ok(Missing { project: row.get(0)?, what, path: row.get(3)?, why: lost() })
+    })?;
+    let mut revisions = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    revisions.append(&mut of_sites);
+    Ok(revisions)
+}
+
+fn site_files(catalog: &Connection, scope: &Scope) -> Result<Vec<Missing>> {
+    let mut statement = catalog.prepare(&format!(
+        "SELECT p.name, file.key, s.number, 'sites/' || content.value || '.file' {SITES} ORDER BY 1, 3, 2"
+    ))?;
+    let rows = statement.query_map([scope.project()], |row| {
+        let (file, number): (String, i64) = (row.get(1)?, row.get(2)?);
+        let what = format!("file `{file}` of version {number} of the site");
         Ok(Missing { project: row.get(0)?, what, path: row.get(3)?, why: lost() })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

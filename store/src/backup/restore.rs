@@ -15,12 +15,13 @@ use crate::sqlite::{at_rest, snapshot};
 use crate::{DataDir, StoreError};
 
 /// Rows of a project, with what they belong to, in the order in which they refer to each other.
-const ROWS: [(&str, &str); 7] = [
+const ROWS: [(&str, &str); 8] = [
     ("tokens", "project = ?1"),
     ("functions", "project = ?1"),
     ("revisions", "function IN (SELECT id FROM saved.functions WHERE project = ?1)"),
     ("routes", "project = ?1"),
     ("consumers", "project = ?1"),
+    ("sites", "project = ?1"),
     ("secrets", "project = ?1"),
     ("totals", "function IN (SELECT id FROM saved.functions WHERE project = ?1)"),
 ];
@@ -122,7 +123,9 @@ fn restore_uploads(
         for file in &absent {
             fs::rename(draft.path.join(&file.path), root.join(&file.path))?;
         }
-        ["artifacts", "assets"].iter().try_for_each(|folder| fs::File::open(root.join(folder))?.sync_all())
+        ["artifacts", "assets", "sites"]
+            .iter()
+            .try_for_each(|folder| fs::File::open(root.join(folder))?.sync_all())
     };
     put().map_err(StoreError::io)
 }

@@ -16,8 +16,8 @@ use bytes::Bytes;
 use super::*;
 use crate::buckets::{Attributes, Condition};
 use crate::catalog::{
-    Bindings, Digest, Export, GuestKind, JobLimits, Limits, NewRevision, OnDisconnect, Project, RevisionSpec,
-    Stamp,
+    Bindings, Digest, Export, GuestKind, JobLimits, Limits, NewRevision, NewSite, OnDisconnect, Project,
+    RevisionSpec, SiteContent, SiteFile, SiteSpec, Stamp,
 };
 use crate::documents::{CollectionSpec, Find, Found, Read, Write};
 use crate::kv::{self, NamespaceSpec};
@@ -62,6 +62,8 @@ impl Bench {
         let wasm = Digest::of(word.as_bytes());
         store.blobs.put(Area::Wasm, &wasm, value.clone()).await.unwrap();
         store.functions.publish(&revision(&project, wasm), &stamp()).await.unwrap();
+        store.blobs.put(Area::Site, &page_digest(word), Bytes::from(page(word))).await.unwrap();
+        store.sites.publish(&site(&project, word), &stamp()).await.unwrap();
         let namespace = NamespaceSpec { name: "n".to_owned(), ttl_ms: None };
         store.kv.declare(project.id, &[namespace]).await.unwrap();
         store.kv.write(project.id, "n", vec![kv::Write::Set("k".to_owned(), value.clone())]).await.unwrap();
@@ -98,6 +100,22 @@ fn revision(project: &Project, wasm: Digest) -> NewRevision {
     NewRevision { project: project.id, name: "f".to_owned(), spec, bindings: Bindings::default(), keep: 20 }
 }
 
+fn page(word: &str) -> String {
+    format!("a page of {word}")
+}
+
+fn page_digest(word: &str) -> Digest {
+    Digest::of(page(word).as_bytes())
+}
+
+/// A site of one page, with its compressed form under the same digest.
+fn site(project: &Project, word: &str) -> NewSite {
+    let content = SiteContent { digest: page_digest(word), bytes: page(word).len() as u64 };
+    let file = SiteFile { gzip: Some(content.clone()), content, brotli: None };
+    let files = BTreeMap::from([("index.html".to_owned(), file)]);
+    NewSite { project: project.id, spec: SiteSpec { files, ..SiteSpec::default() }, keep: 3 }
+}
+
 async fn put(store: &Store, project: &Project, key: &str, content: Bytes) {
     let mut upload = store.objects.upload(project.id, "b", key, 0).await.unwrap();
     upload.write(content).await.unwrap();
@@ -122,6 +140,10 @@ async fn is_there(store: &Store, project: &Project, word: &str) {
     let revisions = store.functions.revisions(function.id).await.unwrap();
     let wasm = store.blobs.get(Area::Wasm, &revisions[0].spec.wasm).await.unwrap();
     assert_eq!(wasm.unwrap(), word);
+    let sites = store.sites.versions(id).await.unwrap();
+    assert!(sites.len() == 1 && sites[0].active, "{sites:?}");
+    let digest = &sites[0].spec.files["index.html"].content.digest;
+    assert_eq!(store.blobs.get(Area::Site, digest).await.unwrap().unwrap(), page(word));
     let found = store.kv.get(id, "n", &keys).await.unwrap();
     assert_eq!(found[0].as_ref().unwrap().value, word);
     let Found::Page(page) = store.documents.read(id, "c", Read::Find(Find::new("{}"))).await.unwrap() else {

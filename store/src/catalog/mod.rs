@@ -1,4 +1,4 @@
-//! The catalog: projects, functions, revisions, routes, tokens, secrets, audit and hourly totals.
+//! The catalog: projects, functions, revisions, routes, sites, tokens, secrets, audit and hourly totals.
 //!
 //! Small object-safe traits, so that a second driver can take over one by one. No method assumes one
 //! process. Time is handed in. Every change carries a [`Stamp`] and writes its audit row in the same
@@ -8,6 +8,7 @@
 pub mod conformance;
 mod names;
 pub mod records;
+mod sites;
 pub(crate) mod sqlite;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use async_trait::async_trait;
 
 pub use names::check_name;
 pub use records::*;
+pub use sites::*;
 
 use crate::StoreError;
 
@@ -31,6 +33,8 @@ pub struct Catalog {
     pub tokens: Arc<dyn Tokens>,
     /// Functions, revisions and routes.
     pub functions: Arc<dyn Functions>,
+    /// Static sites.
+    pub sites: Arc<dyn Sites>,
     /// Sealed secrets.
     pub secrets: Arc<dyn Secrets>,
     /// The record of control actions.

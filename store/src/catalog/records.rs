@@ -27,6 +27,13 @@ impl Digest {
         Self(format!("{:x}", Sha256::digest(bytes)))
     }
 
+    /// The digest of what is in a file, from where it stands on. Blocks.
+    pub fn of_file(mut file: &std::fs::File) -> std::io::Result<Self> {
+        let mut hash = Sha256::new();
+        std::io::copy(&mut file, &mut hash)?;
+        Ok(Self(format!("{:x}", hash.finalize())))
+    }
+
     /// A digest from its written form; `None` for anything but 64 lower-case hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));

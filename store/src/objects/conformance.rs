@@ -13,6 +13,7 @@ use crate::catalog::Digest;
 /// Panics where the driver does otherwise than it must; an `Err` is a call that failed where it must not.
 pub async fn run(open: impl Fn() -> Result<Arc<dyn Blobs>, StoreError>) -> Result<(), StoreError> {
     blobs(&open()?).await?;
+    parts(&open()?).await?;
     areas_are_apart(&open()?).await
 }
 
@@ -46,6 +47,30 @@ async fn blobs(blobs: &Arc<dyn Blobs>) -> Result<(), StoreError> {
     let wrong = blobs.put(Area::Wasm, &Digest::of(b"one"), Bytes::from_static(b"other")).await;
     assert!(matches!(wrong, Err(StoreError::Damaged(_))), "the digest must be that of the bytes");
     assert_eq!(blobs.list(Area::Wasm).await?, []);
+    Ok(())
+}
+
+/// An object is read from any place on, to its end and not behind it.
+async fn parts(blobs: &Arc<dyn Blobs>) -> Result<(), StoreError> {
+    let bytes: Bytes = (0..300_000_u32).map(|number| number.to_le_bytes()[0]).collect();
+    let digest = Digest::of(&bytes);
+    assert!(blobs.open(Area::Site, &digest).await?.is_none());
+    blobs.put(Area::Site, &digest, bytes.clone()).await?;
+    let Some(mut content) = blobs.open(Area::Site, &digest).await? else {
+        return Err(StoreError::NotFound { what: "object" });
+    };
+    for start in [0_usize, 1, 299_999] {
+        let mut read = Vec::new();
+        while read.len() < bytes.len() - start {
+            let part = content.read((start + read.len()) as u64, bytes.len()).await?;
+            assert!(!part.is_empty(), "there is more");
+            read.extend_from_slice(&part);
+        }
+        assert!(bytes.get(start..) == Some(read.as_slice()), "what is behind {start}");
+    }
+    assert_eq!(content.read(7, 1).await?.as_ref(), [7]);
+    assert!(content.read(300_000, 1).await?.is_empty());
+    assert!(blobs.open(Area::Wasm, &digest).await?.is_none(), "areas are apart");
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! Objects as files of the data directory, through `object_store`, with fsync.
 
-use std::fs::Permissions;
+use std::collections::HashSet;
+use std::fs::{File, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
-use std::sync::Arc;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,10 +15,13 @@ use object_store::path::Path;
 use object_store::{ObjectStore as _, ObjectStoreExt as _, PutPayload};
 
 use super::{Area, Blobs};
+use crate::buckets::Content;
 use crate::catalog::Digest;
 use crate::{DataDir, StoreError};
 
-const AREAS: [Area; 2] = [Area::Wasm, Area::Assets];
+const AREAS: [Area; 3] = [Area::Wasm, Area::Assets, Area::Site];
+/// What is read of an open object at once, bytes.
+const PART_BYTES: usize = 64 << 10;
 
 /// Opens the driver. What an upload left behind when the server was killed is removed.
 pub(crate) fn open(data: &DataDir) -> Result<Arc<dyn Blobs>, StoreError> {
@@ -26,11 +30,12 @@ pub(crate) fn open(data: &DataDir) -> Result<Arc<dyn Blobs>, StoreError> {
         remove_drafts(&folder).map_err(StoreError::io)?;
     }
     let files = LocalFileSystem::new_with_prefix(data.path()).map_err(failed)?.with_fsync(true);
-    Ok(Arc::new(Local { files, _locked: data.clone() }))
+    Ok(Arc::new(Local { files, sound: Sound::default(), _locked: data.clone() }))
 }
 
 struct Local {
     files: LocalFileSystem,
+    sound: Sound,
     /// Keeps the directory locked for as long as this driver may write to it.
     _locked: DataDir,
 }
@@ -56,6 +61,20 @@ impl Blobs for Local {
         verified(digest, bytes).await.map(Some)
     }
 
+    async fn open(&self, area: Area, digest: &Digest) -> Result<Option<Box<dyn Content>>, StoreError> {
+        let path = self.files.path_to_filesystem(&area.place(digest)?).map_err(failed)?;
+        let (sound, digest) = (self.sound.clone(), digest.clone());
+        let opening = move || match File::open(path) {
+            Ok(file) => {
+                sound.check(area, &digest, &file)?;
+                Ok(Some(Box::new(Opened(Arc::new(file))) as Box<dyn Content>))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::io(error)),
+        };
+        tokio::task::spawn_blocking(opening).await.map_err(StoreError::driver)?
+    }
+
     async fn exists(&self, area: Area, digest: &Digest) -> Result<bool, StoreError> {
         match self.files.head(&area.place(digest)?).await {
             Ok(_) => Ok(true),
@@ -65,6 +84,7 @@ impl Blobs for Local {
     }
 
     async fn delete(&self, area: Area, digest: &Digest) -> Result<(), StoreError> {
+        self.sound.known().remove(&(area, digest.clone()));
         match self.files.delete(&area.place(digest)?).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failed(error)),
@@ -83,6 +103,7 @@ impl Area {
         match self {
             Self::Wasm => "artifacts",
             Self::Assets => "assets",
+            Self::Site => "sites",
         }
     }
 
@@ -90,6 +111,7 @@ impl Area {
         match self {
             Self::Wasm => "wasm",
             Self::Assets => "tar",
+            Self::Site => "file",
         }
     }
 
@@ -103,6 +125,48 @@ impl Area {
     fn digest(self, place: &Path) -> Option<Digest> {
         let (digest, extension) = place.filename()?.split_once('.')?;
         (extension == self.extension()).then(|| Digest::parse(digest))?
+    }
+}
+
+/// Which objects were found to be what they should be since this process started. No more than there are.
+#[derive(Clone, Default)]
+struct Sound(Arc<Mutex<HashSet<(Area, Digest)>>>);
+
+impl Sound {
+    /// Reads the whole object, unless that was done before. Blocks.
+    fn check(&self, area: Area, digest: &Digest, file: &File) -> Result<(), StoreError> {
+        let name = (area, digest.clone());
+        if self.known().contains(&name) {
+            return Ok(());
+        }
+        let found = Digest::of_file(file).map_err(StoreError::io)?;
+        if found != *digest {
+            return Err(StoreError::Damaged(format!("the object {digest} has the content of {found}")));
+        }
+        self.known().insert(name);
+        Ok(())
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashSet<(Area, Digest)>> {
+        // Nothing panics between two halves of a change.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An object that is being read. It stays readable when it is deleted.
+struct Opened(Arc<File>);
+
+#[async_trait]
+impl Content for Opened {
+    async fn read(&mut self, offset: u64, most: usize) -> Result<Bytes, StoreError> {
+        let file = self.0.clone();
+        let reading = move || {
+            let mut part = vec![0; most.min(PART_BYTES)];
+            let read = file.read_at(&mut part, offset)?;
+            part.truncate(read);
+            Ok(Bytes::from(part))
+        };
+        tokio::task::spawn_blocking(reading).await.map_err(StoreError::driver)?.map_err(StoreError::io)
     }
 }
 
@@ -178,6 +242,20 @@ mod tests {
         // Uploading it again repairs it.
         blobs.put(Area::Wasm, &digest, Bytes::from_static(b"component")).await.unwrap();
         assert_eq!(blobs.get(Area::Wasm, &digest).await.unwrap().unwrap(), "component");
+    }
+
+    #[tokio::test]
+    async fn what_is_opened_is_sound_and_stays() {
+        let (folder, data, blobs) = fresh();
+        let digest = Digest::of(b"page");
+        blobs.put(Area::Site, &digest, Bytes::from_static(b"page")).await.unwrap();
+        let mut open = blobs.open(Area::Site, &digest).await.unwrap().unwrap();
+        blobs.delete(Area::Site, &digest).await.unwrap();
+        assert_eq!(open.read(1, 2).await.unwrap(), "ag");
+
+        std::fs::write(folder.path().join(format!("sites/{digest}.file")), b"pagE").unwrap();
+        assert!(matches!(blobs.open(Area::Site, &digest).await, Err(StoreError::Damaged(_))));
+        drop((blobs, data));
     }
 
     #[tokio::test]

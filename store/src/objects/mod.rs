@@ -1,4 +1,4 @@
-//! Objects by digest: uploaded components and asset bundles.
+//! Objects by digest: uploaded components, asset bundles and files of sites.
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::StoreError;
+use crate::buckets::Content;
 use crate::catalog::Digest;
 
 /// Immutable objects, named by the SHA-256 of their content.
@@ -19,6 +20,9 @@ pub trait Blobs: Send + Sync {
     /// The bytes, or `None` when there is no such object. `Damaged` when what is stored does not have
     /// this digest.
     async fn get(&self, area: Area, digest: &Digest) -> Result<Option<Bytes>, StoreError>;
+    /// The object, to be read in parts, whatever becomes of it meanwhile; `None` when there is no such object. `Damaged`
+    /// when what is stored does not have this digest, which is looked at when this process opens it for the first time.
+    async fn open(&self, area: Area, digest: &Digest) -> Result<Option<Box<dyn Content>>, StoreError>;
     /// Whether there is such an object; its content is not read.
     async fn exists(&self, area: Area, digest: &Digest) -> Result<bool, StoreError>;
     /// Deletes the object; nothing happens when there is none.
@@ -34,4 +38,6 @@ pub enum Area {
     Wasm,
     /// Asset bundles.
     Assets,
+    /// Files of static sites.
+    Site,
 }

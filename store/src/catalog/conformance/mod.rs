@@ -3,6 +3,7 @@
 mod functions;
 mod queues;
 mod routes;
+mod sites;
 mod tenants;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,8 @@ pub async fn run(open: impl Fn() -> Result<Catalog>) -> Result<()> {
     queues::a_queue_has_one_consumer(&open()?).await?;
     queues::a_queue_is_free_again(&open()?).await?;
     queues::rivals_for_a_queue(&open()?).await?;
+    sites::versions(&open()?).await?;
+    sites::references(&open()?).await?;
     audit(&open()?).await?;
     totals(&open()?).await
 }

@@ -6,6 +6,7 @@ mod projects;
 mod publish;
 mod schema;
 mod secrets;
+mod sites;
 mod tokens;
 mod totals;
 
@@ -34,6 +35,7 @@ pub(crate) fn open(data: &DataDir) -> Result<Catalog> {
         projects: sqlite.clone(),
         tokens: sqlite.clone(),
         functions: sqlite.clone(),
+        sites: sqlite.clone(),
         secrets: sqlite.clone(),
         audit: sqlite.clone(),
         totals: sqlite,

@@ -4,7 +4,7 @@ use crate::sqlite::Schema;
 
 /// The catalog's schema; `Ostr` tells our files from other SQLite databases.
 pub(crate) const SCHEMA: Schema =
-    Schema { file: "catalog.db", application_id: 0x4f73_7472, steps: &[INITIAL, CONSUMERS] };
+    Schema { file: "catalog.db", application_id: 0x4f73_7472, steps: &[INITIAL, CONSUMERS, SITES] };
 
 /// Revisions, routes and so on go with their owner. The audit trail and the totals stay, so they refer to
 /// nothing. Nothing is deferred: a constraint fails its own change, never the shared transaction's commit.
@@ -105,6 +105,21 @@ const CONSUMERS: &str = "
         FROM functions f, json_each(f.bindings, '$.queues') q ORDER BY f.created_ms;
 ";
 
+/// Versions of sites: one of a project is active.
+const SITES: &str = "
+    CREATE TABLE sites (
+        project    BLOB NOT NULL REFERENCES projects ON DELETE CASCADE,
+        number     INTEGER NOT NULL CHECK (number > 0),
+        active     INTEGER NOT NULL CHECK (active IN (0, 1)),
+        digest     TEXT NOT NULL,
+        spec       TEXT NOT NULL,
+        created_ms INTEGER NOT NULL,
+        created_by TEXT NOT NULL,
+        PRIMARY KEY (project, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE UNIQUE INDEX active_sites ON sites (project) WHERE active = 1;
+";
+
 #[cfg(test)]
 mod tests {
     use rusqlite::Connection;
@@ -118,7 +133,7 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         SCHEMA.migrate(&connection).unwrap();
         SCHEMA.migrate(&connection).unwrap();
-        assert_eq!(version(&connection).unwrap(), 2);
+        assert_eq!(version(&connection).unwrap(), 3);
     }
 
     #[test]
@@ -134,7 +149,7 @@ mod tests {
         assert_eq!(tables, 1, "nothing of the step stays");
         connection.execute_batch("DROP TABLE totals").unwrap();
         SCHEMA.migrate(&connection).unwrap();
-        assert_eq!(version(&connection).unwrap(), 2);
+        assert_eq!(version(&connection).unwrap(), 3);
     }
 
     #[test]

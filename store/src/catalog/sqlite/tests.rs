@@ -173,9 +173,9 @@ async fn e7_after_a_failed_fsync_nothing_is_accepted_until_a_restart() {
 #[tokio::test]
 async fn e13_a_newer_schema_is_refused() {
     let (folder, file) = established().await;
-    Connection::open(&file).unwrap().execute_batch("PRAGMA user_version = 3").unwrap();
+    Connection::open(&file).unwrap().execute_batch("PRAGMA user_version = 4").unwrap();
     let text = refused(folder.path());
-    assert!(text.contains("schema 3") && text.contains("newer Ostro"), "{text}");
+    assert!(text.contains("schema 4") && text.contains("newer Ostro"), "{text}");
 }
 
 #[tokio::test]
