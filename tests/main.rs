@@ -49,6 +49,7 @@ mod rollback;
 mod sdk_rust;
 mod secrets;
 mod shutdown;
+mod site;
 mod smuggling;
 mod sql;
 mod storage;

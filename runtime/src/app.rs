@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
 use crate::client_api::objects::ObjectDoor;
+use crate::client_api::site::SiteDoor;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::{self, AdminToken, ControlParts, ControlState};
@@ -160,6 +161,7 @@ impl App {
             trusted_proxies: config.trusted_proxies,
             pass: pass.clone(),
             objects: ObjectDoor::new(&store, clock.clone()),
+            sites: SiteDoor::new(&store),
             head_time: config.head_time,
             drain_time: config.drain_time,
         };
@@ -310,6 +312,7 @@ fn control(
         projects: store.projects.clone(),
         tokens: store.tokens.clone(),
         functions: store.functions.clone(),
+        sites: store.sites.clone(),
         secrets: store.secrets.clone(),
         audit: store.audit.clone(),
         changes: registry,

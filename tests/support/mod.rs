@@ -11,6 +11,7 @@ pub mod http2;
 pub mod jobs;
 pub mod neighbour;
 pub mod server;
+pub mod site;
 pub mod terminal;
 pub mod upstream;
 

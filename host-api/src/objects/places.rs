@@ -5,14 +5,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use store::catalog::ProjectId;
 
-/// Places of the process. Each stands for two blocks at most, which are 2 MiB.
+/// Places of the process, unless told otherwise. Each stands for two blocks at most, which are 2 MiB.
 const MAX: usize = 256;
-/// Places of one project.
+/// Places of one project, unless told otherwise.
 const MAX_OF_PROJECT: usize = 64;
 
 /// Places, shared by all clones.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Places {
+    most: usize,
+    most_of_project: usize,
     taken: Arc<Mutex<HashMap<ProjectId, usize>>>,
 }
 
@@ -22,13 +24,24 @@ pub struct Place {
     project: ProjectId,
 }
 
+impl Default for Places {
+    fn default() -> Self {
+        Self::new(MAX, MAX_OF_PROJECT)
+    }
+}
+
 impl Places {
+    /// That many places in all, and that many for one project.
+    pub fn new(most: usize, most_of_project: usize) -> Self {
+        Self { most, most_of_project, taken: Arc::default() }
+    }
+
     /// A place, if the project and the process have one left.
     pub fn take(&self, project: ProjectId) -> Option<Place> {
         let mut taken = self.taken();
         let all: usize = taken.values().sum();
         let own = taken.get(&project).copied().unwrap_or(0);
-        if all >= MAX || own >= MAX_OF_PROJECT {
+        if all >= self.most || own >= self.most_of_project {
             return None;
         }
         taken.insert(project, own + 1);

@@ -1,3 +1,5 @@
-//! What the platform itself answers to clients under `/_ostro/` on the hosts of projects. No guest is reached from here.
+//! What the platform itself answers to clients on the hosts of projects: under `/_ostro/`, and the files of sites. No guest
+//! is reached from here.
 
 pub mod objects;
+pub mod site;

@@ -198,7 +198,7 @@ pub(super) async fn read_json(request: Request, most: usize) -> Result<Bytes, Pr
     read(request, most).await
 }
 
-async fn read(request: Request, most: usize) -> Result<Bytes, Problem> {
+pub(super) async fn read(request: Request, most: usize) -> Result<Bytes, Problem> {
     let body = axum::body::to_bytes(request.into_body(), most).await;
     body.map_err(|error| match problem_of(&error) {
         problem if problem.status == StatusCode::PAYLOAD_TOO_LARGE => {

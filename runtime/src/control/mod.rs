@@ -31,6 +31,7 @@ mod revisions;
 mod secrets;
 mod serve;
 mod server;
+mod site;
 mod tokens;
 pub mod wire;
 
@@ -44,7 +45,8 @@ use bytes::Bytes;
 use store::DataDir;
 use store::buckets::{Buckets, Objects};
 use store::catalog::{
-    Audit, Function, FunctionId, Functions, Project, ProjectId, Projects, Revision, Secrets, Stamp, Tokens,
+    Audit, Function, FunctionId, Functions, Project, ProjectId, Projects, Revision, Secrets, Sites, Stamp,
+    Tokens,
 };
 use store::documents::Documents;
 use store::jobs::{Enqueued, Jobs, NewJob, Queues, Schedules};
@@ -72,6 +74,8 @@ pub struct ControlParts {
     pub tokens: Arc<dyn Tokens>,
     /// Functions and revisions, to read.
     pub functions: Arc<dyn Functions>,
+    /// Static sites, to read.
+    pub sites: Arc<dyn Sites>,
     /// Names of secrets, to read.
     pub secrets: Arc<dyn Secrets>,
     /// Where messages, calls and slots are enqueued.
@@ -271,6 +275,9 @@ fn resources() -> OpenApiRouter<ControlState> {
         .routes(routes!(objects::declare))
         .routes(routes!(objects::list))
         .routes(routes!(objects::get, objects::put, objects::delete))
+        .routes(routes!(site::show, site::deploy, site::delete))
+        .routes(routes!(site::put_files))
+        .routes(routes!(site::rollback))
         .routes(routes!(secrets::list))
         .routes(routes!(secrets::set, secrets::delete))
         .routes(routes!(audit::list_server))

@@ -127,6 +127,44 @@ impl Changes for CatalogOnly {
         Ok(self.store.functions.delete(function.id, &stamp(actor)).await?)
     }
 
+    async fn receive_site_files(&self, _: &catalog::Project, tar: Bytes) -> Result<SiteReceived, Problem> {
+        Ok(SiteReceived { files: 0, bytes: tar.len() as u64 })
+    }
+
+    async fn deploy_site(
+        &self,
+        project: &catalog::Project,
+        deploy: SiteDeploy,
+        actor: &str,
+    ) -> Result<SiteReport, Problem> {
+        let new = catalog::NewSite { project: project.id, spec: Default::default(), keep: 1 };
+        self.store.sites.publish(&new, &stamp(actor)).await?;
+        Ok(SiteReport {
+            project: project.name.clone(),
+            version: 1,
+            outcome: SiteOutcome::Created,
+            files: deploy.files.len(),
+            bytes: 0,
+            url: String::new(),
+            took_ms: 0,
+        })
+    }
+
+    async fn roll_site_back(
+        &self,
+        project: &catalog::Project,
+        to: Option<u32>,
+        actor: &str,
+    ) -> Result<u32, Problem> {
+        let to = to.unwrap_or(1);
+        self.store.sites.activate(project.id, to, &stamp(actor)).await?;
+        Ok(to)
+    }
+
+    async fn delete_site(&self, project: &catalog::Project, actor: &str) -> Result<(), Problem> {
+        Ok(self.store.sites.delete(project.id, &stamp(actor)).await?)
+    }
+
     async fn create_project(&self, name: &str, actor: &str) -> Result<catalog::Project, Problem> {
         Ok(self.store.projects.create(name, &stamp(actor)).await?)
     }
@@ -180,6 +218,7 @@ impl Bench {
             projects: Arc::clone(&store.projects),
             tokens: Arc::clone(&store.tokens),
             functions: Arc::clone(&store.functions),
+            sites: Arc::clone(&store.sites),
             secrets: Arc::clone(&store.secrets),
             jobs: Arc::clone(&store.jobs),
             queues: Arc::clone(&store.queues),

@@ -21,6 +21,7 @@ use host_api::outbound_http::{EgressOptions, TlsClient};
 use tokio::sync::{mpsc, watch};
 
 use crate::client_api::objects::ObjectDoor;
+use crate::client_api::site::SiteDoor;
 use crate::clock::Clock;
 use crate::dispatch::{Admission, Dispatch};
 use crate::front_door::{Balance, FrontDoor, Inner, Service};
@@ -28,8 +29,7 @@ use crate::instance::Budgets;
 use crate::pass::Pass;
 use crate::pool::{LoadedCode, Pool};
 use crate::problem::Problem;
-use crate::registry::live::{Consumers, Live};
-use crate::router::Table;
+use crate::registry::live::{Consumers, Routes};
 use crate::sys;
 use crate::telemetry::Telemetry;
 use background::Background;
@@ -47,7 +47,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Shared {
     /// The route table.
-    pub routes: Arc<ArcSwap<Table<Arc<Live>>>>,
+    pub routes: Arc<ArcSwap<Routes>>,
     /// All active functions, as they call each other.
     pub functions: Arc<ArcSwap<Consumers>>,
     /// Compiled code.
@@ -72,6 +72,8 @@ pub struct Shared {
     pub pass: Pass,
     /// Objects by signed URL.
     pub objects: ObjectDoor,
+    /// Static sites.
+    pub sites: SiteDoor,
     /// Longest wait for a request's head.
     pub head_time: Duration,
     /// Longest wait for requests in flight when the server ends.
@@ -172,6 +174,7 @@ impl Executor {
             trusted_proxies: self.shared.trusted_proxies,
             pass: self.shared.pass,
             objects: self.shared.objects,
+            sites: self.shared.sites,
         };
         let door = FrontDoor {
             listener: tokio::net::TcpListener::from_std(self.listener)?,

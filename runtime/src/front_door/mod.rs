@@ -14,23 +14,25 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use store::jobs::Lineage;
 use uuid::Uuid;
 
-use crate::client_api::{self, objects::ObjectDoor};
+use crate::client_api::objects::ObjectDoor;
+use crate::client_api::site::SiteDoor;
+use crate::client_api::{self, site};
 use crate::dispatch::Dispatch;
 use crate::pass::Pass;
-use crate::registry::live::Live;
-use crate::router::{Found, Table};
+use crate::registry::live::Routes;
+use crate::router::Found;
 use hygiene::Checked;
 use respond::Answer;
 
 /// What every connection of an executor needs to serve a request.
 pub struct Service {
     /// Swapped whole by the registry; read anew for every request.
-    pub routes: Arc<ArcSwap<Table<Arc<Live>>>>,
+    pub routes: Arc<ArcSwap<Routes>>,
     /// The way in.
     pub dispatch: Dispatch,
     /// Addresses whose forwarding headers are believed.
@@ -39,6 +41,8 @@ pub struct Service {
     pub pass: Pass,
     /// Objects by signed URL.
     pub objects: ObjectDoor,
+    /// Static sites.
+    pub sites: SiteDoor,
 }
 
 impl Service {
@@ -61,8 +65,8 @@ impl Service {
         let found = self.routes.load().find(&checked.host, checked.method(), &checked.path);
         let matched = match found {
             Found::Function(matched) => matched,
-            Found::OtherMethods(methods) => return respond::other_methods(Uuid::now_v7(), version, &methods),
-            Found::Nobody => return respond::no_route(Uuid::now_v7(), version),
+            Found::OtherMethods(methods) => return self.page(&checked, Some(&methods)).await,
+            Found::Nobody => return self.page(&checked, None).await,
         };
         let trusted = self.trusted_proxies.contains(&client);
         let Checked { request, .. } = checked;
@@ -78,6 +82,29 @@ impl Service {
                 self.dispatch.http(live, request, Lineage::default()).await,
             ),
             Err(refusal) => respond::refusal(Uuid::now_v7(), version, refusal),
+        }
+    }
+
+    /// What the project's site has where no function answers: at all, or with this method. Of a path that is routed for
+    /// other methods it has its own files only, and no page that stands in.
+    async fn page(&self, checked: &Checked, others: Option<&[String]>) -> Response<Answer> {
+        let Checked { request, path, host } = checked;
+        let (id, version, method) = (Uuid::now_v7(), request.version(), request.method());
+        let site = self.routes.load().site(host).cloned();
+        let site = site.filter(|site| others.is_none() || site::has(&site.spec, path));
+        let is_read = matches!(*method, Method::GET | Method::HEAD);
+        if let Some(site) = &site
+            && is_read
+            && let Some(served) = self.sites.serve(site, request, path).await
+        {
+            return respond::object(id, version, method, served);
+        }
+        match (others, site) {
+            (Some(methods), _) => respond::other_methods(id, version, methods),
+            (None, Some(site)) if site::has(&site.spec, path) => {
+                respond::other_methods(id, version, &["GET".to_owned(), "HEAD".to_owned()])
+            }
+            (None, _) => respond::no_route(id, version),
         }
     }
 }

@@ -123,7 +123,7 @@ pub(super) fn platform(id: Uuid, version: Version, path: &str) -> Response<Answe
     }
 }
 
-/// What came of a request by a signed URL.
+/// What came of a request for content: an object by its signed URL, a file of a site.
 pub(super) fn object(
     id: Uuid,
     version: Version,

@@ -124,6 +124,11 @@ impl Bundle {
         assets.open(".")?.sync_all()
     }
 
+    /// The files, by name.
+    pub fn into_files(self) -> BTreeMap<String, Vec<u8>> {
+        self.files
+    }
+
     /// Number of files.
     pub fn len(&self) -> usize {
         self.files.len()
@@ -154,7 +159,7 @@ impl Bundle {
 }
 
 /// The name in its one form; `None` for the root folder itself.
-fn check_name(raw: &[u8], kind: EntryType) -> Result<Option<String>, BundleError> {
+pub(super) fn check_name(raw: &[u8], kind: EntryType) -> Result<Option<String>, BundleError> {
     match kind {
         EntryType::Regular | EntryType::Continuous | EntryType::Directory => {}
         EntryType::Symlink | EntryType::Link => return Err(refused("a link", raw)),

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use store::catalog::{Bindings, Function, Project};
 
 use super::{Registry, Upload, settings, triggers};
 use crate::control::Changes;
-use crate::control::wire::{DeployReport, RollbackReport};
+use crate::control::wire::{DeployReport, RollbackReport, SiteDeploy, SiteReceived, SiteReport};
 use crate::problem::Problem;
 
 /// Largest secret, bytes.
@@ -81,6 +82,27 @@ impl Changes for Registry {
         Ok(())
     }
 
+    async fn receive_site_files(&self, project: &Project, tar: Bytes) -> Result<SiteReceived, Problem> {
+        self.receive_site_files(project, tar).await
+    }
+
+    async fn deploy_site(
+        &self,
+        project: &Project,
+        deploy: SiteDeploy,
+        actor: &str,
+    ) -> Result<SiteReport, Problem> {
+        self.publish_site(project, deploy, actor).await
+    }
+
+    async fn roll_site_back(&self, project: &Project, to: Option<u32>, actor: &str) -> Result<u32, Problem> {
+        self.roll_site_back(project, to, actor).await
+    }
+
+    async fn delete_site(&self, project: &Project, actor: &str) -> Result<(), Problem> {
+        self.remove_site(project, actor).await
+    }
+
     async fn create_project(&self, name: &str, actor: &str) -> Result<Project, Problem> {
         settings::check_name(name)
             .map_err(|reason| Problem::new(422, "name", format!("{name:?}: {reason}")))?;
@@ -100,11 +122,13 @@ impl Changes for Registry {
         let own: Vec<_> =
             own.filter(|function| function.project == project.id).map(|function| function.id).collect();
         let held = self.held(&own).await?;
+        let held_by_site = self.held_by_site(project.id).await?;
         self.store.projects.delete(project.id, &self.stamp(actor)).await?;
         self.refresh().await?;
         self.store.cleanup.forget(project.id).await?;
         own.iter().for_each(|function| self.telemetry.forget(*function));
         self.dispose(project.id, &held).await;
+        self.dispose_site(&held_by_site).await;
         self.artifacts.forget(project.id);
         Ok(())
     }

@@ -9,9 +9,11 @@ use host_api::grants::Grants;
 use host_api::{Identity, SecretValues};
 use store::catalog::{
     CronTrigger, DataTrigger, Digest, Export, FunctionId, ProjectId, QueueTrigger, RevisionSpec, Route,
+    SiteSpec,
 };
 use store::jobs::ScheduleId;
 
+use crate::router::Table;
 use crate::triggers::schedule::Schedule;
 
 /// An active function. Never changed: a deploy, a rollback or a new secret makes another one.
@@ -72,6 +74,19 @@ pub struct LiveSchedule {
     /// The parsed expression in its time zone.
     pub schedule: Schedule,
 }
+
+/// The site of a project, as it is served. Never changed: a deploy makes another one.
+pub struct LiveSite {
+    /// The project's immutable id.
+    pub id: ProjectId,
+    /// The project's name.
+    pub project: String,
+    /// All that is served.
+    pub spec: SiteSpec,
+}
+
+/// Who answers which request.
+pub type Routes = Table<Arc<Live>, Arc<LiveSite>>;
 
 /// What the functions of a project share.
 pub struct LiveProject {

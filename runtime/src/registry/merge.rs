@@ -64,16 +64,7 @@ pub(super) fn from_manifest(
     function: &str,
     ceilings: &Ceilings,
 ) -> Result<Desired, Problem> {
-    let manifest = manifest::parse(text, ceilings).map_err(|error| {
-        let detail = serde_json::json!({ "line": error.line, "column": error.column });
-        let problem = Problem::new(422, "manifest", format!("ostro.toml, {error}")).detail(detail);
-        error.hint.into_iter().fold(problem, Problem::hint)
-    })?;
-    if let Some(other) = manifest.project.as_ref().filter(|named| *named != project) {
-        let message = format!("ostro.toml is of the project `{other}`, and this deploy goes to `{project}`");
-        return Err(Problem::new(422, "manifest", message)
-            .hint(format!("deploy to `{other}`, or change or remove `name` in its [project]")));
-    }
+    let manifest = read_manifest(text, project, ceilings)?;
     let settings = manifest.functions.get(function).ok_or_else(|| {
         Problem::new(422, "manifest", format!("ostro.toml has no [function.{function}]"))
             .hint("deploy under a name that the manifest has")
@@ -96,6 +87,28 @@ pub(super) fn from_manifest(
         on_disconnect: settings.on_disconnect,
     };
     Ok(Desired { settled, resources: Resources::declared(manifest) })
+}
+
+/// A manifest that is of this project, or of none.
+pub(super) fn read_manifest(
+    text: &str,
+    project: &str,
+    ceilings: &Ceilings,
+) -> Result<manifest::Manifest, Problem> {
+    let manifest = manifest::parse(text, ceilings).map_err(|error| {
+        let detail = serde_json::json!({ "line": error.line, "column": error.column });
+        let problem = Problem::new(422, "manifest", format!("ostro.toml, {error}")).detail(detail);
+        error.hint.into_iter().fold(problem, Problem::hint)
+    })?;
+    match manifest.project.as_ref().filter(|named| *named != project) {
+        None => Ok(manifest),
+        Some(other) => {
+            let message =
+                format!("ostro.toml is of the project `{other}`, and this deploy goes to `{project}`");
+            Err(Problem::new(422, "manifest", message)
+                .hint(format!("deploy to `{other}`, or change or remove `name` in its [project]")))
+        }
+    }
 }
 
 /// The current settings with what the flags name.

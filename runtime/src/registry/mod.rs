@@ -13,6 +13,7 @@ mod merge;
 mod refresh;
 mod resources;
 pub mod settings;
+pub mod site;
 mod triggers;
 
 use std::collections::HashSet;
@@ -33,11 +34,10 @@ use crate::control::wire::DeployFlags;
 use crate::instance::GuestEngine;
 use crate::pool::LoadedCode;
 use crate::problem::Problem;
-use crate::router::Table;
 use crate::telemetry::Telemetry;
 use crate::triggers::Heal;
 use artifact::Artifacts;
-use live::{Consumers, Live};
+use live::{Consumers, Routes};
 use refresh::{Refresher, UNPACKED};
 use settings::Ceilings;
 pub(crate) use triggers::next_slot;
@@ -88,6 +88,8 @@ pub struct Registry {
     trials: triggers::Turns,
     /// How many components are tried out at once: the memory they take is nobody's.
     places: Semaphore,
+    sites: triggers::Turns,
+    staged: site::Staged,
     reconciler: triggers::Reconciler,
     /// Held shared from the storing of parts to the commit that refers to them, alone while unreferenced parts
     /// are removed: projects share what has the same digest.
@@ -140,6 +142,8 @@ impl Registry {
             commits: triggers::Turns::default(),
             trials: triggers::Turns::default(),
             places: Semaphore::new(TRIALS),
+            sites: triggers::Turns::default(),
+            staged: site::Staged::default(),
             reconciler,
             parts: RwLock::default(),
         };
@@ -160,7 +164,7 @@ impl Registry {
     }
 
     /// The route table; read it anew for every request.
-    pub fn routes(&self) -> Arc<ArcSwap<Table<Arc<Live>>>> {
+    pub fn routes(&self) -> Arc<ArcSwap<Routes>> {
         self.refresher.routes()
     }
 
@@ -198,6 +202,12 @@ impl Registry {
                 if !referenced.contains(&digest) {
                     self.store.blobs.delete(area, &digest).await?;
                 }
+            }
+        }
+        let referenced: HashSet<Digest> = self.store.sites.referenced().await?.into_iter().collect();
+        for digest in self.store.blobs.list(Area::Site).await? {
+            if !referenced.contains(&digest) {
+                self.store.blobs.delete(Area::Site, &digest).await?;
             }
         }
         let mut wanted = HashSet::new();

@@ -8,10 +8,12 @@ use arc_swap::ArcSwap;
 use host_api::grants::Grants;
 use host_api::{Identity, SecretValues};
 use store::Store;
-use store::catalog::{CronTrigger, Digest, Export, Function, FunctionId, Project, ProjectId, Revision};
+use store::catalog::{
+    ActiveSite, CronTrigger, Digest, Export, Function, FunctionId, Project, ProjectId, Revision,
+};
 use tokio::sync::Mutex;
 
-use super::live::{Consumers, Live, LiveProject, LiveSchedule};
+use super::live::{Consumers, Live, LiveProject, LiveSchedule, LiveSite, Routes};
 use crate::problem::Problem;
 use crate::router::{Entry, Hosts, Table};
 use crate::triggers::schedule::{Schedule, schedule_id};
@@ -23,7 +25,7 @@ pub(super) const UNPACKED: &str = "unpacked";
 pub(super) struct Refresher {
     store: Arc<Store>,
     hosts: Hosts,
-    routes: Arc<ArcSwap<Table<Arc<Live>>>>,
+    routes: Arc<ArcSwap<Routes>>,
     consumers: Arc<ArcSwap<Consumers>>,
     state: Mutex<State>,
 }
@@ -32,6 +34,7 @@ pub(super) struct Refresher {
 struct State {
     generations: u64,
     known: HashMap<FunctionId, Known>,
+    sites: HashMap<ProjectId, (ActiveSite, Arc<LiveSite>)>,
 }
 
 /// What a `Live` was made of: as long as it is the same, instances may be kept.
@@ -53,7 +56,7 @@ struct Shared {
 impl Refresher {
     pub(super) fn new(store: Arc<Store>, domain: Option<&str>) -> Self {
         let hosts = Hosts::new(domain);
-        let (empty, _) = Table::build(hosts.clone(), Vec::new());
+        let (empty, _) = Table::build(hosts.clone(), Vec::new(), HashMap::new());
         Self {
             store,
             hosts,
@@ -63,7 +66,7 @@ impl Refresher {
         }
     }
 
-    pub(super) fn routes(&self) -> Arc<ArcSwap<Table<Arc<Live>>>> {
+    pub(super) fn routes(&self) -> Arc<ArcSwap<Routes>> {
         self.routes.clone()
     }
 
@@ -104,7 +107,9 @@ impl Refresher {
             }
             known.insert(function.id, Known { function, sealed: shared.sealed.clone(), live });
         }
-        let (table, refused) = Table::build(self.hosts.clone(), entries);
+        state.sites = self.sites(&projects, std::mem::take(&mut state.sites)).await?;
+        let sites = state.sites.values().map(|(_, live)| (live.project.clone(), live.clone())).collect();
+        let (table, refused) = Table::build(self.hosts.clone(), entries, sites);
         for reason in refused {
             tracing::error!(reason, "a route of the catalog is not served");
         }
@@ -112,6 +117,31 @@ impl Refresher {
         self.consumers.store(Arc::new(Consumers::new(known.values().map(|known| known.live.clone()))));
         state.known = known;
         Ok(())
+    }
+
+    /// The sites that are served; what is the same as before is not read again.
+    async fn sites(
+        &self,
+        projects: &HashMap<ProjectId, Shared>,
+        mut before: HashMap<ProjectId, (ActiveSite, Arc<LiveSite>)>,
+    ) -> Result<HashMap<ProjectId, (ActiveSite, Arc<LiveSite>)>, Problem> {
+        let mut sites = HashMap::new();
+        for active in self.store.sites.active().await? {
+            let Some(shared) = projects.get(&active.project) else { continue };
+            let same = before.remove(&active.project).filter(|(known, _)| *known == active);
+            let live = match same {
+                Some((_, live)) => live,
+                None => match self.store.sites.spec(active.project, active.number).await? {
+                    Some(spec) => {
+                        Arc::new(LiveSite { id: active.project, project: shared.project.name.clone(), spec })
+                    }
+                    // Replaced meanwhile: whoever did that refreshes too.
+                    None => continue,
+                },
+            };
+            sites.insert(active.project, (active, live));
+        }
+        Ok(sites)
     }
 
     async fn projects(&self) -> Result<HashMap<ProjectId, Shared>, Problem> {

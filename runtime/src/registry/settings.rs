@@ -3,6 +3,7 @@
 mod events;
 mod limits;
 mod resources;
+mod site;
 mod triggers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ pub use store::catalog::check_name;
 pub use events::{EVENT_PATH, EventFlag, data_trigger};
 pub use limits::{Ceilings, JobKey, LimitKey, Unit};
 pub use resources::{MAX_OF_A_KIND, check_binding, check_bindings, check_granted, check_index, check_ttl};
+pub use site::{MAX_RULES, check_cache, check_header, check_rule_path, check_site_file};
 pub use triggers::{
     CRON_PATH, MAX_QUEUES, MAX_SCHEDULES, QUEUE_PATH, Unfit, check_retention, cron_trigger, cron_triggers,
     queue_trigger, queue_triggers, same_queue, same_schedule,

@@ -31,9 +31,24 @@ pub fn urls(domain: Option<&str>, port: u16, project: &str, function: &str, rout
     std::iter::once(own).chain(explicit).collect()
 }
 
+/// Where the site of a project answers; the port is told as by [`urls`].
+pub fn site_url(domain: Option<&str>, port: u16, project: &str) -> String {
+    let label = if project == "default" { String::new() } else { format!("{project}.") };
+    match domain {
+        Some(domain) => format!("https://{label}{domain}/"),
+        None => format!("http://{label}localhost:{port}/"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sites_are_at_the_projects_own_host() {
+        assert_eq!(site_url(None, 8700, "default"), "http://localhost:8700/");
+        assert_eq!(site_url(Some("example.com"), 8700, "shop"), "https://shop.example.com/");
+    }
 
     #[test]
     fn urls_lead_with_the_own_origin() {

@@ -48,11 +48,13 @@ pub struct Match<F> {
 
 /// Every route of the server.
 #[derive(Debug)]
-pub struct Table<F> {
+pub struct Table<F, S> {
     hosts: Hosts,
     /// `FUNCTION` and `PROJECT` by name.
     functions: HashMap<(String, String), F>,
     projects: HashMap<String, ProjectRoutes<F>>,
+    /// Static sites by project.
+    sites: HashMap<String, S>,
 }
 
 /// Explicit routes of one project. Those that end in a wildcard stand apart, because exact and parameter
@@ -82,10 +84,10 @@ struct Target<F> {
     function: F,
 }
 
-impl<F: Clone> Table<F> {
+impl<F: Clone, S> Table<F, S> {
     /// Builds the table. A route that can't be inserted (the catalog has refused clashes long before) is left
     /// out and returned with the reason, so that one bad route never takes the others away.
-    pub fn build(hosts: Hosts, entries: Vec<Entry<F>>) -> (Self, Vec<String>) {
+    pub fn build(hosts: Hosts, entries: Vec<Entry<F>>, sites: HashMap<String, S>) -> (Self, Vec<String>) {
         let mut refused = Vec::new();
         let mut functions = HashMap::new();
         let mut collected: HashMap<String, Collected<F>> = HashMap::new();
@@ -108,11 +110,14 @@ impl<F: Clone> Table<F> {
             }
             functions.insert((entry.function, entry.project), entry.target);
         }
+        for project in sites.keys() {
+            collected.entry(project.clone()).or_default();
+        }
         let projects = collected
             .into_iter()
             .map(|(project, routes)| (project, ProjectRoutes::build(routes, &mut refused)))
             .collect();
-        (Self { hosts, functions, projects }, refused)
+        (Self { hosts, functions, projects, sites }, refused)
     }
 
     /// Finds who answers. The path is in its normal form and not reserved.
@@ -133,6 +138,16 @@ impl<F: Clone> Table<F> {
             }
             None if of_default => self.anywhere(method, path),
             None => Found::Nobody,
+        }
+    }
+
+    /// The site that answers on a host where no function does: on the project's own one, which for the default project is
+    /// every host that names nobody.
+    pub fn site(&self, host: &str) -> Option<&S> {
+        match self.hosts.classify(host) {
+            HostKind::Label(label) if !self.is_function(&label) => self.sites.get(&label),
+            HostKind::Other => self.sites.get(DEFAULT_PROJECT),
+            HostKind::Label(_) | HostKind::Function { .. } | HostKind::Reserved => None,
         }
     }
 
@@ -275,13 +290,14 @@ mod tests {
         Entry { project: project.into(), function: function.into(), routes, target: function.to_owned() }
     }
 
-    fn table(entries: Vec<Entry<String>>) -> Table<String> {
-        let (table, refused) = Table::build(Hosts::new(Some("example.com")), entries);
+    fn table(entries: Vec<Entry<String>>) -> Table<String, ()> {
+        let hosts = Hosts::new(Some("example.com"));
+        let (table, refused) = Table::build(hosts, entries, HashMap::new());
         assert_eq!(refused, Vec::<String>::new());
         table
     }
 
-    fn find(table: &Table<String>, host: &str, method: &str, path: &str) -> String {
+    fn find(table: &Table<String, ()>, host: &str, method: &str, path: &str) -> String {
         match table.find(host, method, &NormalPath::parse(path).unwrap()) {
             Found::Function(found) => {
                 let params: Vec<_> =
@@ -351,6 +367,31 @@ mod tests {
         }
     }
 
+    #[test]
+    fn d9_a_site_answers_on_the_hosts_of_its_project() {
+        let sites = ["default", "shop", "blog", "hello"].map(|name| (name.to_owned(), name));
+        let entries = vec![entry("default", "hello", vec![]), entry("shop", "cart", vec![])];
+        let (table, _) = Table::build(Hosts::new(Some("example.com")), entries, sites.into());
+        for (host, site) in [
+            ("localhost:8700", Some("default")),
+            ("127.0.0.1", Some("default")),
+            ("[::1]:8700", Some("default")),
+            ("EXAMPLE.com.", Some("default")),
+            ("default.localhost", Some("default")),
+            ("shop.localhost", Some("shop")),
+            ("SHOP.example.com:443", Some("shop")),
+            ("blog.localhost", Some("blog")),
+            // A function of the default project has that host.
+            ("hello.localhost", None),
+            ("cart--shop.localhost", None),
+            ("3--shop.localhost", None),
+            ("nobody.localhost", None),
+        ] {
+            assert_eq!(table.site(host).copied(), site, "{host}");
+        }
+        assert_eq!(table.project("blog.localhost").as_deref(), Some("blog"));
+    }
+
     /// The rule of the documentation, spelled out the slow way.
     fn by_rule(patterns: &[String], path: &str) -> Option<String> {
         let rank = |pattern: &str| -> Option<Vec<u8>> {
@@ -384,7 +425,7 @@ mod tests {
         ) {
             let unique: Vec<String> = patterns.into_iter().filter(|p| Pattern::parse(p).is_ok()).collect();
             let entries = unique.iter().map(|p| entry("default", p, vec![route(p, &[])])).collect();
-            let (table, refused) = Table::build(Hosts::new(None), entries);
+            let (table, refused) = Table::<_, ()>::build(Hosts::new(None), entries, HashMap::new());
             prop_assert!(refused.is_empty(), "{refused:?}");
             let found = match table.find("localhost", "GET", &NormalPath::parse(&path).unwrap()) {
                 Found::Function(found) => Some(found.target),

@@ -44,13 +44,13 @@ pub(super) fn harmless(headers: &mut HeaderMap) {
 }
 
 /// An entity tag as HTTP writes it.
-pub(super) fn quoted(etag: &Digest) -> String {
+pub(in crate::client_api) fn quoted(etag: &Digest) -> String {
     format!("\"{etag}\"")
 }
 
 /// The tags of a conditional header (RFC 9110 section 13.1): whether any will do, or which. None when it is not there.
 /// What can't be a tag of ours matches nothing.
-pub(super) fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<Condition> {
+pub(in crate::client_api) fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<Condition> {
     let mut tags = Vec::new();
     for value in headers.get_all(name) {
         for tag in value.to_str().unwrap_or("").split(',').map(str::trim) {
@@ -67,7 +67,7 @@ pub(super) fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<Condition> 
 }
 
 /// Whether such tags name that content.
-pub(super) fn name(tags: &Condition, etag: &Digest) -> bool {
+pub(in crate::client_api) fn name(tags: &Condition, etag: &Digest) -> bool {
     match tags {
         Condition::IfMatch(tags) => tags.contains(etag),
         Condition::Always | Condition::IfPresent => true,

@@ -22,7 +22,7 @@ pub(super) const MAX_TIME: Duration = Duration::from_secs(3600);
 
 /// A piece of an answer.
 #[derive(Clone, Debug)]
-pub(super) enum Piece {
+pub(in crate::client_api) enum Piece {
     /// What stands between parts.
     Text(Bytes),
     /// A part of the content.
@@ -31,18 +31,24 @@ pub(super) enum Piece {
 
 /// An answer's body.
 pub struct ObjectBody {
+    whole: Option<Bytes>,
     pieces: Option<Receiver<Result<Bytes, Unfinished>>>,
     left: u64,
 }
 
 impl ObjectBody {
     /// Nothing.
-    pub(super) fn empty() -> Self {
-        Self { pieces: None, left: 0 }
+    pub(in crate::client_api) fn empty() -> Self {
+        Self { whole: None, pieces: None, left: 0 }
+    }
+
+    /// Bytes that are there already.
+    pub(in crate::client_api) fn whole(bytes: Bytes) -> Self {
+        Self { left: bytes.len() as u64, whole: Some(bytes), pieces: None }
     }
 
     /// Those pieces. The place is free when the last of them is handed over, or the client is gone.
-    pub(super) fn of(content: Box<dyn Content>, pieces: Vec<Piece>, place: Place) -> Self {
+    pub(in crate::client_api) fn of(content: Box<dyn Content>, pieces: Vec<Piece>, place: Place) -> Self {
         let left = pieces.iter().map(Piece::bytes).sum();
         let (to, from) = channel(1);
         // Beside the connection: what stands still here is seen, whatever the protocol.
@@ -50,13 +56,13 @@ impl ObjectBody {
             let _place = place;
             let _ = timeout(MAX_TIME, feed(content, pieces, to)).await;
         });
-        Self { pieces: Some(from), left }
+        Self { whole: None, pieces: Some(from), left }
     }
 }
 
 impl Piece {
     /// How long it is, bytes.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(in crate::client_api) fn bytes(&self) -> u64 {
         match self {
             Self::Text(text) => text.len() as u64,
             Self::Part(part) => part.end - part.start,
@@ -110,6 +116,10 @@ impl Body for ObjectBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Unfinished>>> {
+        if let Some(whole) = self.whole.take() {
+            self.left = 0;
+            return Poll::Ready(Some(Ok(Frame::data(whole))));
+        }
         let Some(pieces) = &mut self.pieces else { return Poll::Ready(None) };
         match pieces.poll_recv(cx) {
             Poll::Pending => Poll::Pending,

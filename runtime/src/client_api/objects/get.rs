@@ -8,6 +8,7 @@ use host_api::objects::Place;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use store::buckets::{Found, Info};
+use store::catalog::Digest;
 use uuid::Uuid;
 
 use super::answer::{changed, harmless, name, problem, quoted, tags};
@@ -39,25 +40,9 @@ pub(super) async fn answer<B>(
     }
     let object_type = content_type.unwrap_or_else(|| found.info.attributes.content_type.clone());
     let object_type = if object_type.is_empty() { UNKNOWN.to_owned() } else { object_type };
-    let (size, is_get) = (found.info.size, request.method() == Method::GET);
-    let range = range(headers, &found.info).filter(|_| is_get);
-    let pieces = match wanted(range, size) {
-        Wanted::All => {
-            set(answer.headers_mut(), header::CONTENT_TYPE, &object_type);
-            vec![Piece::Part(0..size)]
-        }
-        Wanted::Nothing => {
-            *answer.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
-            set(answer.headers_mut(), header::CONTENT_RANGE, &format!("bytes */{size}"));
-            Vec::new()
-        }
-        Wanted::Parts(parts) => {
-            *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
-            in_parts(answer.headers_mut(), &parts, size, &object_type)
-        }
-    };
+    let is_get = request.method() == Method::GET;
+    let pieces = represent(Some(headers), is_get, (etag, found.info.size), &object_type, &mut answer);
     let bytes: u64 = pieces.iter().map(Piece::bytes).sum();
-    answer.headers_mut().insert(header::CONTENT_LENGTH, bytes.into());
     if !is_get || bytes == 0 {
         return Ok(answer);
     }
@@ -69,6 +54,37 @@ pub(super) async fn answer<B>(
     found.content.read(first.unwrap_or(0), 1).await.map_err(problem)?;
     *answer.body_mut() = ObjectBody::of(found.content, pieces, place);
     Ok(answer)
+}
+
+/// What a request wants of a content: the pieces of the body, and in the answer's head what they are. Without the headers of
+/// the request it is the whole content, of which the tag and the size are given.
+pub(in crate::client_api) fn represent(
+    headers: Option<&HeaderMap>,
+    is_get: bool,
+    (etag, size): (&Digest, u64),
+    content_type: &str,
+    answer: &mut Response<ObjectBody>,
+) -> Vec<Piece> {
+    let range = headers.and_then(|headers| range(headers, etag)).filter(|_| is_get);
+    let pieces = match wanted(range, size) {
+        Wanted::All => {
+            set(answer.headers_mut(), header::CONTENT_TYPE, content_type);
+            vec![Piece::Part(0..size)]
+        }
+        Wanted::Nothing => {
+            *answer.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+            answer.headers_mut().remove(header::CONTENT_TYPE);
+            set(answer.headers_mut(), header::CONTENT_RANGE, &format!("bytes */{size}"));
+            Vec::new()
+        }
+        Wanted::Parts(parts) => {
+            *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
+            in_parts(answer.headers_mut(), &parts, size, content_type)
+        }
+    };
+    let bytes: u64 = pieces.iter().map(Piece::bytes).sum();
+    answer.headers_mut().insert(header::CONTENT_LENGTH, bytes.into());
+    pieces
 }
 
 /// What every answer says about the object.
@@ -84,9 +100,9 @@ fn said(headers: &mut HeaderMap, info: &Info, content_disposition: Option<&str>)
 }
 
 /// The range that is asked for, if it is of this content (RFC 9110 section 13.1.5).
-fn range<'h>(headers: &'h HeaderMap, info: &Info) -> Option<&'h str> {
+fn range<'h>(headers: &'h HeaderMap, etag: &Digest) -> Option<&'h str> {
     if let Some(condition) = headers.get(header::IF_RANGE)
-        && condition != quoted(&info.etag).as_str()
+        && condition != quoted(etag).as_str()
     {
         return None;
     }

@@ -3,9 +3,9 @@
 //! A URL that was not signed for this project, is not signed right or has expired is refused with one and the same answer,
 //! before anybody looks what there is.
 
-mod answer;
-mod body;
-mod get;
+pub(super) mod answer;
+pub(super) mod body;
+pub(super) mod get;
 mod put;
 mod ranges;
 

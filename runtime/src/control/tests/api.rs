@@ -8,6 +8,7 @@ const PATHS: &str = "\
     DELETE /v1/projects/{project}/buckets/{bucket}/objects/{key}\n\
     DELETE /v1/projects/{project}/functions/{function}\n\
     DELETE /v1/projects/{project}/secrets/{name}\n\
+    DELETE /v1/projects/{project}/site\n\
     DELETE /v1/projects/{project}/tokens/{prefix}\n\
     DELETE /v1/tokens/{prefix}\n\
     GET /health\n\
@@ -31,6 +32,7 @@ const PATHS: &str = "\
     GET /v1/projects/{project}/queues\n\
     GET /v1/projects/{project}/queues/{queue}/messages\n\
     GET /v1/projects/{project}/secrets\n\
+    GET /v1/projects/{project}/site\n\
     GET /v1/projects/{project}/tokens\n\
     GET /v1/tokens\n\
     GET /v1/whoami\n\
@@ -52,12 +54,15 @@ const PATHS: &str = "\
     POST /v1/projects/{project}/queues/{queue}/messages\n\
     POST /v1/projects/{project}/queues/{queue}/purge\n\
     POST /v1/projects/{project}/queues/{queue}/redrive\n\
+    POST /v1/projects/{project}/site\n\
+    POST /v1/projects/{project}/site/rollback\n\
     POST /v1/projects/{project}/tokens\n\
     POST /v1/tokens\n\
     PUT /v1/projects/{project}/buckets/{bucket}\n\
     PUT /v1/projects/{project}/buckets/{bucket}/objects/{key}\n\
     PUT /v1/projects/{project}/collections/{collection}\n\
-    PUT /v1/projects/{project}/secrets/{name}";
+    PUT /v1/projects/{project}/secrets/{name}\n\
+    PUT /v1/projects/{project}/site/files";
 
 #[test]
 fn the_description_lists_every_path() {

@@ -34,6 +34,11 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("DELETE", "/secrets/KEY", "deploy", ""),
     ("POST", "/functions/cart/rollback", "deploy", r#"{"to":1}"#),
     ("POST", "/functions/cart/deploy", "deploy", ""),
+    ("PUT", "/site/files", "deploy", r#"{"a":"tar"}"#),
+    ("POST", "/site", "deploy", r#"{"manifest":"","files":{}}"#),
+    ("GET", "/site", "read", ""),
+    ("POST", "/site/rollback", "deploy", r#"{"to":1}"#),
+    ("DELETE", "/site", "deploy", ""),
     ("POST", "/tokens", "admin", r#"{"label":"l","scopes":["read"]}"#),
     ("DELETE", "/functions/cart", "deploy", ""),
 ];

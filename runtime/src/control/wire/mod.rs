@@ -18,6 +18,7 @@ mod records;
 mod revisions;
 mod secrets;
 mod server;
+mod site;
 mod text;
 mod tokens;
 
@@ -49,6 +50,7 @@ pub use records::{InvocationList, ListQuery, LogList, LogQuery};
 pub use revisions::{RevisionList, RevisionView, RollbackReport, RollbackRequest};
 pub use secrets::{NewSecret, SecretList, SecretView};
 pub use server::{ErrorBody, ErrorInfo, Health, Whoami};
+pub use site::{SiteDeploy, SiteOutcome, SiteReceived, SiteReport, SiteVersionView, SiteView};
 pub use text::text_or_base64;
 pub use tokens::{CreatedToken, NewToken, Scope, TokenList, TokenView};
 

@@ -60,7 +60,7 @@ fn source(section: &Section<'_, '_>) -> Result<Option<String>, Fault> {
     folder(text, at).map(Some)
 }
 
-fn folder(text: &str, at: usize) -> Result<String, Fault> {
+pub(super) fn folder(text: &str, at: usize) -> Result<String, Fault> {
     if text.is_empty() || text.contains('\0') {
         return Err(Fault::at(at, "this is not a path"));
     }
@@ -165,7 +165,7 @@ fn args(section: &Section<'_, '_>) -> Result<Vec<String>, Fault> {
     Ok(args)
 }
 
-fn fault(at: usize, refused: settings::Refused) -> Fault {
+pub(super) fn fault(at: usize, refused: settings::Refused) -> Fault {
     refused.hint.into_iter().fold(Fault::at(at, refused.message), Fault::hint)
 }
 

@@ -3,12 +3,15 @@
 mod data;
 mod function;
 mod reader;
+mod site;
 mod triggers;
 pub mod units;
 
 use std::collections::BTreeMap;
 
-use store::catalog::{CronTrigger, DataTrigger, JobLimits, Limits, OnDisconnect, QueueTrigger, Route};
+use store::catalog::{
+    CacheRule, CronTrigger, DataTrigger, HeaderRule, JobLimits, Limits, OnDisconnect, QueueTrigger, Route,
+};
 use store::jobs::DEAD_KEPT_MS;
 use toml::de::DeTable;
 
@@ -30,6 +33,23 @@ pub struct Manifest {
     pub collections: BTreeMap<String, CollectionSettings>,
     /// The buckets, by name; one that is granted need not be here.
     pub buckets: BTreeMap<String, BucketSettings>,
+    /// The static site, if there is one.
+    pub site: Option<SiteSettings>,
+}
+
+/// The `[site]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SiteSettings {
+    /// The folder of its files, relative to the manifest.
+    pub folder: String,
+    /// The file that answers a page that is not there.
+    pub fallback: Option<String>,
+    /// The file that is shown, with status 404, for what is not there.
+    pub not_found: Option<String>,
+    /// How long answers may be kept.
+    pub cache: Vec<CacheRule>,
+    /// Further headers.
+    pub headers: Vec<HeaderRule>,
 }
 
 /// One `[collection.NAME]`.
@@ -176,7 +196,7 @@ fn read(text: &str, ceilings: &Ceilings) -> Result<Manifest, Fault> {
     let document = DeTable::parse(text)
         .map_err(|error| Fault::at(error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
     let root = Section::root(&document);
-    root.allow(&["manifest", "project", "function", "queue", "collection", "bucket", "kv"], LATER)?;
+    root.allow(&["manifest", "project", "function", "queue", "collection", "bucket", "kv", "site"], LATER)?;
     if let Some((version, at)) = root.integer("manifest")?
         && version != 1
     {
@@ -205,6 +225,7 @@ fn read(text: &str, ceilings: &Ceilings) -> Result<Manifest, Fault> {
         namespaces: data::namespaces(&root)?,
         collections: data::collections(&root)?,
         buckets: data::buckets(&root)?,
+        site: site::site(&root)?,
     })
 }
 

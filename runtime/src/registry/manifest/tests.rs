@@ -284,6 +284,60 @@ fn refusals_of_data_name_their_place() {
     }
 }
 
+#[test]
+fn refusals_of_a_site_name_their_place() {
+    for (text, line, column, message, hint) in [
+        ("[site]", 1, 1, "no `folder`", "folder = \"public\""),
+        ("[site]\nfolder = ''", 2, 10, "not a path", ""),
+        ("[site]\nfolder = 'a'\nfalback = 'x'", 3, 1, "unknown key", "`fallback`"),
+        ("[site]\nfolder = 'a'\nfallback = '/index.html'", 3, 12, "not the name of a file", ""),
+        ("[site]\nfolder = 'a'\nnot_found = '../404.html'", 3, 13, "not the name of a file", ""),
+        ("[site]\nfolder = 'a'\nnot_found = '.404.html'", 3, 13, "hidden", ""),
+        (
+            "[site]\nfolder = 'a'\ncache = [{ path = 'x', value = 'y' }]",
+            3,
+            19,
+            "begins with `/`",
+            "/assets/*",
+        ),
+        ("[site]\nfolder = 'a'\ncache = [{ path = '/' }]", 3, 10, "no `value`", ""),
+        (
+            "[site]\nfolder = 'a'\ncache = [{ path = '/', value = \"a\\nb\" }]",
+            3,
+            32,
+            "the value of a header",
+            "",
+        ),
+        (
+            "[site]\nfolder = 'a'\nheaders = [{ path = '/', name = 'ETag', value = 'x' }]",
+            3,
+            33,
+            "platform",
+            "",
+        ),
+        ("[site]\nfolder = 'a'\nheaders = ['x']", 3, 12, "a table", ""),
+    ] {
+        refused(text, line, column, message, hint);
+    }
+}
+
+#[test]
+fn a_site_is_a_folder_with_rules() {
+    let text = "[site]\nfolder = 'public'\nfallback = 'index.html'\nnot_found = '404.html'\n\
+        cache = [{ path = '/assets/*', value = 'immutable' }]\n\
+        headers = [{ path = '/*', name = 'X-A', value = 'b' }]";
+    let (path, assets) = ("/*".to_owned(), "/assets/*".to_owned());
+    let expected = SiteSettings {
+        folder: "public".to_owned(),
+        fallback: Some("index.html".to_owned()),
+        not_found: Some("404.html".to_owned()),
+        cache: vec![CacheRule { path: assets, value: "immutable".to_owned() }],
+        headers: vec![HeaderRule { path, name: "x-a".to_owned(), value: "b".to_owned() }],
+    };
+    assert_eq!(read(text).unwrap().site, Some(expected));
+    assert_eq!(read("[function.f]").unwrap().site, None);
+}
+
 fn refused(text: &str, line: usize, column: usize, message: &str, hint: &str) {
     let error = read(text).expect_err(text);
     assert_eq!((error.line, error.column), (line, column), "{text}: {error:?}");
