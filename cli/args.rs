@@ -6,6 +6,7 @@ mod deploy;
 mod develop;
 mod jobs;
 mod serve;
+mod site;
 mod storage;
 mod values;
 
@@ -23,6 +24,7 @@ pub(crate) use deploy::{BuildArgs, DeployArgs, SettingsArgs};
 pub(crate) use develop::{DevArgs, Lang, NewArgs};
 pub(crate) use jobs::{CronCommand, JobsCommand, QueueCommand, ScheduleArgs, SendArgs};
 pub(crate) use serve::{LogFormat, ServeArgs};
+pub(crate) use site::SiteCommand;
 pub(crate) use storage::{GetArgs, ListArgs, PutArgs, StorageCommand};
 pub(crate) use values::{Data, RouteFlag, Since};
 
@@ -176,6 +178,9 @@ A bucket is made by a deploy: [bucket.avatars] in ostro.toml or a grant to use i
 `ostro storage create`."
     )]
     Storage(StorageCommand),
+    /// Look at the static site of the project, go back, delete it
+    #[command(subcommand, after_help = "A site is made by a deploy: [site] with `folder` in ostro.toml.")]
+    Site(SiteCommand),
     /// Manage the secrets of the project
     #[command(subcommand)]
     Secret(SecretCommand),

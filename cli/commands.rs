@@ -21,6 +21,7 @@ mod queue;
 mod revisions;
 mod secret;
 mod serve;
+mod site;
 mod storage;
 mod token;
 
@@ -69,6 +70,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<ExitCode, Failu
         Command::Jobs(command) => jobs::run(context, &command),
         Command::Db(command) => db::run(context, &command),
         Command::Storage(command) => storage::run(context, &command),
+        Command::Site(command) => site::run(context, &command),
         Command::Secret(command) => secret::run(context, &command),
         Command::Project(command) => project::run(context, &command),
         Command::Token(command) => token::run(context, &command),

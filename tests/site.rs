@@ -1,5 +1,7 @@
 //! Static sites: what is served where, in which form, and for how long.
 
+mod commands;
+
 use std::io::Read as _;
 
 use serde_json::json;

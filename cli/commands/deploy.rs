@@ -3,17 +3,21 @@
 mod assets;
 mod manifest;
 pub(super) mod plan;
+pub(super) mod site;
 
 use std::{collections::BTreeSet, path::Path};
 
 use runtime::{
-    control::wire::{DeployOutcome, DeployReport},
+    control::wire::{DeployOutcome, DeployReport, SiteOutcome, SiteReport},
     registry::manifest::with_project,
 };
 use serde_json::{Value, json};
 use ureq::unversioned::multipart::{Form, Part};
 
-use self::plan::{FunctionPlan, Plan, Settings};
+use self::{
+    plan::{FunctionPlan, Plan, Settings},
+    site::For,
+};
 use super::{Context, Session, functions::route_text};
 use crate::{
     args::DeployArgs,
@@ -33,6 +37,7 @@ pub(super) fn run(context: &Context, args: &DeployArgs) -> Result<(), Failure> {
         context.session_in(plan.project.clone().or_else(|| super::project_of(Path::new("ostro.toml"))))?;
     let mut ran = BTreeSet::new();
     let mut reports = Vec::new();
+    let mut published = None;
     let mut deploy_all = || {
         for function in &plan.functions {
             let component = build(context, function, &mut ran)?;
@@ -40,12 +45,23 @@ pub(super) fn run(context: &Context, args: &DeployArgs) -> Result<(), Failure> {
             say(context, &report)?;
             reports.push(report);
         }
+        // Last: its pages may call what the functions answer now.
+        if let Some(plan) = &plan.site {
+            let report = site::send(&context.out, &session, plan, For::Visitors)
+                .map_err(|failure| manifest::locate_in(failure, &plan.manifest))?;
+            say_site(context, &report)?;
+            published = Some(report);
+        }
         Ok(())
     };
     let done: Result<(), Failure> = deploy_all();
     // What was deployed before a failure stays deployed, and is told.
     if context.out.form() == OutputForm::Json {
-        context.out.json(&json!({ "deployed": reports }))?;
+        let mut told = json!({ "deployed": reports });
+        if let (Some(told), Some(report)) = (told.as_object_mut(), published) {
+            told.insert("site".to_owned(), json!(report));
+        }
+        context.out.json(&told)?;
     }
     done
 }
@@ -134,6 +150,19 @@ fn say(context: &Context, report: &DeployReport) -> Result<(), Failure> {
     report.urls.iter().try_for_each(|url| context.out.line(&escape(url)))
 }
 
+fn say_site(context: &Context, report: &SiteReport) -> Result<(), Failure> {
+    if context.out.form() == OutputForm::Json {
+        return Ok(());
+    }
+    let SiteReport { version, files, bytes, .. } = report;
+    let files = format!("{}, {}", site::counted(*files), units::bytes(*bytes));
+    context.out.word(&match report.outcome {
+        SiteOutcome::Created => format!("deployed the site: version {version} ({files})"),
+        SiteOutcome::Unchanged => format!("unchanged: the site, version {version} ({files})"),
+    });
+    context.out.line(&escape(&report.url))
+}
+
 fn sentence(report: &DeployReport) -> String {
     let DeployReport { function, revision, timing, .. } = report;
     match report.outcome {
@@ -152,10 +181,13 @@ fn sentence(report: &DeployReport) -> String {
 }
 
 fn show_plan(context: &Context, plan: &Plan) -> Result<(), Failure> {
-    let value = json!({
+    let mut value = json!({
         "project": context.typed_project().or(plan.project.as_deref()),
         "plan": plan.functions.iter().map(FunctionPlan::to_json).collect::<Vec<Value>>(),
     });
+    if let (Some(value), Some(site)) = (value.as_object_mut(), &plan.site) {
+        value.insert("site".to_owned(), json!({ "folder": site.folder }));
+    }
     context.out.show(&value, |_| {
         for function in &plan.functions {
             context.out.line(&format!(
@@ -166,6 +198,9 @@ fn show_plan(context: &Context, plan: &Plan) -> Result<(), Failure> {
             for fact in facts(function) {
                 context.out.line(&format!("  {}", escape(&fact)))?;
             }
+        }
+        if let Some(site) = &plan.site {
+            context.out.line(&format!("the site from {}", escape(&site.folder.to_string_lossy())))?;
         }
         context.out.word("dry run: nothing was built or sent");
         Ok(())

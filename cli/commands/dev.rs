@@ -15,9 +15,13 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    time::Instant,
 };
 
-use runtime::{clock::Clock, control::wire::LogStream};
+use runtime::{
+    clock::Clock,
+    control::wire::{LogStream, SiteReport},
+};
 
 use self::{
     changes::Burst,
@@ -39,6 +43,8 @@ use crate::{
 };
 
 const MANIFEST: &str = "ostro.toml";
+/// What is told of the site stands where else the name of a function does; no function can be called so.
+const SITE: &str = "the site";
 
 /// What the loop waits for.
 enum Message {
@@ -50,6 +56,8 @@ enum Message {
     Begun(String),
     /// A function was worked on.
     Finished(Box<Finished>),
+    /// The site was published, because of a change at that time.
+    Published(Instant, Result<Box<SiteReport>, Failure>),
     /// A function was deleted.
     Removed(String),
     /// Something is wrong that is not about one function.
@@ -83,6 +91,7 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> Result<(), Failure> {
         wrongs: Wrongs::default(),
         missing: Missing::default(),
         running: None,
+        site_url: None,
         busy: false,
         clock: Clock::system(),
     };
@@ -139,6 +148,8 @@ struct Dev<'a> {
     wrongs: Wrongs,
     missing: Missing,
     running: Option<Running>,
+    /// Where the site answers, as it was told.
+    site_url: Option<String>,
     busy: bool,
     clock: Clock,
 }
@@ -182,6 +193,7 @@ impl Dev<'_> {
             Message::Pressed(Key::Rebuild) => self.project.rebuild(self.clock.instant()),
             Message::Begun(function) => say(self.out, &Happening::Building { function: &function })?,
             Message::Finished(finished) => self.finished(*finished)?,
+            Message::Published(since, end) => self.published(since, end)?,
             Message::Removed(function) => say(self.out, &Happening::Removed { function: &function })?,
             Message::Trouble(failure) => self.wrong(None, &failure)?,
             Message::Idle => self.busy = false,
@@ -274,10 +286,11 @@ impl Dev<'_> {
     /// Hands the worker what is to be done, when it has nothing else.
     fn work(&mut self) {
         let Some(running) = self.running.as_ref().filter(|_| !self.busy) else { return };
-        let tasks = self.project.tasks();
-        if !tasks.is_empty() {
+        let (tasks, site) = (self.project.tasks(), self.project.site_task());
+        if !tasks.is_empty() || site.is_some() {
             self.busy = true;
-            running.worker.work(tasks, self.project.units.keys().cloned().collect());
+            let keep = self.project.units.keys().cloned().collect();
+            running.worker.work(tasks, keep, site, self.project.has_site());
         }
     }
 
@@ -300,6 +313,21 @@ impl Dev<'_> {
         let new_urls = before.is_some_and(|urls| std::mem::replace(urls, report.urls.clone()) != report.urls);
         let took_ms = u64::try_from(now.duration_since(since).as_millis()).unwrap_or(u64::MAX);
         say(self.out, &Happening::Deployed { report: &report, took_ms, new_urls, built })
+    }
+
+    fn published(&mut self, since: Instant, end: Result<Box<SiteReport>, Failure>) -> Result<(), Failure> {
+        let report = match end {
+            Ok(report) => report,
+            Err(failure) => return self.wrong(Some(SITE), &failure),
+        };
+        if self.wrongs.is_right(Some(SITE)) {
+            say(self.out, &Happening::Fine { function: Some(SITE) })?;
+        }
+        let took = self.clock.instant().duration_since(since);
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let told = self.site_url.replace(report.url.clone());
+        let new_url = told.is_none_or(|told| told != report.url);
+        say(self.out, &Happening::Published { report: &report, took_ms, new_url })
     }
 
     /// Tells what is wrong, unless it has been told.

@@ -24,10 +24,7 @@ pub(super) fn pack(folder: &Path) -> Result<Bundle, Failure> {
     if !folder.is_dir() {
         return Err(Failure::local(format!("the assets folder {} does not exist", folder.display())));
     }
-    let mut found = Found::default();
-    found.walk(folder, "")?;
-    found.files.sort_by(|(left, _), (right, _)| left.cmp(right));
-    found.skipped.sort();
+    let found = Found::of(folder)?;
     let mut tar = tar::Builder::new(Vec::new());
     let mut size_bytes: u64 = 0;
     for (name, path) in &found.files {
@@ -43,7 +40,8 @@ pub(super) fn pack(folder: &Path) -> Result<Bundle, Failure> {
     Ok(Bundle { tar, skipped: found.skipped })
 }
 
-fn append(tar: &mut tar::Builder<Vec<u8>>, name: &str, bytes: &[u8]) -> io::Result<()> {
+/// Adds a file of which nothing but name and bytes is told.
+pub(super) fn append(tar: &mut tar::Builder<Vec<u8>>, name: &str, bytes: &[u8]) -> io::Result<()> {
     let mut header = tar::Header::new_gnu();
     header.set_entry_type(tar::EntryType::Regular);
     header.set_size(bytes.len() as u64);
@@ -54,14 +52,25 @@ fn append(tar: &mut tar::Builder<Vec<u8>>, name: &str, bytes: &[u8]) -> io::Resu
     tar.append_data(&mut header, name, bytes)
 }
 
+/// What is in a folder and below it.
 #[derive(Debug, Default)]
-struct Found {
+pub(super) struct Found {
     /// Names with `/` between folders, and where the files are.
-    files: Vec<(String, PathBuf)>,
-    skipped: Vec<String>,
+    pub(super) files: Vec<(String, PathBuf)>,
+    /// What is no file of the folder, and why.
+    pub(super) skipped: Vec<String>,
 }
 
 impl Found {
+    /// Looks through a folder; what it finds is sorted.
+    pub(super) fn of(folder: &Path) -> Result<Self, Failure> {
+        let mut found = Self::default();
+        found.walk(folder, "")?;
+        found.files.sort_by(|(left, _), (right, _)| left.cmp(right));
+        found.skipped.sort();
+        Ok(found)
+    }
+
     /// Depth is bounded by the file system, since links are not followed.
     fn walk(&mut self, folder: &Path, prefix: &str) -> Result<(), Failure> {
         let failure = |error: io::Error| Failure::io(folder.display(), &error);

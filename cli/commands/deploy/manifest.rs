@@ -45,6 +45,17 @@ pub(super) fn locate(failure: Failure, function: &FunctionPlan) -> Failure {
     }
 }
 
+/// Shows the place in a manifest that the server refuses, when it names one.
+pub(super) fn locate_in(failure: Failure, text: &str) -> Failure {
+    let detail = failure.word().and_then(|word| word.detail.as_ref());
+    let shown =
+        detail.and_then(|detail| Some(excerpt(text, number(detail, "line")?, number(detail, "column")?)));
+    match shown {
+        Some(shown) => failure.excerpt(shown),
+        None => failure,
+    }
+}
+
 fn number(detail: &Value, name: &str) -> Option<usize> {
     detail.get(name).and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok())
 }

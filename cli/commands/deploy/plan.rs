@@ -9,7 +9,7 @@ use std::{
 use runtime::control::wire::{CronFlag, DeployFlags, JobLimitFlags, LimitFlags, Quantity, QueueFlag, Route};
 use serde_json::{Value, json};
 
-use super::manifest;
+use super::{manifest, site::SitePlan};
 use crate::{
     args::{DeployArgs, RouteFlag, SettingsArgs},
     failure::Failure,
@@ -22,6 +22,8 @@ pub(in crate::commands) struct Plan {
     pub(in crate::commands) project: Option<String>,
     /// The functions, in the order in which they are deployed.
     pub(in crate::commands) functions: Vec<FunctionPlan>,
+    /// The static site, which is deployed after them.
+    pub(in crate::commands) site: Option<SitePlan>,
 }
 
 /// One function to deploy.
@@ -128,7 +130,10 @@ impl Plan {
             return Err(Failure::usage(format!("{} defines no function `{wanted}`", file.display()))
                 .hint(format!("it defines: {}", names.join(", "))));
         }
-        if names.is_empty() {
+        // One function was asked for, and nothing else.
+        let site = manifest.site.as_ref().filter(|_| args.function.is_none());
+        let site = site.map(|site| SitePlan { manifest: text.clone(), folder: folder.join(&site.folder) });
+        if names.is_empty() && site.is_none() {
             return Err(Failure::local(format!("{} defines no function", file.display()))
                 .hint("add one: [function.hello] with source = \"hello.wasm\""));
         }
@@ -169,7 +174,7 @@ impl Plan {
                 })
             })
             .collect::<Result<_, Failure>>()?;
-        Ok(Self { project: manifest.project, functions })
+        Ok(Self { project: manifest.project, functions, site })
     }
 
     /// A function of one file; `named` is its name unless one was typed.
@@ -204,7 +209,7 @@ impl Plan {
             queues: args.settings.queues.clone(),
             settings: Settings::Flags(Box::new(flags)),
         };
-        Ok(Self { project: None, functions: vec![function] })
+        Ok(Self { project: None, functions: vec![function], site: None })
     }
 }
 

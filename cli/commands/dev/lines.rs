@@ -1,12 +1,13 @@
 //! What happens, as a line for people or as a JSON event. Pure.
 
 use runtime::{
-    control::wire::{DeployOutcome, DeployReport, LogLine, LogStream, OutcomeCode},
+    control::wire::{DeployOutcome, DeployReport, LogLine, LogStream, OutcomeCode, SiteOutcome, SiteReport},
     telemetry::InvocationRecord,
 };
 use serde_json::{Value, json};
 
 use crate::{
+    commands::deploy::site::counted,
     failure::Word,
     output::{Paint, escape, units},
 };
@@ -61,6 +62,15 @@ pub(super) enum Happening<'a> {
         /// With this function; with the manifest when there is none.
         function: Option<&'a str>,
     },
+    /// The site was published.
+    Published {
+        /// What is served.
+        report: &'a SiteReport,
+        /// Since the change, milliseconds.
+        took_ms: u64,
+        /// Whether nobody was told yet where it answers.
+        new_url: bool,
+    },
     /// A function wrote a line.
     Log {
         /// This one.
@@ -114,6 +124,14 @@ impl Happening<'_> {
                     (_, true) => with_urls(text, report),
                 }
             }
+            Self::Published { report, took_ms, new_url } => {
+                let text = published(report, *took_ms, paint);
+                match (report.outcome, new_url) {
+                    (SiteOutcome::Unchanged, false) => return None,
+                    (_, false) => text,
+                    (_, true) => format!("{text}\n  {}", escape(&report.url)),
+                }
+            }
             Self::Removed { function } => {
                 format!("removed {function}: the manifest does not name it any more")
             }
@@ -141,6 +159,10 @@ impl Happening<'_> {
             Self::Deployed { report, took_ms, .. } => json!({
                 "event": "deployed", "function": report.function, "revision": report.revision,
                 "outcome": report.outcome, "urls": report.urls, "took_ms": took_ms, "timing": report.timing,
+            }),
+            Self::Published { report, took_ms, .. } => json!({
+                "event": "site", "version": report.version, "outcome": report.outcome, "files": report.files,
+                "bytes": report.bytes, "url": report.url, "took_ms": took_ms,
             }),
             Self::Removed { function } => json!({ "event": "removed", "function": function }),
             Self::Wrong { function, word } => json!({
@@ -184,6 +206,16 @@ fn deployed(report: &DeployReport, took_ms: u64, paint: Paint) -> String {
     };
     report.removed.iter().for_each(|removed| text.push_str(&format!("\n  removed {}", escape(removed))));
     text
+}
+
+/// A version of the site that is served now.
+fn published(report: &SiteReport, took_ms: u64, paint: Paint) -> String {
+    let did = match report.outcome {
+        SiteOutcome::Created => paint.cyan("deployed"),
+        SiteOutcome::Unchanged => "unchanged".into(),
+    };
+    let (files, took) = (counted(report.files), units::millis(took_ms));
+    format!("{did} the site: version {}, {files} in {took}", report.version)
 }
 
 fn with_urls(text: String, report: &DeployReport) -> String {

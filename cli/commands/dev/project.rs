@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     build::is_script,
-    commands::deploy::plan::{FunctionPlan, Plan},
+    commands::deploy::{
+        plan::{FunctionPlan, Plan},
+        site::SitePlan,
+    },
     failure::Word,
 };
 
@@ -109,9 +112,27 @@ impl Unit {
     }
 }
 
-/// All functions of the manifest.
+/// The static site and whether it is to be published.
+struct Site {
+    plan: Arc<SitePlan>,
+    folder: PathBuf,
+    /// When the first change came that is not published yet.
+    since: Option<Instant>,
+}
+
+/// A site to publish.
+#[derive(Debug)]
+pub(super) struct SiteTask {
+    /// What the manifest says.
+    pub(super) plan: Arc<SitePlan>,
+    /// When the change came that this is about.
+    pub(super) since: Instant,
+}
+
+/// All functions of the manifest, and its site.
 pub(super) struct Project {
     root: PathBuf,
+    site: Option<Site>,
     /// By name.
     pub(super) units: BTreeMap<String, Unit>,
 }
@@ -119,11 +140,16 @@ pub(super) struct Project {
 impl Project {
     /// A project without functions yet. `root` is absolute.
     pub(super) fn new(root: PathBuf) -> Self {
-        Self { root, units: BTreeMap::new() }
+        Self { root, site: None, units: BTreeMap::new() }
     }
 
     /// Takes a manifest over: what is built otherwise is built again, the rest is deployed with its new settings.
     pub(super) fn plan(&mut self, plan: Plan, now: Instant) {
+        self.site = plan.site.map(|site| Site {
+            folder: absolute(&self.root, &site.folder),
+            plan: Arc::new(site),
+            since: Some(now),
+        });
         let mut before = std::mem::take(&mut self.units);
         for function in plan.functions {
             let name = function.name.clone();
@@ -156,13 +182,16 @@ impl Project {
         let made = |path: &Path| self.units.values().any(|unit| unit.makes(path));
         let edited: Vec<&PathBuf> = paths.iter().filter(|path| **path != manifest && !made(path)).collect();
         for path in edited {
+            let site = self.site.as_mut().filter(|site| path.starts_with(&site.folder));
+            let of_site = site.map(|site| site.since.get_or_insert(now)).is_some();
             let owner = self
                 .units
                 .iter()
                 .find(|(_, unit)| unit.known().is_some_and(|known| known.contains(path)))
                 .map(|(name, _)| name.clone());
             for (name, unit) in &mut self.units {
-                let foreign = owner.as_ref().is_some_and(|owner| owner != name);
+                // What a page shows is no reason to build a function that is not known to read it.
+                let foreign = of_site || owner.as_ref().is_some_and(|owner| owner != name);
                 unit.changed(&self.root, path, foreign, now);
             }
         }
@@ -171,6 +200,9 @@ impl Project {
     /// Everything is to be built again.
     pub(super) fn rebuild(&mut self, now: Instant) {
         self.units.values_mut().for_each(|unit| unit.ask(Need::Build, now));
+        if let Some(site) = &mut self.site {
+            site.since = Some(now);
+        }
     }
 
     /// What is to be done now. It counts as begun.
@@ -185,6 +217,18 @@ impl Project {
                 Task { plan: unit.plan.clone(), folder: self.root.clone(), source, ready, since: unit.since }
             })
             .collect()
+    }
+
+    /// Whether the manifest has a site.
+    pub(super) fn has_site(&self) -> bool {
+        self.site.is_some()
+    }
+
+    /// The site, where it is to be published. It counts as begun.
+    pub(super) fn site_task(&mut self) -> Option<SiteTask> {
+        let site = self.site.as_mut()?;
+        let since = site.since.take()?;
+        Some(SiteTask { plan: site.plan.clone(), since })
     }
 
     /// A function was worked on; `component` is there when its build succeeded.

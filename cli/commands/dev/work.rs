@@ -14,12 +14,12 @@ use std::{
 
 use runtime::control::wire::{DeployReport, FunctionList};
 
-use super::{Message, changes::listed};
+use super::{Message, SITE, changes::listed, project::SiteTask};
 use crate::{
     build::{self, Source, Stop, Voice},
     commands::{
         Session, client,
-        deploy::{self, plan::FunctionPlan},
+        deploy::{self, plan::FunctionPlan, site},
     },
     failure::Failure,
     output::Output,
@@ -71,6 +71,10 @@ struct Batch {
     tasks: Vec<Task>,
     /// The functions of the manifest: others are deleted.
     keep: BTreeSet<String>,
+    /// The site, where it is to be published.
+    site: Option<SiteTask>,
+    /// Whether the manifest has a site: otherwise it is deleted.
+    has_site: bool,
 }
 
 /// The thread that works.
@@ -85,14 +89,20 @@ impl Worker {
     pub(super) fn start(out: Output, session: Session, messages: Sender<Message>) -> Self {
         let (batches, received) = channel();
         let stop = Stop::default();
-        let shop = Shop { out, session, messages, stop: stop.clone(), kept: BTreeSet::new() };
+        let shop = Shop { out, session, messages, stop: stop.clone(), kept: BTreeSet::new(), has_site: true };
         Self { batches, stop, thread: std::thread::spawn(move || shop.run(&received)) }
     }
 
     /// Hands work over; its end is told by [`Message::Idle`].
-    pub(super) fn work(&self, tasks: Vec<Task>, keep: BTreeSet<String>) {
+    pub(super) fn work(
+        &self,
+        tasks: Vec<Task>,
+        keep: BTreeSet<String>,
+        site: Option<SiteTask>,
+        has_site: bool,
+    ) {
         // A worker that is gone was ended.
-        let _ = self.batches.send(Batch { tasks, keep });
+        let _ = self.batches.send(Batch { tasks, keep, site, has_site });
     }
 
     /// Ends what runs, and the worker.
@@ -111,6 +121,8 @@ struct Shop {
     messages: Sender<Message>,
     stop: Stop,
     kept: BTreeSet<String>,
+    /// Whether there may be a site on the server.
+    has_site: bool,
 }
 
 impl Shop {
@@ -137,6 +149,17 @@ impl Shop {
             let finished = self.task(&task, &mut ran);
             self.tell(Message::Finished(Box::new(finished)));
         }
+        if let Some(SiteTask { plan, since }) = batch.site {
+            let end = site::send(&self.out, &self.session, &plan, site::For::Developer);
+            self.tell(Message::Published(since, end.map(Box::new)));
+        }
+        if self.has_site && !batch.has_site {
+            match self.delete_site() {
+                Ok(()) => {}
+                Err(failure) => self.tell(Message::Trouble(failure)),
+            }
+        }
+        self.has_site = batch.has_site;
     }
 
     fn delete_others(&self, keep: &BTreeSet<String>) -> Result<(), Failure> {
@@ -147,6 +170,18 @@ impl Shop {
             self.tell(Message::Removed(name));
         }
         Ok(())
+    }
+
+    /// Deletes the site that an earlier manifest had, if there is one.
+    fn delete_site(&self) -> Result<(), Failure> {
+        match self.session.client.delete(&self.session.path(&["site"])) {
+            Err(failure) if failure.word().is_some_and(|word| word.code == "not_found") => Ok(()),
+            Ok(()) => {
+                self.tell(Message::Removed(SITE.to_owned()));
+                Ok(())
+            }
+            failed => failed,
+        }
     }
 
     /// Builds and deploys; a command that several functions share is run once.
