@@ -11,6 +11,7 @@ use std::process::Command;
 
 use serde_json::json;
 
+use crate::support::site::Files;
 use crate::support::{Answer, Request, Server, example, hostile};
 
 /// Set in the namespace: where the small file system is.
@@ -58,6 +59,8 @@ fn on_a_small_disk(disk: &Path) {
         write(&server, kind, *step).expect_status(200);
         *step += 1;
     }
+    let page: &Files<'_> = &[("index.html", b"before")];
+    server.control().publish("", page);
     let filler = fill(disk);
     for (step, kind) in steps.iter_mut().zip(KINDS) {
         let refused = until_refused(&server, kind, step);
@@ -68,10 +71,18 @@ fn on_a_small_disk(disk: &Path) {
     let other = [component.clone(), hostile::custom("v", b"1")].concat();
     let deploy = server.control().upload("other", &[("flags", b"{}"), ("component", &other)]);
     assert_eq!((deploy.status, deploy.code().as_str()), (507, "no_space"), "{}", deploy.text());
+    let large = vec![7; 1 << 20];
+    let site = server.control().send_files(&[&large]);
+    assert_eq!((site.status, site.code().as_str()), (507, "no_space"), "{}", site.text());
+    assert_eq!(shown(&server), "before", "a site that is there is served");
     assert_eq!(seen(&server), steps, "what was acknowledged is read, and nothing else");
     server.restart();
-    assert_eq!(seen(&server), steps, "a start needs no room");
+    assert_eq!((seen(&server), shown(&server).as_str()), (steps, "before"), "a start needs no room");
+    let sites = || fs::read_dir(server.data().join("sites")).unwrap().count();
+    assert_eq!(sites(), 1, "nothing of what was refused is left");
     fs::remove_file(filler).unwrap();
+    server.control().publish("", &[("index.html", b"after"), ("large.bin", &large)]);
+    assert_eq!((shown(&server).as_str(), sites()), ("after", 3));
     for (step, kind) in steps.iter_mut().zip(KINDS) {
         write(&server, kind, *step).expect_status(200);
         *step += 1;
@@ -130,6 +141,11 @@ fn seen(server: &Server) -> [u32; 4] {
     let number = |value: &serde_json::Value| u32::try_from(value.as_u64().unwrap()).unwrap();
     let times = u32::try_from(object.body.len() / BYTES).unwrap();
     [number(&note["step"]), number(&value["step"]), number(&rows[0][2]), times]
+}
+
+/// What the site's page says.
+fn shown(server: &Server) -> String {
+    Request::new("GET", "/", "localhost").send(server.listen).expect_status(200).text()
 }
 
 /// Takes all the room that there is.

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::guest;
 use crate::support::site::{Files, digest, tar_of};
-use crate::support::{Answer, Control, Request, Server, shared};
+use crate::support::{Answer, Connection, Control, Request, Server, shared};
 
 const PAGE: &[u8] = b"<!doctype html><title>home</title>";
 
@@ -176,11 +176,16 @@ fn pages_stand_in_for_what_is_not_there() {
     let page = ask("GET", "/users/7", browser).expect_status(200);
     assert_eq!((page.body.as_slice(), page.header("cache-control")), (PAGE, Some("public, max-age=9")));
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    assert_eq!(page.header("vary"), Some("accept"), "a cache must not hand it to a script");
+    assert_eq!(ask("GET", "/", browser).header("vary"), None);
     ask("HEAD", "/users/7", browser).expect_status(200);
     for accept in ["*/*", "application/json"] {
         let missing = ask("GET", "/old.js", accept).expect_status(404);
         assert_eq!((missing.text().as_str(), missing.header("etag")), ("gone", None), "{accept}");
-        assert_eq!(missing.header("cache-control"), Some("no-cache"));
+        assert_eq!(
+            (missing.header("cache-control"), missing.header("vary")),
+            (Some("no-cache"), Some("accept"))
+        );
     }
     let part =
         request(&server, "site-spa", "GET", "/old.js").header("range", "bytes=0-0").send(server.listen);
@@ -333,6 +338,12 @@ fn what_is_no_site_is_refused() {
     project.post("site", &none).expect_error(422, "manifest");
     let large = vec![0; (25 << 20) + 1];
     project.send_files(&[&large]).expect_error(413, "too_large");
+    // What came before a refusal is not kept for it.
+    project.send_files(&[b"a", b"b"]).expect_status(200);
+    project.try_publish("", &[("a", b"a"), ("b", b"b")]).expect_status(200);
+    project.delete("site").expect_status(204);
+    project.send_files(&[b"a", &large]).expect_error(413, "too_large");
+    project.try_publish("", &[("a", b"a")]).expect_error(409, "missing_files");
     project.request("PUT", "site/files").body("no tar").send(project.at).expect_error(422, "bad_assets");
     let up = tar_of(&[("a/b", b"x"), ("a", b"y")]);
     project.request("PUT", "site/files").body(up).send(project.at).expect_error(422, "bad_assets");
@@ -351,4 +362,49 @@ fn c_a_project_publishes_what_it_has_sent_itself() {
     assert_eq!(server.control().delete("/v1/projects/site-rich").status, 204);
     assert_eq!(get(&server, "site-poor", "/").text(), "the rich one's page");
     get(&server, "site-rich", "/").expect_error(404, "no_route");
+}
+
+/// 20,000 files are taken, and one more is not; both are found and refused in seconds.
+#[test]
+fn a_site_has_so_many_files_and_no_more() {
+    let server = Server::start();
+    let project = server.project("site-many");
+    let names: Vec<String> = (0..20_001).map(|number| format!("{}/{number}.txt", number % 100)).collect();
+    let all: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), b"the same".as_slice())).collect();
+    project.try_publish("", &all).expect_error(413, "too_large");
+    let begin = std::time::Instant::now();
+    let published = project.publish("", &all[..20_000]);
+    assert_eq!(published["files"], 20_000);
+    let took = begin.elapsed();
+    eprintln!("20,000 names, one content: published in {took:?}");
+    assert!(took < std::time::Duration::from_secs(20), "{took:?}");
+    assert_eq!(get(&server, "site-many", "/99/19999.txt").text(), "the same");
+    get(&server, "site-many", "/0/20000.txt").expect_error(404, "no_route");
+    // Nothing of it is read again for a deploy of something else.
+    server.deploy("hello", &guest::component("hello"), &json!({}));
+}
+
+/// Long answers to clients that take nothing wait in their own places: others are served, and memory stays small.
+#[test]
+fn d_clients_that_take_nothing_cost_little() {
+    let server = Server::start();
+    let large = vec![7_u8; 24 << 20];
+    let project = server.project("site-slow");
+    project.publish("", &[("large.bin", &large), ("index.html", PAGE)]);
+    assert_eq!(get(&server, "site-slow", "/large.bin").body.len(), large.len());
+    let before = server.resident();
+    let head = request(&server, "site-slow", "GET", "/large.bin").bytes();
+    let slow: Vec<Connection> = (0..200)
+        .map(|_| {
+            let mut connection = Connection::open(server.listen);
+            connection.send(&head);
+            assert_eq!(connection.head().status, 200);
+            connection
+        })
+        .collect();
+    assert_eq!(get(&server, "site-slow", "/").body, PAGE);
+    let grown = server.resident().saturating_sub(before) >> 20;
+    eprintln!("200 clients that take nothing: {grown} MiB");
+    assert!(grown < 200, "{grown} MiB for {} clients that take nothing", slow.len());
+    drop(slow);
 }

@@ -21,11 +21,9 @@ impl Control {
         let detail = asked.json()["error"]["detail"].clone();
         let missing: Vec<&str> =
             detail["digests"].as_array().unwrap().iter().map(|digest| digest.as_str().unwrap()).collect();
-        let wanted: Vec<&[u8]> = files
-            .iter()
-            .map(|(_, content)| *content)
-            .filter(|content| missing.contains(&digest(content).as_str()))
-            .collect();
+        let contents: BTreeMap<String, &[u8]> =
+            files.iter().map(|(_, content)| (digest(content), *content)).collect();
+        let wanted: Vec<&[u8]> = missing.iter().map(|digest| contents[*digest]).collect();
         self.send_files(&wanted).expect_status(200);
         self.try_publish(settings, files).expect_status(200).json()
     }

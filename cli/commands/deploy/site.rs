@@ -30,6 +30,8 @@ use crate::{
 const BATCH_BYTES: u64 = 32 << 20;
 /// Files that are sent at once.
 const BATCH_FILES: usize = 2_000;
+/// How often missing files are sent: another deploy of the project that ends meanwhile makes the server forget them.
+const ROUNDS: usize = 3;
 
 /// The site to deploy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,18 +75,18 @@ pub(in crate::commands) fn send(
         files: files.iter().map(|(name, file)| (name.clone(), file.digest.clone())).collect(),
         live: whom == For::Developer,
     };
-    let publish = || session.client.post_patiently::<SiteReport>(&session.path(&["site"]), &deploy);
-    match publish() {
-        Err(failure) => match missing(&failure) {
-            Some(missing) => {
-                upload(out, session, &files, &missing, whom)?;
-                let _progress = (whom == For::Visitors).then(|| out.progress("publishing the site"));
-                publish()
-            }
-            None => Err(failure),
-        },
-        published => published,
+    let mut published = publish(session, &deploy);
+    for _ in 0..ROUNDS {
+        let Some(missing) = published.as_ref().err().and_then(missing) else { break };
+        upload(out, session, &files, &missing, whom)?;
+        let _progress = (whom == For::Visitors).then(|| out.progress("publishing the site"));
+        published = publish(session, &deploy);
     }
+    published
+}
+
+fn publish(session: &Session, deploy: &SiteDeploy) -> Result<SiteReport, Failure> {
+    session.client.post_patiently(&session.path(&["site"]), deploy)
 }
 
 /// The digests that the server lacks, where that is what it says.

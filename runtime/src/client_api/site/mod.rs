@@ -12,12 +12,12 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use store::Store;
 use store::buckets::Content;
-use store::catalog::{SiteContent, SiteFile};
+use store::catalog::SiteContent;
 use store::objects::{Area, Blobs};
 
 use self::accept::Coding;
 pub use self::resolve::has;
-use self::resolve::{Resolved, fits, resolve};
+use self::resolve::{Resolved, Shown, fits, resolve};
 use super::objects::answer::{name, quoted, tags};
 use super::objects::body::{ObjectBody, Piece};
 use super::objects::get::represent;
@@ -47,13 +47,6 @@ pub fn media_type(name: &str) -> &'static str {
     mime_guess::from_path(name).first_raw().unwrap_or("application/octet-stream")
 }
 
-/// How one answer shows a file.
-struct Shown<'s> {
-    name: &'s str,
-    file: &'s SiteFile,
-    status: StatusCode,
-}
-
 impl SiteDoor {
     /// The way to the files of sites in that store.
     pub fn new(store: &Store) -> Self {
@@ -68,7 +61,7 @@ impl SiteDoor {
         path: &NormalPath,
     ) -> Option<Result<Response<ObjectBody>, Problem>> {
         let shown = match resolve(&site.spec, path, accept::wants_page(request.headers())) {
-            Resolved::File { name, file, status } => Shown { name, file, status },
+            Resolved::File(shown) => shown,
             Resolved::Folder => return Some(to_folder(request)),
             Resolved::Nothing => return None,
         };
@@ -170,6 +163,9 @@ fn describe(
     set(headers, header::CACHE_CONTROL, cache);
     if shown.file.gzip.is_some() || shown.file.brotli.is_some() {
         headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    }
+    if shown.stands_in && site.spec.fallback.is_some() {
+        headers.append(header::VARY, HeaderValue::from_static("accept"));
     }
     if let Some(coding) = coding {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));

@@ -12,39 +12,48 @@ const INDEX: &str = "index.html";
 /// What a path means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Resolved<'s> {
-    /// This file, with that status.
-    File { name: &'s str, file: &'s SiteFile, status: StatusCode },
+    /// This file.
+    File(Shown<'s>),
     /// A folder, which is at the same path with a `/` behind it.
     Folder,
     /// Nothing, and the site has no page to say so.
     Nothing,
 }
 
+/// A file as it answers a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Shown<'s> {
+    pub(super) name: &'s str,
+    pub(super) file: &'s SiteFile,
+    pub(super) status: StatusCode,
+    /// It stands in for what is not there: whoever takes something else may get another answer.
+    pub(super) stands_in: bool,
+}
+
 /// Finds what a path means; `wants_page` says that whoever asks would show a page.
 pub(super) fn resolve<'s>(spec: &'s SiteSpec, path: &NormalPath, wants_page: bool) -> Resolved<'s> {
-    let file = |name: &str, status| {
+    let shown = |name: &str, status, stands_in| {
         let (name, file) = spec.files.get_key_value(name)?;
-        Some(Resolved::File { name, file, status })
+        Some(Resolved::File(Shown { name, file, status, stands_in }))
     };
+    let file = |name: &str| shown(name, StatusCode::OK, false);
     let found = match named(path) {
-        Some(name) if name.is_empty() || name.ends_with('/') => {
-            file(&format!("{name}{INDEX}"), StatusCode::OK)
-        }
-        Some(name) => file(&name, StatusCode::OK).or_else(|| {
+        Some(name) if name.is_empty() || name.ends_with('/') => file(&format!("{name}{INDEX}")),
+        Some(name) => file(&name).or_else(|| {
             let is_folder = spec.files.contains_key(&format!("{name}/{INDEX}"));
             is_folder.then_some(Resolved::Folder)
         }),
         None => None,
     };
-    let fallback = || file(spec.fallback.as_deref().filter(|_| wants_page)?, StatusCode::OK);
-    let not_found = || file(spec.not_found.as_deref()?, StatusCode::NOT_FOUND);
+    let fallback = || shown(spec.fallback.as_deref().filter(|_| wants_page)?, StatusCode::OK, true);
+    let not_found = || shown(spec.not_found.as_deref()?, StatusCode::NOT_FOUND, true);
     found.or_else(fallback).or_else(not_found).unwrap_or(Resolved::Nothing)
 }
 
 /// Whether the site has a file exactly there, or a folder with a page.
 pub fn has(spec: &SiteSpec, path: &NormalPath) -> bool {
     match resolve(spec, path, false) {
-        Resolved::File { status, .. } => status == StatusCode::OK,
+        Resolved::File(shown) => !shown.stands_in,
         Resolved::Folder => true,
         Resolved::Nothing => false,
     }
@@ -89,7 +98,7 @@ mod tests {
     fn check(spec: &SiteSpec, path: &str, wants_page: bool, expected: &str) {
         let path = NormalPath::parse(path).unwrap();
         let found = match resolve(spec, &path, wants_page) {
-            Resolved::File { name, status, .. } => format!("{} {name}", status.as_u16()),
+            Resolved::File(Shown { name, status, .. }) => format!("{} {name}", status.as_u16()),
             Resolved::Folder => "folder".to_owned(),
             Resolved::Nothing => "nothing".to_owned(),
         };

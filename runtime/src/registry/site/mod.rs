@@ -32,12 +32,21 @@ pub const MAX_SITE_BYTES: u64 = 1 << 30;
 const KEEP_VERSIONS: u32 = 10;
 
 impl Registry {
-    /// Takes files that a version will name. Until then nobody sees them.
+    /// Takes files that a version will name. Until then nobody sees them. When some of them can't be kept, none are, nor those
+    /// that came before: a full disk gets its room back.
     pub(super) async fn receive_site_files(
         &self,
         project: &Project,
         tar: Bytes,
     ) -> Result<SiteReceived, Problem> {
+        let received = self.receive(project, tar).await;
+        if received.is_err() {
+            self.unstage(project.id).await;
+        }
+        received
+    }
+
+    async fn receive(&self, project: &Project, tar: Bytes) -> Result<SiteReceived, Problem> {
         let read = tokio::task::spawn_blocking(move || Bundle::read(&tar));
         let files = read.await.map_err(|error| Problem::internal(&error))??.into_files();
         let mut received = SiteReceived { files: 0, bytes: 0 };
@@ -73,15 +82,16 @@ impl Registry {
         let _turn = self.sites.begin(project.id).await;
         let versions = self.store.sites.versions(project.id).await?;
         let files = self.find_contents(project.id, &wanted, &versions).await?;
-        let files = match deploy.live {
-            true => files,
-            false => self.compress(project.id, files, &versions).await?,
-        };
         let SiteSettings { fallback, not_found, cache, headers, folder: _ } = site;
         let spec = SiteSpec { files, fallback, not_found, cache, headers, live: deploy.live };
         let (count, bytes) = (spec.files.len(), spec.bytes());
-        let new = NewSite { project: project.id, spec, keep: KEEP_VERSIONS };
-        let published = self.store.sites.publish(&new, &self.stamp(actor)).await?;
+        let published = match self.commit_site(project.id, spec, &versions, actor).await {
+            Ok(published) => published,
+            Err(problem) => {
+                self.unstage(project.id).await;
+                return Err(problem);
+            }
+        };
         let mut held: BTreeSet<Digest> = self.staged.take(project.id);
         held.extend(digests(&versions));
         self.refresh().await?;
@@ -99,6 +109,27 @@ impl Registry {
             url: router::site_url(self.domain.as_deref(), self.data_port, &project.name),
             took_ms: self.since(began),
         })
+    }
+
+    /// Compresses what is worth it and commits the version.
+    async fn commit_site(
+        &self,
+        project: ProjectId,
+        mut spec: SiteSpec,
+        versions: &[SiteVersion],
+        actor: &str,
+    ) -> Result<SitePublished, Problem> {
+        if !spec.live {
+            spec.files = self.compress(project, spec.files, versions).await?;
+        }
+        let new = NewSite { project, spec, keep: KEEP_VERSIONS };
+        Ok(self.store.sites.publish(&new, &self.stamp(actor)).await?)
+    }
+
+    /// Forgets what has come for a project's next version.
+    async fn unstage(&self, project: ProjectId) {
+        let gone = self.staged.take(project);
+        self.dispose_site(&gone).await;
     }
 
     /// Serves an earlier version again; by default the one before.
