@@ -80,7 +80,7 @@ impl Bench {
         let collection = |name: &str, fields: Vec<String>| {
             let index = |field| IndexSpec { fields: vec![field], unique: false };
             let indexes = Some(fields.into_iter().map(index).collect());
-            CollectionSpec { name: name.to_owned(), indexes }
+            CollectionSpec { name: name.to_owned(), indexes, rules: None }
         };
         let collections = [collection("plain", vec![]), collection("users", vec!["name".to_owned()])];
         self.store.documents.declare(project(), &collections).await?;

@@ -25,6 +25,7 @@ impl From<documents::Failure> for Error {
             Of::NoCollection(name) => Self::Invalid(format!(
                 "the project has no collection `{name}`: it is made when a function that may use it is deployed"
             )),
+            Of::Forbidden => Self::Invalid(text),
             Of::Duplicate { .. } => Self::Duplicate(text),
             Of::Invalid(_) => Self::Invalid(text),
             Of::TooLarge { .. } => Self::TooLarge(text),

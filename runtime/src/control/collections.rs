@@ -51,7 +51,7 @@ pub(super) async fn declare(
     let project = caller.project(&state, &project, Scope::Deploy).await?;
     check_name(&name).map_err(|word| Problem::new(422, "name", word))?;
     let indexes = request.indexes.map(checked).transpose()?;
-    let spec = CollectionSpec { name: name.clone(), indexes };
+    let spec = CollectionSpec { name: name.clone(), indexes, rules: None };
     let (documents, id) = (state.parts.documents.clone(), project.id);
     let work = async move {
         let subject = spec.name.clone();

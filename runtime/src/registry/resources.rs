@@ -45,6 +45,8 @@ impl Resources {
         let collection = |(name, collection): (String, CollectionSettings)| CollectionSpec {
             name,
             indexes: Some(collection.indexes.into_iter().map(index).collect()),
+            // Declared like indexes: what the manifest does not have is gone.
+            rules: Some(collection.rules),
         };
         Self {
             queues: manifest.queues.into_iter().map(queue).collect(),
@@ -125,7 +127,8 @@ impl Resources {
         namespaces.extend_from_slice(&self.namespaces);
         declare_namespaces(store, project, &namespaces).await?;
         let used = self.used(Data::Collection);
-        let used: Vec<_> = used.map(|name| CollectionSpec { name: name.to_owned(), indexes: None }).collect();
+        let used: Vec<_> =
+            used.map(|name| CollectionSpec { name: name.to_owned(), indexes: None, rules: None }).collect();
         declare_collections(store, project, &used).await?;
         let known = store.buckets.buckets(project).await?;
         let new = self.used(Data::Bucket).filter(|name| known.iter().all(|known| known != name));
@@ -214,6 +217,7 @@ fn within<'n>(
 #[cfg(test)]
 mod tests {
     use store::catalog::{DataChange, DataTrigger};
+    use store::documents::Rules;
 
     use super::*;
     use crate::registry::manifest;
@@ -227,7 +231,8 @@ mod tests {
     fn a_manifest_declares_what_a_project_keeps() {
         let found = declared(
             "[function.f]\nqueues = ['in']\n[queue.out]\nretention = '1d'\n[queue.plain]\n[kv.a]\n[kv.b]\nttl = '1h'\n\
-             [collection.c]\nindexes = [['x'], { fields = ['y'], unique = true }]",
+             [collection.c]\nindexes = [['x'], { fields = ['y'], unique = true }]\n\
+             [collection.d]\nrules = { read = 'true' }\nhidden = ['s']",
         );
         let queue =
             |name: &str, retention_ms| QueueSpec { name: name.to_owned(), retention_ms: Some(retention_ms) };
@@ -236,7 +241,11 @@ mod tests {
         assert_eq!(found.namespaces, [namespace("a", None), namespace("b", Some(3_600_000))]);
         let index = |field: &str, unique| IndexSpec { fields: vec![field.to_owned()], unique };
         let indexes = Some(vec![index("x", false), index("y", true)]);
-        assert_eq!(found.collections, [CollectionSpec { name: "c".to_owned(), indexes }]);
+        // What has no rules is declared to have none.
+        let c = CollectionSpec { name: "c".to_owned(), indexes, rules: Some(Rules::default()) };
+        let rules = Rules { read: Some("true".to_owned()), hidden: vec!["s".to_owned()], ..Rules::default() };
+        let d = CollectionSpec { name: "d".to_owned(), indexes: Some(Vec::new()), rules: Some(rules) };
+        assert_eq!(found.collections, [c, d]);
     }
 
     #[test]

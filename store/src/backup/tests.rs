@@ -67,7 +67,7 @@ impl Bench {
         let namespace = NamespaceSpec { name: "n".to_owned(), ttl_ms: None };
         store.kv.declare(project.id, &[namespace]).await.unwrap();
         store.kv.write(project.id, "n", vec![kv::Write::Set("k".to_owned(), value.clone())]).await.unwrap();
-        let collection = CollectionSpec { name: "c".to_owned(), indexes: None };
+        let collection = CollectionSpec { name: "c".to_owned(), indexes: None, rules: None };
         store.documents.declare(project.id, &[collection]).await.unwrap();
         let document = format!(r#"{{"_id":"d","word":"{word}"}}"#);
         store.documents.write(project.id, "c", Write::Insert(vec![document])).await.unwrap();

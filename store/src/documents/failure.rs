@@ -17,6 +17,9 @@ pub enum Failure {
         /// The values, as JSON: `{"slug": "a"}`. Cut where they are long.
         key: String,
     },
+    /// The caller may not do that. Nothing is told of what is there, or whether there is anything.
+    #[error("nothing in this collection is open to you")]
+    Forbidden,
     /// What was asked cannot be understood or done; the text says why, for the eyes of whoever asked.
     #[error("{0}")]
     Invalid(String),

@@ -14,6 +14,7 @@ pub(crate) mod sqlite;
 use async_trait::async_trait;
 
 pub use failure::Failure;
+pub use language::Caller;
 pub use records::*;
 
 use crate::catalog::ProjectId;
@@ -66,4 +67,22 @@ pub trait Documents: Send + Sync {
     /// Changes documents; durable when it returns. `Full` when the project would hold more than [`MAX_PROJECT_BYTES`],
     /// and more than before; `Timeout` when the documents are not found within [`MAX_LOOK_MS`].
     async fn write(&self, project: ProjectId, collection: &str, write: Write) -> Result<Written>;
+    /// The same as [`Self::read`] for a caller from outside: among what the collection's rules let that caller see, and
+    /// without its hidden fields. `Forbidden` where that is nothing whatever is there, and where there is no collection.
+    async fn read_as(
+        &self,
+        project: ProjectId,
+        caller: &Caller,
+        collection: &str,
+        read: Read,
+    ) -> Result<Found>;
+    /// The same as [`Self::write`] for a caller from outside: of the documents that it may see, those that the rules let
+    /// it change or remove; new ones as they let it put them in. `Forbidden` where the rules do not.
+    async fn write_as(
+        &self,
+        project: ProjectId,
+        caller: &Caller,
+        collection: &str,
+        write: Write,
+    ) -> Result<Written>;
 }

@@ -7,6 +7,34 @@ pub struct CollectionSpec {
     pub name: String,
     /// Its indexes, besides the one on `_id`; none leaves those that are there.
     pub indexes: Option<Vec<IndexSpec>>,
+    /// What callers from outside may do with it; none leaves what is there. A new collection is open to functions only.
+    pub rules: Option<Rules>,
+}
+
+/// What callers from outside may do with a collection. What has no rule is for functions only.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rules {
+    /// Which documents are seen.
+    pub read: Option<String>,
+    /// Which are put in.
+    pub create: Option<String>,
+    /// Which of those that are seen are changed, and what they may become.
+    pub update: Option<String>,
+    /// Which of those that are seen are removed.
+    pub delete: Option<String>,
+    /// Dotted paths of fields that are neither seen nor asked for nor set.
+    #[serde(default)]
+    pub hidden: Vec<String>,
+    /// The field that holds who put a document in.
+    pub owner: Option<String>,
+}
+
+impl Rules {
+    /// Fails unless all of it can be understood.
+    pub fn check(&self) -> Result<(), super::language::Fault> {
+        super::sqlite::check_rules(self)
+    }
 }
 
 /// An index, as it is declared.

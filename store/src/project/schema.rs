@@ -13,5 +13,6 @@ pub(crate) const SCHEMA: Schema = Schema {
         documents::sqlite::TABLES,
         events::sqlite::TABLES,
         buckets::local::TABLES,
+        documents::sqlite::RULES,
     ],
 };

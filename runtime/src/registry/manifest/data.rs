@@ -2,20 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use store::documents::Rules;
+use store::documents::language::Rule;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::reader::{Fault, Later, Section, string, wrong_type};
+use super::reader::{Fault, Later, Section, inside, string, wrong_type};
 use super::{BucketSettings, CollectionSettings, IndexSettings, NamespaceSettings, units};
 use crate::registry::settings;
 
-/// What a collection and a bucket will have.
+/// What a bucket will have.
 const RULES: &[Later] = &[("rules", "access by clients")];
 
 /// The `[collection.NAME]` sections.
 pub(super) fn collections(root: &Section<'_, '_>) -> Result<BTreeMap<String, CollectionSettings>, Fault> {
     named(root, "collection", "a collection", |body| {
-        body.allow(&["indexes"], RULES)?;
+        body.allow(&["indexes", "rules", "hidden", "owner"], &[])?;
         let mut indexes: Vec<IndexSettings> = Vec::new();
         for value in body.array("indexes")?.into_iter().flatten() {
             let index = index(&body.name("indexes"), value)?;
@@ -23,8 +25,40 @@ pub(super) fn collections(root: &Section<'_, '_>) -> Result<BTreeMap<String, Col
                 .map_err(|reason| Fault::at(value.span().start, reason))?;
             indexes.push(index);
         }
-        Ok(CollectionSettings { indexes })
+        Ok(CollectionSettings { indexes, rules: rules(body)? })
     })
+}
+
+/// `rules`, `hidden` and `owner` of a collection.
+fn rules(body: &Section<'_, '_>) -> Result<Rules, Fault> {
+    let mut rules = Rules::default();
+    if let Some(section) = body.section("rules")? {
+        section.allow(&["read", "create", "update", "delete"], &[])?;
+        let rule = |key: &str| {
+            let (Some((text, _)), Some(value)) = (section.string(key)?, section.value(key)) else {
+                return Ok(None);
+            };
+            match Rule::locate(text) {
+                Ok(_) => Ok(Some(text.to_owned())),
+                Err((byte, fault)) => {
+                    Err(Fault::at(inside(value, byte), format!("`{}`, {}", section.name(key), fault.message)))
+                }
+            }
+        };
+        rules = Rules {
+            read: rule("read")?,
+            create: rule("create")?,
+            update: rule("update")?,
+            delete: rule("delete")?,
+            ..rules
+        };
+    }
+    rules.hidden = body.strings("hidden")?.into_iter().map(|(field, _)| field.to_owned()).collect();
+    let start = |key| body.value(key).map_or(body.start(), |value| value.span().start);
+    rules.check().map_err(|fault| Fault::at(start("hidden"), fault.message))?;
+    rules.owner = body.string("owner")?.map(|(field, _)| field.to_owned());
+    rules.check().map_err(|fault| Fault::at(start("owner"), fault.message))?;
+    Ok(rules)
 }
 
 /// The `[bucket.NAME]` sections.

@@ -57,6 +57,8 @@ pub struct SiteSettings {
 pub struct CollectionSettings {
     /// Its indexes, all of them.
     pub indexes: Vec<IndexSettings>,
+    /// What callers from outside may do.
+    pub rules: store::documents::Rules,
 }
 
 /// One index of a collection.

@@ -261,7 +261,29 @@ fn refusals_name_their_place() {
 #[test]
 fn refusals_of_data_name_their_place() {
     for (text, line, column, message, hint) in [
-        ("[collection.x]\nrules = {}", 2, 1, "clients comes in a later", "remove `rules`"),
+        ("[bucket.x]\nrules = {}", 2, 1, "clients comes in a later", "remove `rules`"),
+        ("[collection.x]\nrules = 'true'", 2, 9, "a table, not a string", ""),
+        ("[collection.x]\nrules = { write = 'true' }", 2, 11, "unknown key", "read, create, update, delete"),
+        ("[collection.x]\nrules = { read = true }", 2, 18, "a string", ""),
+        ("[collection.x]\nrules = { read = 'owner == auth.usr' }", 2, 28, "there is no `auth.usr`", ""),
+        (
+            "[collection.x.rules]\nread = 'true'\ndelete = 'a =='",
+            3,
+            15,
+            "`collection.x.rules.delete`, line 1, column 5",
+            "",
+        ),
+        (
+            "[collection.x]\nrules.read = \"\"\"\ntrue &&\n f()\"\"\"",
+            2,
+            14,
+            "line 2, column 3: `(` cannot",
+            "",
+        ),
+        ("[collection.x]\nhidden = 'a'", 2, 10, "an array", ""),
+        ("[collection.x]\nhidden = ['a', 'a.b']", 2, 10, "`a.b` is hidden twice", ""),
+        ("[collection.x]\nowner = 'a.b'", 2, 9, "no field of the document itself", ""),
+        ("[collection.x]\nowner = ''", 2, 9, "a name is empty", ""),
         ("[collection.X]", 1, 13, "not the name of a collection", ""),
         ("[collection.x]\nindexes = 'a'", 2, 11, "an array, not a string", ""),
         ("[collection.x]\nindexes = ['a']", 2, 12, "lists of fields", ""),
@@ -355,11 +377,29 @@ fn a_project_declares_its_data() {
         unique,
     };
     let posts = vec![index(&["owner", "created.at"], false), index(&["slug"], true)];
-    let expected = [("plain", Vec::new()), ("posts", posts)]
-        .map(|(name, indexes)| (name.to_owned(), CollectionSettings { indexes }));
+    let expected = [("plain", Vec::new()), ("posts", posts)].map(|(name, indexes)| {
+        (name.to_owned(), CollectionSettings { indexes, ..CollectionSettings::default() })
+    });
     assert_eq!(manifest.collections, BTreeMap::from(expected));
     assert_eq!(manifest.buckets.keys().collect::<Vec<_>>(), ["avatars"]);
     assert_eq!(manifest.namespaces["s"].ttl_ms, Some(3_600_000));
+}
+
+#[test]
+fn a_collection_has_rules() {
+    let text = "[collection.a]\nrules = { read = 'true', create = 'auth.user != null' }\n\
+        hidden = ['secret', 'deep.er']\nowner = 'by'\n[collection.b]";
+    let manifest = read(text).unwrap();
+    let rules = store::documents::Rules {
+        read: Some("true".to_owned()),
+        create: Some("auth.user != null".to_owned()),
+        update: None,
+        delete: None,
+        hidden: vec!["secret".to_owned(), "deep.er".to_owned()],
+        owner: Some("by".to_owned()),
+    };
+    assert_eq!(manifest.collections["a"].rules, rules);
+    assert_eq!(manifest.collections["b"], CollectionSettings::default());
 }
 
 #[test]

@@ -145,7 +145,7 @@ pub(super) fn project(number: u128) -> ProjectId {
 }
 
 pub(super) fn spec(name: &str, indexes: &[IndexSpec]) -> CollectionSpec {
-    CollectionSpec { name: name.to_owned(), indexes: Some(indexes.to_vec()) }
+    CollectionSpec { name: name.to_owned(), indexes: Some(indexes.to_vec()), rules: None }
 }
 
 pub(super) fn index(fields: &[&str]) -> IndexSpec {

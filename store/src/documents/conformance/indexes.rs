@@ -28,7 +28,7 @@ async fn declared(opener: &Opener<'_>) -> Result<()> {
     bench.documents.declare(bench.project, &[spec("b", &indexes), spec("a", &[])]).await?;
     assert_eq!(there().await?, [named("a", &[]), named("b", &indexes)]);
     // Who only wants it to be there leaves it as it is.
-    let only = |name: &str| CollectionSpec { name: name.to_owned(), indexes: None };
+    let only = |name: &str| CollectionSpec { name: name.to_owned(), indexes: None, rules: None };
     bench.documents.declare(bench.project, &[only("b"), only("c")]).await?;
     assert_eq!(there().await?, [named("a", &[]), named("b", &indexes), named("c", &[])]);
     bench.documents.declare(bench.project, &[spec("b", &indexes[..1])]).await?;

@@ -14,6 +14,7 @@ mod indexes;
 mod pages;
 mod projects;
 mod room;
+mod rules;
 mod writes;
 
 use std::cell::Cell;
@@ -46,7 +47,8 @@ pub async fn run(open: impl Fn(&Wanted) -> Result<Arc<dyn Documents>>) -> Result
     writes::all(&opener).await?;
     indexes::all(&opener).await?;
     room::all(&opener).await?;
-    projects::all(&opener).await
+    projects::all(&opener).await?;
+    rules::all(&opener).await
 }
 
 /// Makes a bench for each suite.

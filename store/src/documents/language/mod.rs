@@ -20,12 +20,15 @@ pub mod sort;
 
 pub mod entries;
 
+pub mod rules;
+
 pub use entries::{Entries, entries};
 pub use filter::{Filter, KeyRange};
 pub use key::key;
 pub use path::Path;
 pub use pipeline::{Pipeline, Stopped};
 pub use projection::Projection;
+pub use rules::{Caller, Condition, Hidden, Rule};
 pub use sort::{Direction, Sort};
 pub use update::{Applied, Update};
 pub use value::{Document, Object, Value};

@@ -3,6 +3,7 @@
 use super::filter::{ElementFilter, Filter, begins_with_operator, is_true, whole};
 use super::path::shown;
 use super::pipeline::{Evaluation, Expression};
+use super::rules::See;
 use super::{Fault, Object, Path, Value, json};
 
 /// Most fields of a projection.
@@ -63,6 +64,11 @@ impl Projection {
         self.project(document).unwrap_or_default()
     }
 
+    /// Shows the fields that it names.
+    pub(crate) fn names(&self, see: &mut See<'_>) {
+        names(&self.fields, &mut Vec::new(), see);
+    }
+
     pub(crate) fn read(value: Value, place: Place) -> Result<Self, Fault> {
         let Value::Object(object) = value else {
             return Err(Fault::new(format!("projection: an object, not {}", value.described())));
@@ -102,6 +108,21 @@ impl Projection {
         }
         compute(&self.fields, document, &mut chosen, &mut evaluation)?;
         Ok(chosen)
+    }
+}
+
+fn names<'f>(fields: &'f Fields, before: &mut Vec<&'f str>, see: &mut See<'_>) {
+    for (name, node) in fields {
+        before.push(name);
+        match node {
+            Node::Inner(inner) => names(inner, before, see),
+            Node::Computed(expression) => {
+                see(before);
+                expression.names(see);
+            }
+            Node::Named | Node::Slice { .. } | Node::FirstElement(_) => see(before),
+        }
+        before.pop();
     }
 }
 

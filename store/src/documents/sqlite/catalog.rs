@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::access::Ruling;
 use super::functions::Queries;
 use crate::StoreError;
 use crate::catalog::{DataSource, ProjectId};
@@ -16,7 +17,7 @@ use crate::sqlite::Json;
 /// Whether a collection is still what it was.
 pub(super) const GENERATION: &str = "SELECT generation FROM collections WHERE id = ?1";
 /// The collection of that name.
-pub(super) const COLLECTION: &str = "SELECT id, generation FROM collections WHERE name = ?1";
+pub(super) const COLLECTION: &str = "SELECT id, generation, rules FROM collections WHERE name = ?1";
 /// Its indexes.
 pub(super) const INDEXES: &str =
     "SELECT id, fields, is_unique, is_multikey FROM document_indexes WHERE collection = ?1 ORDER BY id";
@@ -32,6 +33,8 @@ pub(crate) struct Collection {
     /// The same, as where events come from.
     pub(super) source: DataSource,
     pub(super) indexes: Vec<Index>,
+    /// What callers from outside may do.
+    pub(super) ruling: Ruling,
 }
 
 /// An index.
@@ -55,10 +58,12 @@ impl Collection {
     /// Reads a collection.
     pub(super) fn load(connection: &Connection, name: &str) -> Result<Self> {
         let mut find = connection.prepare_cached(COLLECTION)?;
-        let found = find.query_row([name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        let (id, generation) = found.ok_or_else(|| Failure::NoCollection(name.to_owned()))?;
+        let found = find.query_row([name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+        let (id, generation, rules): (_, _, Option<String>) =
+            found.ok_or_else(|| Failure::NoCollection(name.to_owned()))?;
         let source = DataSource::Collection(name.to_owned());
-        Ok(Self { id, name: name.to_owned(), generation, source, indexes: indexes(connection, id)? })
+        let (indexes, ruling) = (indexes(connection, id)?, Ruling::stored(rules.as_deref()));
+        Ok(Self { id, name: name.to_owned(), generation, source, indexes, ruling })
     }
 
     /// What of it is declared.

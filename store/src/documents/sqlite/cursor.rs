@@ -37,6 +37,8 @@ pub(super) struct Asked<'a> {
     pub(super) collection: i64,
     pub(super) filter: &'a str,
     pub(super) sort: Option<&'a str>,
+    /// What its caller may see, where that is not all.
+    pub(super) under: Option<&'a str>,
 }
 
 impl Position {
@@ -76,10 +78,7 @@ impl Position {
     pub(super) fn read(text: &str, asked: Asked<'_>) -> Result<Self> {
         let bytes = (text.len() <= MAX_BYTES).then(|| URL_SAFE_NO_PAD.decode(text).ok()).flatten();
         let rest = bytes.as_deref().and_then(|bytes| bytes.strip_prefix(&asked.digest()));
-        let read = rest.and_then(Self::read_rest);
-        read.ok_or_else(|| {
-            Failure::Invalid("the cursor is none of this collection, filter and sort".to_owned())
-        })
+        rest.and_then(Self::read_rest).ok_or_else(foreign)
     }
 
     fn read_rest(mut bytes: &[u8]) -> Option<Self> {
@@ -105,8 +104,8 @@ impl Asked<'_> {
         let mut hash = Sha256::new();
         hash.update(self.project.0.as_bytes());
         hash.update(self.collection.to_be_bytes());
-        for part in [Some(self.filter), self.sort] {
-            let part = part.unwrap_or("\0");
+        let parts = [self.filter, self.sort.unwrap_or("\0")];
+        for part in parts.into_iter().chain(self.under) {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
@@ -115,6 +114,11 @@ impl Asked<'_> {
         digest.iter_mut().zip(all).for_each(|(to, from)| *to = from);
         digest
     }
+}
+
+/// What is told of a cursor of another question.
+pub(super) fn foreign() -> Failure {
+    Failure::Invalid("the cursor is none of this collection, filter and sort".to_owned())
 }
 
 fn number(bytes: &mut &[u8]) -> Option<i64> {

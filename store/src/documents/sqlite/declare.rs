@@ -13,7 +13,7 @@ use super::schema::{collection_table, index_table};
 use crate::StoreError;
 use crate::documents::language::Path;
 use crate::documents::{
-    CollectionSpec, Failure, IndexSpec, MAX_COLLECTIONS, MAX_INDEX_FIELDS, MAX_INDEXES, Result,
+    CollectionSpec, Failure, IndexSpec, MAX_COLLECTIONS, MAX_INDEX_FIELDS, MAX_INDEXES, Result, Rules,
 };
 use crate::jobs::sqlite::Enqueuer;
 use crate::sqlite::Json;
@@ -22,6 +22,9 @@ use crate::sqlite::Json;
 pub(super) fn check(specs: &[CollectionSpec]) -> Result<()> {
     let invalid = |name: &str, what: String| Err(Failure::Invalid(format!("collection `{name}`: {what}")));
     for spec in specs {
+        if let Some(Err(fault)) = spec.rules.as_ref().map(Rules::check) {
+            return invalid(&spec.name, fault.message);
+        }
         let indexes = spec.indexes.as_deref().unwrap_or_default();
         if indexes.len() > MAX_INDEXES {
             return invalid(&spec.name, format!("{} indexes, {MAX_INDEXES} at most", indexes.len()));
@@ -60,6 +63,9 @@ pub(super) fn declare(
             let collection = Collection::load(connection, &spec.name)?;
             reconcile(&mut change, &collection, indexes)?;
         }
+        if let Some(rules) = &spec.rules {
+            set_rules(connection, &spec.name, rules)?;
+        }
     }
     // No document was written: there is nothing to tell.
     let _renewed = change.finish()?;
@@ -81,6 +87,13 @@ fn make(connection: &Connection, name: &str) -> Result<()> {
     let insert = "INSERT INTO collections (name, generation) VALUES (?1, ?2) RETURNING id";
     let id = connection.query_row(insert, (name, generation()?), |row| row.get(0))?;
     connection.execute_batch(&collection_table(id))?;
+    Ok(())
+}
+
+/// Sets rules, unless they are those already.
+fn set_rules(connection: &Connection, name: &str, rules: &Rules) -> Result<()> {
+    let update = "UPDATE collections SET rules = ?2, generation = ?3 WHERE name = ?1 AND rules IS NOT ?2";
+    connection.execute(update, (name, Json(rules), generation()?))?;
     Ok(())
 }
 

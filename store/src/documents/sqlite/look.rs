@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::cursor::{Asked, Position};
+use super::cursor::{Asked, Position, foreign};
 use super::functions::Query;
 use super::plan::{Order, Wish};
-use super::question::{Find, Question};
+use super::question::{Find, Question, Shown};
 use super::select::{Columns, Look, Row, Wanted};
 use crate::catalog::ProjectId;
-use crate::documents::language::{Filter, Object, Path, Pipeline, Projection, Sort, Stopped};
+use crate::documents::language::{Filter, Object, Path, Pipeline, Sort, Stopped};
 use crate::documents::{Failure, Found, MAX_ANSWER_BYTES, Page, Result};
 
 /// What the stages of a pipeline hold at once, bytes.
@@ -40,8 +40,14 @@ impl Look<'_> {
     /// Answers a question.
     pub(super) fn answer(&self, project: ProjectId, question: &Question) -> Result<Found> {
         match question {
-            Question::Get { id, fields } => {
-                Ok(Found::Document(document(self.by_id(id)?.as_ref(), fields.as_ref())?))
+            Question::Get { id, only, shown } => {
+                let row = self.by_id(id)?;
+                if let (Some(only), Some(row)) = (only, &row)
+                    && !only.matches(&object(&row.body)?)
+                {
+                    return Ok(Found::Document(None));
+                }
+                Ok(Found::Document(document(row.as_ref(), shown)?))
             }
             Question::Find(find) => self.find(project, find).map(Found::Page),
             Question::Count { filter, limit } => self.count(filter, *limit).map(Found::Count),
@@ -85,13 +91,20 @@ impl Look<'_> {
 
 impl Find {
     pub(super) fn asked(&self, project: ProjectId, collection: i64) -> Asked<'_> {
-        Asked { project, collection, filter: &self.asked.filter, sort: self.asked.sort.as_deref() }
+        let (sort, under) = (self.asked.sort.as_deref(), self.under.as_deref());
+        Asked { project, collection, filter: &self.asked.filter, sort, under }
     }
 
     /// One document more than the page has tells whether there are more.
     pub(super) fn wanted(&self, asked: Asked<'_>) -> Result<Wanted<'static>> {
         let cursor = self.asked.cursor.as_deref();
         let after = cursor.map(|cursor| Position::read(cursor, asked)).transpose()?;
+        let may_be_told =
+            |(field, _): &(String, _)| Path::parse(field).is_ok_and(|path| self.filter.may_walk(&path));
+        // Whoever makes a cursor up must not have an order from it that could not be asked for.
+        if after.as_ref().is_some_and(|after| !after.order.iter().all(may_be_told)) {
+            return Err(foreign());
+        }
         let wish = match &after {
             Some(after) => Wish::Exactly(after.order.clone()),
             None if self.order.is_empty() => Wish::Any,
@@ -119,9 +132,9 @@ impl Paging<'_> {
         let mut page = Page::default();
         let (mut bytes, mut last): (usize, Option<Row>) = (0, None);
         while let Some(row) = next()? {
-            let text = match &self.find.fields {
-                Some(fields) => fields.apply(&parsed(&row, query)?).to_json(),
-                None => row.body.clone(),
+            let text = match self.find.shown.is_all() {
+                true => row.body.clone(),
+                false => self.find.shown.of(&parsed(&row, query)?),
             };
             bytes += text.len();
             if page.documents.len() as u64 == self.find.limit || bytes > MAX_ANSWER_BYTES {
@@ -181,11 +194,11 @@ pub(crate) fn aggregate(next: &mut Next<'_>, query: &Query, pipeline: Pipeline) 
 }
 
 /// A document as it is answered.
-pub(super) fn document(row: Option<&Row>, fields: Option<&Projection>) -> Result<Option<String>> {
+pub(super) fn document(row: Option<&Row>, shown: &Shown) -> Result<Option<String>> {
     let Some(row) = row else { return Ok(None) };
-    Ok(Some(match fields {
-        Some(fields) => fields.apply(&object(&row.body)?).to_json(),
-        None => row.body.clone(),
+    Ok(Some(match shown.is_all() {
+        true => row.body.clone(),
+        false => shown.of(&object(&row.body)?),
     }))
 }
 

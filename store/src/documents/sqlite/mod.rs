@@ -4,6 +4,7 @@
 //! there; if that is not enough it begins anew on a thread where it holds up nobody. Writes are the same to the one
 //! writer of the project: what is not found with little is looked for beside it, and then only looked at again.
 
+mod access;
 mod asides;
 mod catalog;
 pub(crate) mod change;
@@ -25,15 +26,17 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
+use self::access::Ruling;
 use self::asides::Asides;
 pub(crate) use self::catalog::Catalog;
 pub(crate) use self::functions::Watch;
 use self::question::{Question, Task, may_be_id};
-pub(crate) use self::schema::TABLES;
+pub(crate) use self::schema::{RULES, TABLES};
 use self::select::Look;
+use super::language::Fault;
 use super::{
-    Change, CollectionInfo, CollectionSpec, Documents, Failure, Found, MAX_LOOK_MS, MAX_PROJECT_BYTES, Read,
-    Result, Write, Written,
+    Caller, Change, CollectionInfo, CollectionSpec, Documents, Failure, Found, MAX_LOOK_MS,
+    MAX_PROJECT_BYTES, Read, Result, Rules, Write, Written,
 };
 use crate::StoreError;
 use crate::catalog::ProjectId;
@@ -107,17 +110,39 @@ impl Documents for Sqlite {
 
     async fn read(&self, project: ProjectId, collection: &str, read: Read) -> Result<Found> {
         match Question::parse(read)? {
-            Question::Get { id, fields } => {
+            Question::Get { id, only: None, shown } => {
                 let row = self.get(project, collection, &id).await?;
-                Ok(Found::Document(look::document(row.as_ref(), fields.as_ref())?))
+                Ok(Found::Document(look::document(row.as_ref(), &shown)?))
             }
-            question => self.answer(project, collection, question).await,
+            question => self.answer(project, collection, question, None).await,
         }
     }
 
     async fn write(&self, project: ProjectId, collection: &str, write: Write) -> Result<Written> {
         let task = self.parse(write).await?;
-        self.perform(project, collection, task).await
+        self.perform(project, collection, task, None).await
+    }
+
+    async fn read_as(
+        &self,
+        project: ProjectId,
+        caller: &Caller,
+        collection: &str,
+        read: Read,
+    ) -> Result<Found> {
+        let question = Question::parse(read)?;
+        self.answer(project, collection, question, Some(caller)).await.map_err(untold)
+    }
+
+    async fn write_as(
+        &self,
+        project: ProjectId,
+        caller: &Caller,
+        collection: &str,
+        write: Write,
+    ) -> Result<Written> {
+        let task = self.parse(write).await?;
+        self.perform(project, collection, task, Some(caller)).await.map_err(untold)
     }
 }
 
@@ -161,17 +186,21 @@ impl Sqlite {
     }
 
     /// Answers on the caller's thread, or aside where that takes long.
-    async fn answer(&self, project: ProjectId, name: &str, question: Question) -> Result<Found> {
+    async fn answer(
+        &self,
+        project: ProjectId,
+        name: &str,
+        question: Question,
+        caller: Option<&Caller>,
+    ) -> Result<Found> {
+        let asked = Asked { project, name: name.to_owned(), question, caller: caller.cloned() };
         let quick = self.watch(self.limits.quick);
-        let look = |connection: &Connection, _| {
-            Ok(answer(&self.catalog, connection, project, name, &question, &quick)?)
-        };
+        let look = |connection: &Connection, _| Ok(asked.answer(&self.catalog, connection, &quick)?);
         let found = match self.files.read(project, look).await.map_err(Failure::from) {
             Err(Failure::Timeout) => {
-                let (catalog, owned) = (self.catalog.clone(), name.to_owned());
-                let look = move |connection: &Connection, watch: &Watch| {
-                    answer(&catalog, connection, project, &owned, &question, watch)
-                };
+                let catalog = self.catalog.clone();
+                let look =
+                    move |connection: &Connection, watch: &Watch| asked.answer(&catalog, connection, watch);
                 self.aside(project, look).await?
             }
             found => found?,
@@ -187,16 +216,40 @@ impl Sqlite {
     }
 }
 
-fn answer(
-    catalog: &Catalog,
-    connection: &Connection,
+/// A question, and for whom.
+struct Asked {
     project: ProjectId,
-    name: &str,
-    question: &Question,
-    watch: &Watch,
-) -> Result<Found> {
-    let collection = catalog.collection(connection, project, name)?;
-    Look { connection, queries: &catalog.queries, collection: &collection, watch }.answer(project, question)
+    name: String,
+    question: Question,
+    /// None is a function, for which there are no rules.
+    caller: Option<Caller>,
+}
+
+impl Asked {
+    fn answer(&self, catalog: &Catalog, connection: &Connection, watch: &Watch) -> Result<Found> {
+        let collection = catalog.collection(connection, self.project, &self.name)?;
+        let look = Look { connection, queries: &catalog.queries, collection: &collection, watch };
+        match &self.caller {
+            Some(caller) => {
+                let question = collection.ruling.known(caller).question(&self.question)?;
+                look.answer(self.project, &question)
+            }
+            None => look.answer(self.project, &self.question),
+        }
+    }
+}
+
+/// Fails where rules cannot be understood.
+pub(super) fn check_rules(rules: &Rules) -> std::result::Result<(), Fault> {
+    Ruling::read(rules).map(|_| ())
+}
+
+/// Whether there is a collection is not for callers from outside.
+fn untold(failure: Failure) -> Failure {
+    match failure {
+        Failure::NoCollection(_) => Failure::Forbidden,
+        other => other,
+    }
 }
 
 /// How much text there is to be parsed.

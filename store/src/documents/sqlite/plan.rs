@@ -84,7 +84,9 @@ pub(super) fn plan(filter: &Filter, indexes: &[Index], wish: &Wish) -> Plan {
         return Plan { source: Source::Id(id.to_owned()), order: wish.order(), must_sort: false };
     }
     let mut best: Option<((bool, usize, bool, bool), Plan)> = None;
-    for index in indexes {
+    // What is hidden is not told by an order either.
+    let walkable = |index: &&Index| index.fields.iter().all(|field| filter.may_walk(field));
+    for index in indexes.iter().filter(walkable) {
         let Some(bounds) = bounds(filter, index) else {
             return Plan { source: Source::Nothing, order: wish.order(), must_sort: false };
         };

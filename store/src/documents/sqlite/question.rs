@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::look::object;
+use super::perform::Operation;
 use super::plan::Order;
 use crate::documents::language::{
-    Document, Fault, Filter, MAX_ID_BYTES, Object, Path, Pipeline, Projection, Sort, Update,
+    Document, Fault, Filter, Hidden, MAX_ID_BYTES, Object, Path, Pipeline, Projection, Sort, Update,
 };
 use crate::documents::{
     Change, DEFAULT_PAGE, Failure, FindAndModify, MAX_INSERTED, MAX_PAGE, MAX_SKIP, Read, Result, Returning,
@@ -19,11 +20,25 @@ pub(super) const READ_BYTES: usize = 64 << 10;
 
 /// A [`Read`].
 pub(crate) enum Question {
-    Get { id: String, fields: Option<Projection> },
+    /// The document of an `_id`, if that filter lets it through.
+    Get {
+        id: String,
+        only: Option<Arc<Filter>>,
+        shown: Shown,
+    },
     Find(Find),
-    Count { filter: Arc<Filter>, limit: Option<u64> },
-    Distinct { field: Path, filter: Arc<Filter> },
-    Aggregate { pipeline: Pipeline, filter: Arc<Filter> },
+    Count {
+        filter: Arc<Filter>,
+        limit: Option<u64>,
+    },
+    Distinct {
+        field: Path,
+        filter: Arc<Filter>,
+    },
+    Aggregate {
+        pipeline: Pipeline,
+        filter: Arc<Filter>,
+    },
 }
 
 /// A page that is wanted.
@@ -33,30 +48,18 @@ pub(crate) struct Find {
     pub(crate) filter: Arc<Filter>,
     pub(super) order: Order,
     pub(super) limit: u64,
-    pub(super) fields: Option<Projection>,
+    pub(super) shown: Shown,
+    /// What its caller may see, where that is not all.
+    pub(super) under: Option<String>,
 }
 
 /// A [`Write`].
 pub(crate) enum Task {
     Insert(Vec<Fresh>),
-    Update {
-        chosen: Chosen,
-        update: Update,
-        upsert: bool,
-    },
-    Replace {
-        chosen: Chosen,
-        document: Text,
-        upsert: bool,
-    },
+    Update { chosen: Chosen, update: Update, upsert: bool },
+    Replace { chosen: Chosen, document: Text, upsert: bool },
     Delete(Chosen),
-    Modify {
-        chosen: Chosen,
-        change: Modified,
-        returning: Returning,
-        upsert: bool,
-        fields: Option<Projection>,
-    },
+    Modify { chosen: Chosen, change: Modified, returning: Returning, upsert: bool, shown: Shown },
 }
 
 /// A document that is put in. It may have to wait for its turn, as text: read, it may take many times that.
@@ -78,6 +81,10 @@ pub(crate) struct Chosen {
     pub(super) order: Order,
 }
 
+/// What is answered of a document: what one projection after the other leaves.
+#[derive(Clone, Default)]
+pub(crate) struct Shown(Vec<Projection>);
+
 /// What becomes of one document.
 pub(crate) enum Modified {
     Update(Update),
@@ -89,7 +96,7 @@ impl Question {
     /// Reads what is asked; `Invalid` says what is wrong with it.
     pub(crate) fn parse(read: Read) -> Result<Self> {
         Ok(match read {
-            Read::Get { id, fields } => Self::Get { id, fields: projection(fields.as_deref())? },
+            Read::Get { id, fields } => Self::Get { id, only: None, shown: Shown::parse(fields.as_deref())? },
             Read::Find(find) => Self::Find(Find::parse(find)?),
             Read::Count { filter, limit } => Self::Count { filter: parse_filter(&filter)?, limit },
             Read::Distinct { field, filter } => {
@@ -119,7 +126,8 @@ impl Find {
             filter: parse_filter(&asked.filter)?,
             order: order(asked.sort.as_deref())?,
             limit,
-            fields: projection(asked.fields.as_deref())?,
+            shown: Shown::parse(asked.fields.as_deref())?,
+            under: None,
             asked,
         })
     }
@@ -159,7 +167,7 @@ impl Task {
             Change::Delete => Modified::Delete,
         };
         let chosen = Chosen::parse(&Target { filter, which: Which::One, sort })?;
-        Ok(Self::Modify { chosen, change, returning, upsert, fields: projection(fields.as_deref())? })
+        Ok(Self::Modify { chosen, change, returning, upsert, shown: Shown::parse(fields.as_deref())? })
     }
 
     /// The documents that it changes, if it looks for any.
@@ -171,6 +179,88 @@ impl Task {
             | Self::Delete(chosen)
             | Self::Modify { chosen, .. } => Some(chosen),
         }
+    }
+}
+
+/// What a write has to do with rules.
+impl Task {
+    /// What it does to the documents that it chooses, or else to new ones.
+    pub(super) fn operation(&self) -> Operation {
+        match self {
+            Self::Insert(_) => Operation::Create,
+            Self::Delete(_) | Self::Modify { change: Modified::Delete, .. } => Operation::Delete,
+            Self::Update { .. } | Self::Replace { .. } | Self::Modify { .. } => Operation::Update,
+        }
+    }
+
+    /// Whether it may put in a new document.
+    pub(super) fn may_insert(&self) -> bool {
+        match self {
+            Self::Insert(_) => true,
+            Self::Update { upsert, .. } | Self::Replace { upsert, .. } | Self::Modify { upsert, .. } => {
+                *upsert
+            }
+            Self::Delete(_) => false,
+        }
+    }
+
+    pub(super) fn updates(&self) -> Option<&Update> {
+        match self {
+            Self::Update { update, .. } | Self::Modify { change: Modified::Update(update), .. } => {
+                Some(update)
+            }
+            _ => None,
+        }
+    }
+
+    /// The document that takes the place of another one.
+    pub(super) fn given(&self) -> Option<&Text> {
+        match self {
+            Self::Replace { document, .. } | Self::Modify { change: Modified::Replace(document), .. } => {
+                Some(document)
+            }
+            _ => None,
+        }
+    }
+
+    /// The documents that it puts in.
+    pub(super) fn inserted(&self) -> &[Fresh] {
+        match self {
+            Self::Insert(all) => all,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn shown(&self) -> Option<&Shown> {
+        match self {
+            Self::Modify { shown, .. } => Some(shown),
+            _ => None,
+        }
+    }
+}
+
+impl Shown {
+    fn parse(json: Option<&str>) -> Result<Self> {
+        Ok(Self(json.map(Projection::parse).transpose()?.into_iter().collect()))
+    }
+
+    /// The same of what is not hidden. `Invalid` where it names what is.
+    pub(super) fn without(&self, hidden: &Hidden) -> Result<Self> {
+        self.0.iter().try_for_each(|fields| hidden.check_projection(fields))?;
+        Ok(Self(hidden.projection().into_iter().chain(self.0.iter().cloned()).collect()))
+    }
+
+    /// Whether all of a document is.
+    pub(super) fn is_all(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What is answered of that document.
+    pub(super) fn of(&self, document: &Object) -> String {
+        let mut projections = self.0.iter();
+        let first = projections.next().map(|first| first.apply(document));
+        let last = projections.fold(first, |left, next| left.map(|left| next.apply(&left)));
+        last.map_or_else(|| document.to_json(), |left| left.to_json())
     }
 }
 
@@ -247,10 +337,6 @@ pub(super) fn may_be_id(id: &str) -> bool {
 
 fn parse_filter(json: &str) -> Result<Arc<Filter>> {
     Ok(Arc::new(Filter::parse(json)?))
-}
-
-fn projection(json: Option<&str>) -> Result<Option<Projection>> {
-    Ok(json.map(Projection::parse).transpose()?)
 }
 
 fn order(json: Option<&str>) -> Result<Order> {

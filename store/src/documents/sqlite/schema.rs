@@ -33,6 +33,9 @@ pub(crate) const TABLES: &str = "
     CREATE INDEX document_indexes_of ON document_indexes (collection);
 ";
 
+/// Rules as JSON; none permit nothing.
+pub(crate) const RULES: &str = "ALTER TABLE collections ADD COLUMN rules TEXT;";
+
 /// Makes the table of a collection's documents.
 ///
 /// `seq` is the version of the write that put the document in: it is never used again, and documents come in the order

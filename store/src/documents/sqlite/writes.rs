@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use super::access::Access;
 use super::catalog::Collection;
 use super::change::{Change, Finished};
 use super::functions::Watch;
@@ -19,7 +20,7 @@ use super::question::{Chosen, Fresh, Task};
 use super::select::{self, Columns, Look, Row, Wanted};
 use super::{Limits, Sqlite};
 use crate::catalog::ProjectId;
-use crate::documents::language::Object;
+use crate::documents::language::{Caller, Object};
 use crate::documents::{Failure, MAX_CHANGED, Result, Which, Written};
 use crate::jobs::sqlite::Enqueuer;
 use crate::sqlite::Durability;
@@ -37,16 +38,37 @@ struct Candidates {
     changed: i64,
 }
 
+/// What is to be done, and for whom.
+struct Asked {
+    task: Task,
+    /// None is a function, for which there are no rules.
+    caller: Option<Caller>,
+}
+
+impl Asked {
+    /// What the rules of a collection come to, as they are now.
+    fn access(&self, collection: &Collection) -> Option<Access> {
+        self.caller.as_ref().map(|caller| collection.ruling.known(caller))
+    }
+}
+
 impl Sqlite {
     /// Does it.
-    pub(super) async fn perform(&self, project: ProjectId, name: &str, task: Task) -> Result<Written> {
-        let (task, name): (_, Arc<str>) = (Arc::new(task), name.into());
+    pub(super) async fn perform(
+        &self,
+        project: ProjectId,
+        name: &str,
+        task: Task,
+        caller: Option<&Caller>,
+    ) -> Result<Written> {
+        let asked = Arc::new(Asked { task, caller: caller.cloned() });
+        let name: Arc<str> = name.into();
         let until = self.watch(0);
         let mut candidates = None;
         loop {
-            match self.try_to(project, &name, &task, candidates.take()).await {
+            match self.try_to(project, &name, &asked, candidates.take()).await {
                 Err(Failure::Timeout | Failure::Conflict) if !until.is_over() => {
-                    candidates = self.candidates(project, &name, &task).await?;
+                    candidates = self.candidates(project, &name, &asked).await?;
                 }
                 Err(Failure::Conflict) => return Err(Failure::Timeout),
                 done => return done,
@@ -58,10 +80,10 @@ impl Sqlite {
         &self,
         project: ProjectId,
         name: &Arc<str>,
-        task: &Arc<Task>,
+        asked: &Arc<Asked>,
         candidates: Option<Candidates>,
     ) -> Result<Written> {
-        let (owned, task, limits) = (name.clone(), task.clone(), self.limits);
+        let (owned, asked, limits) = (name.clone(), asked.clone(), self.limits);
         let (catalog, remembers) = (self.catalog.clone(), self.catalog.clone());
         let (enqueuer, sender) = (self.enqueuer.clone(), self.enqueuer.clone());
         let watch = self.watch(limits.quick);
@@ -69,8 +91,9 @@ impl Sqlite {
             let seen = catalog.seen(project, &owned);
             let (change, collection) = begin(connection, now, limits, &enqueuer, (seen, &owned))?;
             let look = Look { connection, queries: &catalog.queries, collection: &collection, watch: &watch };
+            let access = asked.access(&collection);
             let mut writer = Writer { change, look, candidates };
-            let written = perform(&mut writer, &task)?;
+            let written = perform(&mut writer, &asked.task, access.as_ref())?;
             Ok((written, writer.change.finish()?))
         };
         let committed = move |(_, done): &mut (_, Finished)| {
@@ -86,12 +109,17 @@ impl Sqlite {
         &self,
         project: ProjectId,
         name: &Arc<str>,
-        task: &Arc<Task>,
+        asked: &Arc<Asked>,
     ) -> Result<Option<Candidates>> {
-        let (catalog, name, task) = (self.catalog.clone(), name.clone(), task.clone());
+        let (catalog, name, asked) = (self.catalog.clone(), name.clone(), asked.clone());
         let look = move |connection: &Connection, watch: &Watch| {
-            let Some(chosen) = task.chosen() else { return Ok(None) };
+            let Some(chosen) = asked.task.chosen() else { return Ok(None) };
             let collection = catalog.collection(connection, project, &name)?;
+            let ruled = match asked.access(&collection) {
+                Some(access) => Some(access.chosen(chosen, asked.task.operation())?),
+                None => None,
+            };
+            let chosen = ruled.as_ref().unwrap_or(chosen);
             let look = Look { connection, queries: &catalog.queries, collection: &collection, watch };
             let most = match chosen.which {
                 Which::One => SPARE,

@@ -5,10 +5,13 @@ mod pattern;
 mod test;
 
 mod ranges;
+mod rule;
 mod upsert;
 
 use super::pipeline::Expression;
+use super::rules::{See, names_of};
 use super::{Fault, Object, Path, json};
+use rule::Ruled;
 use test::Test;
 
 pub(crate) use parse::{ElementFilter, begins_with_operator, is_true, literal};
@@ -33,6 +36,8 @@ enum Clause {
     Nor(Vec<Filter>),
     /// `$expr`
     Expression(Box<Expression>),
+    /// What a caller may see.
+    Rule(Box<Ruled>),
 }
 
 impl Filter {
@@ -61,8 +66,24 @@ impl Filter {
         self.clauses.iter().find_map(|clause| match clause {
             Clause::Field(path, test) if path.as_str() == "_id" => test.only_text(),
             Clause::And(all) => all.iter().find_map(Self::id),
+            Clause::Rule(ruled) => ruled.needed.id(),
             _ => None,
         })
+    }
+
+    /// Shows the fields that it asks for.
+    pub(crate) fn names(&self, see: &mut See<'_>) {
+        for clause in &self.clauses {
+            match clause {
+                // What is asked of elements stands behind that path.
+                Clause::Field(path, _) => see(&names_of(path)),
+                Clause::And(all) | Clause::Or(all) | Clause::Nor(all) => {
+                    all.iter().for_each(|filter| filter.names(see));
+                }
+                Clause::Expression(expression) => expression.names(see),
+                Clause::Rule(_) => {}
+            }
+        }
     }
 }
 
@@ -74,6 +95,7 @@ impl Clause {
             Self::Or(any) => any.iter().any(|filter| filter.matches(document)),
             Self::Nor(none) => !none.iter().any(|filter| filter.matches(document)),
             Self::Expression(expression) => expression.is_true(document).unwrap_or(false),
+            Self::Rule(ruled) => ruled.condition.holds(document, None),
         }
     }
 }

@@ -73,6 +73,7 @@ impl Clause {
                 let spans = any.iter().map(|filter| filter.spans(path, entries));
                 Some(united(spans.collect::<Option<Vec<_>>>()?.concat()))
             }
+            Self::Rule(ruled) => ruled.needed.spans(path, entries),
             Self::Nor(_) | Self::Expression(_) => None,
         }
     }

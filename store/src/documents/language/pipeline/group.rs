@@ -5,6 +5,7 @@ mod sum;
 use std::collections::{HashMap, HashSet};
 
 use super::super::path::shown;
+use super::super::rules::See;
 use super::super::{Fault, Object, Value, key};
 use super::expression::{Evaluation, Expression};
 use super::memory::Memory;
@@ -78,6 +79,12 @@ impl Group {
             Ok((name, accumulator))
         });
         Ok(Self { fields: fields.collect::<Result<_, _>>()?, id: Expression::read(id)? })
+    }
+
+    /// Shows the fields that it is made of.
+    pub(super) fn names(&self, see: &mut See<'_>) {
+        self.id.names(see);
+        self.fields.iter().for_each(|(_, accumulator)| accumulator.of.names(see));
     }
 
     /// No groups yet.

@@ -9,6 +9,7 @@ mod unwind;
 mod expression;
 mod memory;
 
+use super::rules::{See, names_of};
 use super::{Fault, Filter, Object, Projection, Sort, json};
 use group::Group;
 use unwind::Unwind;
@@ -67,6 +68,26 @@ impl Pipeline {
     /// The `$match` at the beginning: whoever runs the pipeline filters by it, `run` does not again.
     pub fn leading_match(&self) -> Option<&Filter> {
         self.leading.as_ref()
+    }
+
+    /// The same stages over what a projection leaves of each document.
+    pub(crate) fn over(mut self, projection: Projection) -> Self {
+        self.stages.insert(0, Stage::Project(projection));
+        self
+    }
+
+    /// Shows the fields that stages behind [`Self::leading_match`] name.
+    pub(crate) fn names(&self, see: &mut See<'_>) {
+        for stage in &self.stages {
+            match stage {
+                Stage::Match(filter) => filter.names(see),
+                Stage::Project(projection) => projection.names(see),
+                Stage::Sort(sort, _) => sort.fields().iter().for_each(|(path, _)| see(&names_of(path))),
+                Stage::Group(group) => group.names(see),
+                Stage::Unwind(unwind) => unwind.names(see),
+                Stage::Skip(_) | Stage::Limit(_) | Stage::Count(_) => {}
+            }
+        }
     }
 
     /// Runs the stages over the documents that match [`Self::leading_match`]. What the stages hold at once is at most

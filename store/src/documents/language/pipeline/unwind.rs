@@ -1,6 +1,7 @@
 //! `$unwind`: a document for each element of an array.
 
 use super::super::path::Part;
+use super::super::rules::{See, names_of};
 use super::super::{Fault, Object, Path, Value};
 use super::memory::Memory;
 
@@ -48,6 +49,11 @@ impl Unwind {
         }
         let path = path.ok_or_else(|| Fault::new("`path` is needed"))?;
         Ok(Self { path, keeps_empty, index })
+    }
+
+    /// Shows the fields that it reads and sets.
+    pub(super) fn names(&self, see: &mut See<'_>) {
+        std::iter::once(&self.path).chain(&self.index).for_each(|path| see(&names_of(path)));
     }
 
     /// Takes the array out of a document.

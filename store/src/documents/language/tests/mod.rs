@@ -13,6 +13,8 @@ mod sort;
 
 mod entries;
 
+mod rules;
+
 mod limits;
 
 mod random;

@@ -6,6 +6,7 @@ mod place;
 mod arrays;
 mod change;
 
+use super::rules::See;
 use super::{Fault, Object, Value, json};
 use change::Change;
 use place::Place;
@@ -61,6 +62,16 @@ impl Update {
     /// Reads an update of operators only, at most [`super::MAX_QUERY_BYTES`].
     pub fn parse(json: &str) -> Result<Self, Fault> {
         Self::read(json::read_query(json, "update")?)
+    }
+
+    /// Shows the places that it changes.
+    pub(crate) fn names(&self, see: &mut See<'_>) {
+        for step in &self.steps {
+            see(&step.place.names());
+            if let What::MoveTo(target) = &step.what {
+                see(&target.names());
+            }
+        }
     }
 
     /// Changes a document; `now_ms` is for `$currentDate`. Answers whether anything is another than before. After a

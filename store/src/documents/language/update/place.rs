@@ -57,6 +57,15 @@ impl Place {
         differs.is_none_or(|(one, two)| *one == Way::ToAll || *two == Way::ToAll)
     }
 
+    /// What stands between its dots.
+    pub(super) fn names(&self) -> Vec<&str> {
+        let names = self.parts.iter().map(|way| match way {
+            Way::To(part) => part.name.as_str(),
+            Way::ToAll => "$[]",
+        });
+        names.collect()
+    }
+
     /// Changes what is there; whether it is another than before.
     pub(super) fn change(
         &self,

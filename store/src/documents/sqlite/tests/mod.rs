@@ -1,6 +1,7 @@
 //! What is particular to the SQLite driver, and the conformance suite run on it.
 
 mod plans;
+mod rules;
 mod speed;
 mod waiting;
 
@@ -54,7 +55,7 @@ fn inserts(documents: &[String]) -> Write {
 
 fn spec(unique: bool) -> CollectionSpec {
     let index = crate::documents::IndexSpec { fields: vec!["n".to_owned()], unique };
-    CollectionSpec { name: "a".to_owned(), indexes: Some(vec![index]) }
+    CollectionSpec { name: "a".to_owned(), indexes: Some(vec![index]), rules: None }
 }
 
 fn count(filter: &str) -> Read {
@@ -190,7 +191,7 @@ async fn beginnings_and_further_fields() {
     let documents =
         open_in(folder.path(), TurnedClock::at(START_MS).store_clock(), Limits::default()).unwrap();
     let index = crate::documents::IndexSpec { fields: vec!["a".to_owned(), "b".to_owned()], unique: false };
-    let spec = CollectionSpec { name: "a".to_owned(), indexes: Some(vec![index]) };
+    let spec = CollectionSpec { name: "a".to_owned(), indexes: Some(vec![index]), rules: None };
     documents.declare(project(1), &[spec]).await.unwrap();
     let all = [("ab", 5), ("abc", 5), ("abd", 1), ("b", 5)];
     let all = all.map(|(a, b)| format!(r#"{{"_id":"{a}","a":"{a}","b":{b}}}"#));

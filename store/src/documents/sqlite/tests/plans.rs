@@ -11,13 +11,13 @@ use crate::project::SCHEMA;
 use crate::sqlite;
 
 /// Collection `a` in memory: table `c1`, with the entries of its indexes in `x1`, `x2` and so on.
-struct Bench {
-    connection: Connection,
-    collection: Collection,
+pub(super) struct Bench {
+    pub(super) connection: Connection,
+    pub(super) collection: Collection,
 }
 
 impl Bench {
-    fn new(indexes: &[(&[&str], bool)]) -> Self {
+    pub(super) fn new(indexes: &[(&[&str], bool)]) -> Self {
         let connection = Connection::open_in_memory().unwrap();
         SCHEMA.migrate(&connection).unwrap();
         Catalog::default().queries.connect(&connection).unwrap();
@@ -25,7 +25,7 @@ impl Bench {
             fields: fields.iter().map(|field| (*field).to_owned()).collect(),
             unique: *unique,
         });
-        let spec = CollectionSpec { name: "a".to_owned(), indexes: Some(indexes.collect()) };
+        let spec = CollectionSpec { name: "a".to_owned(), indexes: Some(indexes.collect()), rules: None };
         declare::declare(&connection, 0, Limits::default(), &enqueuer(), &[spec]).unwrap();
         let collection = Collection::load(&connection, "a").unwrap();
         Self { connection, collection }
@@ -46,7 +46,7 @@ impl Bench {
     }
 }
 
-fn wanted(filter: &str, sort: &str, columns: Columns) -> Wanted<'static> {
+pub(super) fn wanted(filter: &str, sort: &str, columns: Columns) -> Wanted<'static> {
     let filter = Arc::new(Filter::parse(filter).unwrap());
     let wish = match sort {
         "" => Wish::Any,

@@ -23,7 +23,8 @@ async fn speed() {
     let documents = open_in(folder.path(), Arc::new(now_ms), Limits::default()).unwrap();
     let documents: Arc<dyn Documents> = Arc::new(documents);
     let index = |field: &str| IndexSpec { fields: vec![field.to_owned()], unique: false };
-    let spec = |name: &str, indexes| CollectionSpec { name: name.to_owned(), indexes: Some(indexes) };
+    let spec =
+        |name: &str, indexes| CollectionSpec { name: name.to_owned(), indexes: Some(indexes), rules: None };
     let all = [spec("plain", vec![]), spec("a", vec![index("age"), index("name")])];
     documents.declare(project(1), &all).await.unwrap();
     for callers in [1, 8, 64, 256] {

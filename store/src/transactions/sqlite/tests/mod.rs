@@ -66,6 +66,7 @@ impl Bench {
         let spec = |name: &str, unique| CollectionSpec {
             name: name.to_owned(),
             indexes: Some(vec![IndexSpec { fields: vec!["n".to_owned()], unique }]),
+            rules: None,
         };
         self.documents.declare(owner, &[spec("a", false), spec("b", true)]).await.unwrap();
         self.kv.declare(owner, &[NamespaceSpec { name: "k".to_owned(), ttl_ms: None }]).await.unwrap();

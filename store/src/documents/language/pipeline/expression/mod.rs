@@ -6,6 +6,7 @@ mod parse;
 mod arithmetic;
 mod dates;
 
+use super::super::rules::See;
 use super::super::{Fault, Object, Value};
 use dates::{Format, Part};
 
@@ -69,5 +70,19 @@ impl Expression {
     /// Whether it comes to something that counts as true; a fault where it cannot be computed.
     pub(crate) fn is_true(&self, document: &Object) -> Result<bool, Fault> {
         Evaluation::new(document).is_true(self)
+    }
+
+    /// Shows the fields that it is made of; the whole document has no names.
+    pub(crate) fn names(&self, see: &mut See<'_>) {
+        match self {
+            Self::Field(names) => see(&names.iter().map(String::as_str).collect::<Vec<_>>()),
+            Self::Nothing | Self::Literal(_) => {}
+            Self::Object(fields) => fields.iter().for_each(|(_, part)| part.names(see)),
+            Self::Array(parts) | Self::Call(_, parts) => parts.iter().for_each(|part| part.names(see)),
+            Self::DateToString(date, _, on_null) => {
+                date.names(see);
+                on_null.iter().for_each(|part| part.names(see));
+            }
+        }
     }
 }
