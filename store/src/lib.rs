@@ -1,5 +1,6 @@
 //! Where Ostro's state lives. The only package that names a driver; [`open`] is the only factory.
 
+pub mod accounts;
 pub mod backup;
 pub mod buckets;
 pub mod catalog;
@@ -24,6 +25,7 @@ pub use data_dir::DataDir;
 pub use error::StoreError;
 pub use keys::{KeySource, Keys};
 
+use accounts::Accounts;
 use buckets::{BucketStore, Buckets, Objects};
 use catalog::{Audit, Functions, Projects, Secrets, Sites, Tokens, Totals};
 use documents::Documents;
@@ -101,6 +103,8 @@ pub struct Store {
     pub cleanup: Arc<dyn Cleanup>,
     /// Key-value.
     pub kv: Arc<dyn KeyValue>,
+    /// Accounts of the people who use a project.
+    pub accounts: Arc<dyn Accounts>,
     /// Documents.
     pub documents: Arc<dyn Documents>,
     /// Who is told of changes of data.
@@ -137,7 +141,7 @@ pub fn open_with(config: Config, quotas: Quotas) -> Result<Store, StoreError> {
     let keys = Keys::load(&data, config.key)?;
     let catalog = catalog::sqlite::open(&data)?;
     let stores = open_projects(&data, config.clock.clone(), config.timer, quotas)?;
-    let ProjectStores { jobs, kv, documents, transactions, events, buckets, sql } = stores;
+    let ProjectStores { jobs, kv, accounts, documents, transactions, events, buckets, sql } = stores;
     let blobs = objects::local::open(&data)?;
     // Last: from here on, a missing part means that something was lost.
     data.establish()?;
@@ -155,6 +159,7 @@ pub fn open_with(config: Config, quotas: Quotas) -> Result<Store, StoreError> {
         schedules: jobs.schedules,
         cleanup: jobs.cleanup,
         kv,
+        accounts,
         documents,
         events,
         transactions,
@@ -171,6 +176,7 @@ pub fn open_with(config: Config, quotas: Quotas) -> Result<Store, StoreError> {
 struct ProjectStores {
     jobs: JobStore,
     kv: Arc<dyn KeyValue>,
+    accounts: Arc<dyn Accounts>,
     documents: Arc<dyn Documents>,
     events: Arc<dyn Events>,
     transactions: Arc<dyn Transactions>,
@@ -203,6 +209,7 @@ fn open_projects(
     Ok(ProjectStores {
         jobs: jobs::sqlite::open(files.clone(), index, job_limits),
         kv: kv::sqlite::open(files.clone(), names, kv_limits),
+        accounts: accounts::sqlite::open(files.clone(), accounts::sqlite::Limits::default()),
         events: events::sqlite::open(files.clone()),
         transactions: Arc::new(transactions::sqlite::Sqlite::new(
             documents.clone(),

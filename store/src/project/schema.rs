@@ -1,7 +1,7 @@
 //! The schema of a project's file: the tables of every kind of data, in the order in which they were released.
 
 use crate::sqlite::Schema;
-use crate::{buckets, documents, events, jobs, kv};
+use crate::{accounts, buckets, documents, events, jobs, kv};
 
 /// `Ostd` tells the file from other SQLite databases.
 pub(crate) const SCHEMA: Schema = Schema {
@@ -14,5 +14,6 @@ pub(crate) const SCHEMA: Schema = Schema {
         events::sqlite::TABLES,
         buckets::local::TABLES,
         documents::sqlite::RULES,
+        accounts::sqlite::TABLES,
     ],
 };

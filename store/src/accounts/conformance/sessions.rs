@@ -1,0 +1,124 @@
+//! Sessions: each refresh token is good for one use, and one that comes again ends its session.
+
+use super::Opener;
+use super::bench::{Bench, TTL_MS, done, nobody, of, project};
+use crate::accounts::{Change, RACE_MS, Result, SessionAnswer, SessionChange};
+
+pub(super) async fn all(opener: &Opener<'_>) -> Result<()> {
+    f3_tokens_rotate(opener.bench()?).await?;
+    f3_a_used_token_ends_the_session(&opener.bench()?).await?;
+    f3_two_at_once(&opener.bench()?).await?;
+    ends(&opener.bench()?).await?;
+    times(&opener.bench()?).await?;
+    disabled(&opener.bench()?).await?;
+    crowds(&opener.bench()?).await
+}
+
+async fn f3_tokens_rotate(bench: Bench<'_>) -> Result<()> {
+    let person = bench.person("a@b.c").await?;
+    let id = bench.begin(person.id, 1).await?;
+    assert_eq!(bench.refresh(1, 1, 2).await?, SessionAnswer::Live(id, person.clone()));
+    let bench = bench.reopen()?;
+    bench.clock.turn(1);
+    assert_eq!(bench.refresh(1, 2, 3).await?, SessionAnswer::Live(id, person.clone()));
+    assert_eq!(bench.refresh(1, 3, 4).await?, SessionAnswer::Live(id, person));
+    assert_eq!(bench.refresh(9, 4, 5).await?, SessionAnswer::Over, "another family");
+    let refresh = SessionChange::Refresh { family: of(1), token: of(4), next: of(5), ttl_ms: TTL_MS };
+    assert_eq!(bench.accounts.session(project(2), refresh).await?, SessionAnswer::Over, "another project");
+    assert!(bench.is_live(id).await?);
+    Ok(())
+}
+
+async fn f3_a_used_token_ends_the_session(bench: &Bench<'_>) -> Result<()> {
+    let person = bench.person("a@b.c").await?;
+    let (stolen, other) = (bench.begin(person.id, 1).await?, bench.begin(person.id, 50).await?);
+    bench.refresh(1, 1, 2).await?;
+    bench.clock.turn(RACE_MS);
+    assert_eq!(bench.refresh(1, 1, 9).await?, SessionAnswer::Reused);
+    assert!(!bench.is_live(stolen).await?);
+    assert_eq!(bench.refresh(1, 2, 3).await?, SessionAnswer::Over, "the honest one is out as well");
+    assert!(bench.is_live(other).await?, "only that session");
+    // Older than the one before, however quick.
+    let quick = bench.begin(person.id, 20).await?;
+    bench.refresh(20, 20, 21).await?;
+    bench.refresh(20, 21, 22).await?;
+    assert_eq!(bench.refresh(20, 20, 9).await?, SessionAnswer::Reused);
+    assert!(!bench.is_live(quick).await?);
+    Ok(())
+}
+
+async fn f3_two_at_once(bench: &Bench<'_>) -> Result<()> {
+    let person = bench.person("a@b.c").await?;
+    let id = bench.begin(person.id, 1).await?;
+    bench.refresh(1, 1, 2).await?;
+    bench.clock.turn(RACE_MS - 1);
+    assert_eq!(bench.refresh(1, 1, 9).await?, SessionAnswer::Race);
+    assert_eq!(bench.refresh(1, 9, 10).await?, SessionAnswer::Reused, "the loser got no token");
+    assert!(!bench.is_live(id).await?);
+    let id = bench.begin(person.id, 1).await?;
+    bench.refresh(1, 1, 2).await?;
+    assert_eq!(bench.refresh(1, 1, 9).await?, SessionAnswer::Race);
+    assert_eq!(bench.refresh(1, 2, 3).await?, SessionAnswer::Live(id, person));
+    // A clock that is turned back lets nothing pass.
+    bench.clock.turn(-60_000);
+    assert_eq!(bench.refresh(1, 2, 9).await?, SessionAnswer::Reused);
+    Ok(())
+}
+
+async fn ends(bench: &Bench<'_>) -> Result<()> {
+    let person = bench.person("a@b.c").await?;
+    let (one, two) = (bench.begin(person.id, 1).await?, bench.begin(person.id, 2).await?);
+    for _ in 0..2 {
+        let end = SessionChange::End(one);
+        assert_eq!(bench.accounts.session(bench.project, end).await?, SessionAnswer::Over);
+    }
+    assert_eq!((bench.is_live(one).await?, bench.is_live(two).await?), (false, true));
+    assert_eq!(bench.refresh(1, 1, 3).await?, SessionAnswer::Over);
+    let begin = SessionChange::Begin { account: nobody(), family: of(5), token: of(5), ttl_ms: TTL_MS };
+    assert_eq!(bench.accounts.session(bench.project, begin).await?, SessionAnswer::Over);
+    Ok(())
+}
+
+async fn times(bench: &Bench<'_>) -> Result<()> {
+    let ttl = TTL_MS.cast_signed();
+    let person = bench.person("a@b.c").await?;
+    let id = bench.begin(person.id, 1).await?;
+    bench.clock.turn(ttl - 1);
+    assert!(matches!(bench.refresh(1, 1, 2).await?, SessionAnswer::Live(..)), "used in time");
+    bench.clock.turn(ttl - 1);
+    assert!(bench.is_live(id).await?, "it lives from its last use");
+    bench.clock.turn(1);
+    assert!(!bench.is_live(id).await?);
+    assert_eq!(bench.refresh(1, 2, 3).await?, SessionAnswer::Over);
+    Ok(())
+}
+
+async fn disabled(bench: &Bench<'_>) -> Result<()> {
+    let person = bench.person("a@b.c").await?;
+    bench.begin(person.id, 1).await?;
+    done(bench.change(Change::Disabled(person.id, true)).await?);
+    assert_eq!(bench.refresh(1, 1, 2).await?, SessionAnswer::Over);
+    let begin = SessionChange::Begin { account: person.id, family: of(5), token: of(5), ttl_ms: TTL_MS };
+    assert_eq!(bench.accounts.session(bench.project, begin).await?, SessionAnswer::Over);
+    Ok(())
+}
+
+async fn crowds(bench: &Bench<'_>) -> Result<()> {
+    let (person, other) = (bench.person("a@b.c").await?, bench.person("d@e.f").await?);
+    let apart = bench.begin(other.id, 99).await?;
+    let mut sessions = Vec::new();
+    for number in 1..=3 {
+        bench.clock.turn(1);
+        sessions.push(bench.begin(person.id, number).await?);
+    }
+    bench.clock.turn(1);
+    bench.refresh(1, 1, 11).await?;
+    sessions.push(bench.begin(person.id, 4).await?);
+    let mut live = Vec::new();
+    for id in sessions {
+        live.push(bench.is_live(id).await?);
+    }
+    assert_eq!(live, [true, false, true, true], "the one that was used longest ago is over");
+    assert!(bench.is_live(apart).await?);
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! Accounts in SQLite: in the file of their project.
+
+mod keys;
+mod once;
+mod people;
+mod schema;
+mod sessions;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension as _};
+
+pub(crate) use self::schema::TABLES;
+use super::{
+    Account, Accounts, By, Change, Changed, MAX_ACCOUNTS, MAX_SESSIONS, NewKey, Once, Result, SessionAnswer,
+    SessionChange, Settings, SigningKey,
+};
+use crate::catalog::ProjectId;
+use crate::project::ProjectFiles;
+use crate::sqlite::{Durability, Json, stored};
+
+/// Bounds of the driver that tests make smaller.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Accounts of a project.
+    pub(crate) accounts: i64,
+    /// Sessions of an account.
+    pub(crate) sessions: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { accounts: stored(MAX_ACCOUNTS), sessions: stored(MAX_SESSIONS) }
+    }
+}
+
+/// The driver over the files of projects.
+pub(crate) fn open(files: Arc<ProjectFiles>, limits: Limits) -> Arc<dyn Accounts> {
+    Arc::new(Sqlite { files, limits })
+}
+
+struct Sqlite {
+    files: Arc<ProjectFiles>,
+    limits: Limits,
+}
+
+#[async_trait]
+impl Accounts for Sqlite {
+    async fn declare(&self, project: ProjectId, settings: Option<&Settings>) -> Result<()> {
+        let Some(settings) = settings.cloned() else {
+            let forget = |connection: &Connection, _| {
+                connection.execute("DELETE FROM account_settings", []).map(drop).map_err(Into::into)
+            };
+            return self.files.write_existing(project, Durability::Now, forget, |()| {}).await.map(drop);
+        };
+        let set = move |connection: &Connection, _| {
+            let set = "INSERT OR REPLACE INTO account_settings (id, settings) VALUES (1, ?1)";
+            connection.execute(set, [Json(&settings)]).map(drop).map_err(Into::into)
+        };
+        self.files.write(project, Durability::Now, set, |()| {}).await
+    }
+
+    async fn settings(&self, project: ProjectId) -> Result<Option<Settings>> {
+        let read = |connection: &Connection, _| {
+            let mut select = connection.prepare_cached("SELECT settings FROM account_settings")?;
+            let settings = select.query_row([], |row| row.get(0)).optional()?;
+            Ok(settings.map(|Json(settings)| settings))
+        };
+        Ok(self.files.read(project, read).await?.flatten())
+    }
+
+    async fn find(&self, project: ProjectId, by: &By) -> Result<Option<Account>> {
+        Ok(self.files.read(project, |connection, now| people::find(connection, by, now)).await?.flatten())
+    }
+
+    async fn change(&self, project: ProjectId, change: Change) -> Result<Changed> {
+        let limits = self.limits;
+        let change = move |connection: &Connection, now| people::change(connection, change, limits, now);
+        self.files.write(project, Durability::Now, change, |_| {}).await
+    }
+
+    async fn session(&self, project: ProjectId, change: SessionChange) -> Result<SessionAnswer> {
+        let limits = self.limits;
+        let change = move |connection: &Connection, now| sessions::change(connection, &change, limits, now);
+        let answer = self.files.write_existing(project, Durability::Now, change, |_| {}).await?;
+        Ok(answer.unwrap_or(SessionAnswer::Over))
+    }
+
+    async fn once(&self, project: ProjectId, once: Once) -> Result<Option<Account>> {
+        let change = move |connection: &Connection, now| once::change(connection, once, now);
+        Ok(self.files.write_existing(project, Durability::Now, change, |_| {}).await?.flatten())
+    }
+
+    async fn keys(&self, project: ProjectId, new: Option<NewKey>) -> Result<Vec<SigningKey>> {
+        let Some(new) = new else {
+            let read = |connection: &Connection, _| keys::all(connection);
+            return Ok(self.files.read(project, read).await?.unwrap_or_default());
+        };
+        let add = move |connection: &Connection, now| keys::add(connection, new, now);
+        self.files.write(project, Durability::Now, add, |_| {}).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

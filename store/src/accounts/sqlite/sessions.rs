@@ -1,0 +1,120 @@
+//! Sessions: a refresh token is used once and replaced; one that comes again ends its session.
+
+use rusqlite::{Connection, OptionalExtension as _, Row};
+use subtle::ConstantTimeEq as _;
+
+use super::{Limits, people};
+use crate::accounts::{AccountId, By, RACE_MS, Result, SessionAnswer, SessionChange, SessionId, TokenHash};
+use crate::sqlite::{new_id, stored};
+
+/// Sessions that are over which go with each new one at most, so that it does not take long.
+const SWEPT_WITH_EACH: i64 = 100;
+
+/// The session of a refresh token.
+pub(super) const FAMILY: &str = "SELECT id, account, token, previous, moved_ms FROM account_sessions
+    WHERE family = ?1 AND expires_ms > ?2";
+/// Sessions that are over.
+pub(super) const SWEEP: &str = "DELETE FROM account_sessions WHERE id IN
+    (SELECT id FROM account_sessions WHERE expires_ms <= ?1 ORDER BY expires_ms LIMIT ?2)";
+/// All but those of an account that were used last.
+pub(super) const CROWD: &str = "DELETE FROM account_sessions WHERE id IN
+    (SELECT id FROM account_sessions WHERE account = ?1 ORDER BY used_ms DESC LIMIT -1 OFFSET ?2)";
+/// All of an account.
+pub(super) const END_ALL: &str = "DELETE FROM account_sessions WHERE account = ?1";
+
+struct Family {
+    id: SessionId,
+    account: AccountId,
+    token: TokenHash,
+    previous: Option<TokenHash>,
+    moved_ms: i64,
+}
+
+/// Begins, goes on with or ends a session.
+pub(super) fn change(
+    connection: &Connection,
+    change: &SessionChange,
+    limits: Limits,
+    now: i64,
+) -> Result<SessionAnswer> {
+    match *change {
+        SessionChange::Begin { account, family, token, ttl_ms } => {
+            let Some(account) = people::find(connection, &By::Id(account), now)? else {
+                return Ok(SessionAnswer::Over);
+            };
+            if account.disabled {
+                return Ok(SessionAnswer::Over);
+            }
+            connection.prepare_cached(SWEEP)?.execute((now, SWEPT_WITH_EACH))?;
+            // The new one makes as many as there may be.
+            connection.prepare_cached(CROWD)?.execute((account.id, limits.sessions - 1))?;
+            let id = SessionId(new_id(now)?);
+            let insert = "INSERT INTO account_sessions
+                (id, account, family, token, moved_ms, created_ms, used_ms, expires_ms)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?5, ?6)";
+            let expires = now.saturating_add(stored(ttl_ms));
+            connection.prepare_cached(insert)?.execute((id, account.id, family, token, now, expires))?;
+            Ok(SessionAnswer::Live(id, account))
+        }
+        SessionChange::Refresh { family, ref token, ref next, ttl_ms } => {
+            let found = connection.prepare_cached(FAMILY)?.query_row((family, now), read).optional()?;
+            let Some(found) = found else { return Ok(SessionAnswer::Over) };
+            refresh(connection, &found, token, next, ttl_ms, now)
+        }
+        SessionChange::End(id) => end(connection, id).map(|()| SessionAnswer::Over),
+    }
+}
+
+/// Ends all sessions of an account.
+pub(super) fn end_all(connection: &Connection, account: AccountId) -> Result<()> {
+    connection.prepare_cached(END_ALL)?.execute([account])?;
+    Ok(())
+}
+
+fn refresh(
+    connection: &Connection,
+    found: &Family,
+    token: &TokenHash,
+    next: &TokenHash,
+    ttl_ms: u64,
+    now: i64,
+) -> Result<SessionAnswer> {
+    if !same(token, &found.token) {
+        let is_previous = found.previous.is_some_and(|previous| same(token, &previous));
+        // A clock that was turned back makes no race of an old theft.
+        if is_previous && (0..RACE_MS).contains(&now.saturating_sub(found.moved_ms)) {
+            return Ok(SessionAnswer::Race);
+        }
+        end(connection, found.id)?;
+        return Ok(SessionAnswer::Reused);
+    }
+    let account = people::find(connection, &By::Id(found.account), now)?;
+    let Some(account) = account.filter(|account| !account.disabled) else {
+        end(connection, found.id)?;
+        return Ok(SessionAnswer::Over);
+    };
+    let set = "UPDATE account_sessions
+        SET token = ?2, previous = ?3, moved_ms = ?4, used_ms = ?4, expires_ms = ?5 WHERE id = ?1";
+    let expires = now.saturating_add(stored(ttl_ms));
+    connection.prepare_cached(set)?.execute((found.id, next, found.token, now, expires))?;
+    Ok(SessionAnswer::Live(found.id, account))
+}
+
+fn end(connection: &Connection, id: SessionId) -> Result<()> {
+    connection.prepare_cached("DELETE FROM account_sessions WHERE id = ?1")?.execute([id])?;
+    Ok(())
+}
+
+fn same(a: &TokenHash, b: &TokenHash) -> bool {
+    a.ct_eq(b).into()
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Family> {
+    Ok(Family {
+        id: row.get(0)?,
+        account: row.get(1)?,
+        token: row.get(2)?,
+        previous: row.get(3)?,
+        moved_ms: row.get(4)?,
+    })
+}
