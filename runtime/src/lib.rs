@@ -1,8 +1,10 @@
 //! From the socket to the guest call. `app` puts it together; the way of a request is `front_door`, `router`,
 //! `dispatch`, `pool`, `instance`.
 
+pub mod accounts;
 pub mod app;
 pub mod backup;
+mod bearer;
 pub mod client_api;
 pub mod clock;
 pub mod config;

@@ -2,18 +2,16 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
 use sha2::{Digest, Sha256};
 use store::catalog::{Project, ProjectId, Scope};
 use subtle::ConstantTimeEq;
 
 use super::ControlState;
+use crate::bearer::bearer;
 use crate::problem::Problem;
 
 /// Public part of the server's own token, which is in no catalog.
 pub(super) const ADMIN_PREFIX: &str = "admin000";
-/// Longest `Authorization` header that is looked at, bytes.
-const AUTHORIZATION_BYTES: usize = 8 << 10;
 const PREFIX_CHARACTERS: usize = 8;
 
 /// The hash of the server's own token.
@@ -153,17 +151,6 @@ pub(super) fn hash(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }
 
-/// Exactly one `Authorization: Bearer …` of at most 8 KiB.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let value = values.next().filter(|value| value.len() <= AUTHORIZATION_BYTES)?;
-    if values.next().is_some() {
-        return None;
-    }
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
 fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {
     a.ct_eq(b).into()
 }
@@ -185,7 +172,6 @@ fn forbidden(need: Scope) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
     use uuid::Uuid;
 
     use super::*;
@@ -235,24 +221,5 @@ mod tests {
         }
         assert!(AdminToken::new("ostro_admin000_x\n").is_ok());
         assert!(AdminToken::new("ostro_abcd1234_x").is_err());
-    }
-
-    #[test]
-    fn f5_bearer_headers() {
-        let headers = |values: &[&str]| {
-            let mut headers = HeaderMap::new();
-            for value in values {
-                headers.append(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap());
-            }
-            headers
-        };
-        assert_eq!(bearer(&headers(&["Bearer t"])), Some("t"));
-        assert_eq!(bearer(&headers(&["bearer  t "])), Some("t"));
-        let fits = format!("Bearer {}", "a".repeat(AUTHORIZATION_BYTES - 7));
-        assert!(bearer(&headers(&[&fits])).is_some());
-        let long = format!("{fits}a");
-        for wrong in [&[][..], &["t"], &["Basic t"], &["Bearer t", "Bearer t"], &[&long]] {
-            assert_eq!(bearer(&headers(wrong)), None);
-        }
     }
 }

@@ -126,7 +126,7 @@ pub enum Change {
         /// The new one.
         new: PasswordHash,
     },
-    /// Sets what it may do; all sessions end, so that none goes on with what it may not any more.
+    /// Sets what it may do. Sessions go on; tokens say so from their next refresh.
     Roles(AccountId, Vec<String>),
     /// Sets whether it may sign in; all sessions end when not.
     Disabled(AccountId, bool),
@@ -174,6 +174,8 @@ pub enum SessionChange {
     },
     /// Ends it: [`SessionAnswer::Over`].
     End(SessionId),
+    /// Ends the one whose refresh tokens have that in common: [`SessionAnswer::Over`].
+    EndFamily(TokenHash),
 }
 
 /// What came of a session.

@@ -74,6 +74,11 @@ async fn ends(bench: &Bench<'_>) -> Result<()> {
     }
     assert_eq!((bench.is_live(one).await?, bench.is_live(two).await?), (false, true));
     assert_eq!(bench.refresh(1, 1, 3).await?, SessionAnswer::Over);
+    for (family, is_live) in [(1, true), (2, false)] {
+        let end = SessionChange::EndFamily(of(family));
+        assert_eq!(bench.accounts.session(bench.project, end).await?, SessionAnswer::Over);
+        assert_eq!(bench.is_live(two).await?, is_live);
+    }
     let begin = SessionChange::Begin { account: nobody(), family: of(5), token: of(5), ttl_ms: TTL_MS };
     assert_eq!(bench.accounts.session(bench.project, begin).await?, SessionAnswer::Over);
     Ok(())

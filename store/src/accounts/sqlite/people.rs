@@ -72,7 +72,6 @@ pub(super) fn change(connection: &Connection, change: Change, limits: Limits, no
         Change::Roles(id, roles) => {
             let set = "UPDATE accounts SET roles = ?2 WHERE id = ?1";
             connection.prepare_cached(set)?.execute((id, Json(&roles)))?;
-            sessions::end_all(connection, id)?;
             done(connection, id)
         }
         Change::Disabled(id, disabled) => {

@@ -19,6 +19,8 @@ pub(super) const SWEEP: &str = "DELETE FROM account_sessions WHERE id IN
 /// All but those of an account that were used last.
 pub(super) const CROWD: &str = "DELETE FROM account_sessions WHERE id IN
     (SELECT id FROM account_sessions WHERE account = ?1 ORDER BY used_ms DESC LIMIT -1 OFFSET ?2)";
+/// The one of a family.
+pub(super) const END_FAMILY: &str = "DELETE FROM account_sessions WHERE family = ?1";
 /// All of an account.
 pub(super) const END_ALL: &str = "DELETE FROM account_sessions WHERE account = ?1";
 
@@ -62,6 +64,10 @@ pub(super) fn change(
             refresh(connection, &found, token, next, ttl_ms, now)
         }
         SessionChange::End(id) => end(connection, id).map(|()| SessionAnswer::Over),
+        SessionChange::EndFamily(family) => {
+            connection.prepare_cached(END_FAMILY)?.execute([family])?;
+            Ok(SessionAnswer::Over)
+        }
     }
 }
 

@@ -81,6 +81,7 @@ fn questions_use_indexes() {
         sessions::SWEEP,
         sessions::CROWD,
         sessions::END_ALL,
+        sessions::END_FAMILY,
         once::USE,
         once::SWEEP,
         once::VOID,

@@ -1,0 +1,133 @@
+//! How often somebody may be wrong: so many times in a while, then not at all until the while is over.
+//!
+//! An attempt is counted when it begins and given back when it was right, so that many at once are no way around;
+//! `governor`, which bounds rates elsewhere, gives nothing back.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How long attempts count, milliseconds.
+pub const WINDOW_MS: i64 = 15 * 60_000;
+/// Keys of one kind that are remembered. What makes more of them is slower: who signs in has a password hashed.
+const MAX_KEYS: usize = 100_000;
+
+/// Counts the attempts of one kind. A cheap handle: clones count together.
+#[derive(Debug)]
+pub struct Attempts<K> {
+    most: u32,
+    counts: Arc<Mutex<HashMap<K, Count>>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Count {
+    attempts: u32,
+    /// When the first of them was.
+    since_ms: i64,
+}
+
+/// It was tried too often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooMany {
+    /// When it may be tried again, seconds from now.
+    pub retry_after_s: u64,
+}
+
+impl<K> Clone for Attempts<K> {
+    fn clone(&self) -> Self {
+        Self { most: self.most, counts: self.counts.clone() }
+    }
+}
+
+impl<K: Hash + Eq> Attempts<K> {
+    /// At most so many within [`WINDOW_MS`].
+    pub fn new(most: u32) -> Self {
+        Self { most, counts: Arc::default() }
+    }
+
+    /// Counts an attempt, or says that there were too many. The time is milliseconds since some moment of the past.
+    pub fn begin(&self, key: K, now: i64) -> Result<(), TooMany> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_over = |count: &Count| !(0..WINDOW_MS).contains(&now.saturating_sub(count.since_ms));
+        if counts.len() >= MAX_KEYS && !counts.contains_key(&key) {
+            counts.retain(|_, count| !is_over(count));
+            // Rather nobody than everybody.
+            if counts.len() >= MAX_KEYS {
+                return Err(TooMany { retry_after_s: 60 });
+            }
+        }
+        let count = counts.entry(key).or_insert(Count { attempts: 0, since_ms: now });
+        if is_over(count) {
+            *count = Count { attempts: 0, since_ms: now };
+        }
+        if count.attempts >= self.most {
+            let left = count.since_ms.saturating_add(WINDOW_MS).saturating_sub(now);
+            return Err(TooMany { retry_after_s: left.unsigned_abs().div_ceil(1_000) });
+        }
+        count.attempts += 1;
+        Ok(())
+    }
+
+    /// The attempt was right: it does not count.
+    pub fn give_back(&self, key: &K) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(key) {
+            count.attempts = count.attempts.saturating_sub(1);
+            if count.attempts == 0 {
+                counts.remove(key);
+            }
+        }
+    }
+}
+
+/// What counts as one address: of IPv6 a network, because who has one address of it has all (RFC 6177).
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() & !0 << 72).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f2_so_many_and_no_more_until_the_while_is_over() {
+        let attempts = Attempts::new(3);
+        for now in 0..3 {
+            assert_eq!(attempts.begin("a", now), Ok(()));
+        }
+        let seconds = |retry_after_s| Err(TooMany { retry_after_s });
+        assert_eq!(attempts.begin("a", 10), seconds(900));
+        assert_eq!(attempts.begin("b", 10), Ok(()), "somebody else");
+        attempts.give_back(&"a");
+        assert_eq!(attempts.begin("a", 10), Ok(()), "one was right");
+        assert_eq!(attempts.begin("a", WINDOW_MS - 1), seconds(1));
+        assert_eq!(attempts.begin("a", WINDOW_MS), Ok(()));
+        assert_eq!(attempts.begin("a", WINDOW_MS), Ok(()));
+    }
+
+    #[test]
+    fn f2_memory_is_bounded() {
+        let attempts = Attempts::new(1);
+        for key in 0..MAX_KEYS {
+            attempts.begin(key, 0).unwrap();
+        }
+        assert!(attempts.begin(MAX_KEYS, 1).is_err());
+        attempts.give_back(&7);
+        assert_eq!(attempts.begin(MAX_KEYS, 1), Ok(()));
+        assert_eq!(attempts.begin(MAX_KEYS + 1, WINDOW_MS), Ok(()), "what is over makes room");
+        assert!(attempts.counts.lock().unwrap().len() < 3);
+    }
+
+    #[test]
+    fn neighbours_of_a_network_are_one() {
+        let same = |a: &str, b: &str| network(a.parse().unwrap()) == network(b.parse().unwrap());
+        assert!(same("2001:db8:0:100::1", "2001:db8:0:1ff:ffff::9"));
+        assert!(!same("2001:db8:0:100::1", "2001:db8:0:200::1"));
+        assert!(same("::ffff:192.0.2.1", "192.0.2.1"));
+        assert!(!same("192.0.2.1", "192.0.2.2"));
+    }
+}

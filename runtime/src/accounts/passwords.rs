@@ -1,0 +1,160 @@
+//! Hashing passwords with argon2id: beside the executors, few at once, and as long for nobody as for somebody.
+
+use std::sync::Arc;
+
+use argon2::password_hash::{PasswordHash as Phc, SaltString};
+use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use store::accounts::PasswordHash;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::problem::Problem;
+
+/// Longest password, bytes: hashing reads all of it.
+pub const MAX_PASSWORD_BYTES: usize = 1 << 10;
+/// Shortest password, characters (NIST SP 800-63B section 5.1.1.2).
+pub const MIN_PASSWORD_CHARACTERS: usize = 8;
+/// Memory of one hash, KiB. With [`PASSES`] and [`LANES`] it is what OWASP asks of argon2id.
+const MEMORY_KIB: u32 = 19_456;
+/// Passes over the memory.
+const PASSES: u32 = 2;
+/// Lanes of the memory.
+const LANES: u32 = 1;
+/// Passwords that are hashed at once: each takes a core and [`MEMORY_KIB`].
+const AT_ONCE: usize = 2;
+/// Passwords that are hashed or wait for it: beyond that somebody wants to keep the server busy.
+const IN_ALL: usize = 64;
+
+/// Hashes passwords, and compares them. A cheap handle: clones share their bounds.
+#[derive(Clone)]
+pub struct Passwords {
+    running: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+    /// The hash of what nobody knows: an account that is not there is compared with it.
+    nobody: Arc<str>,
+}
+
+impl std::fmt::Debug for Passwords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Passwords")
+    }
+}
+
+impl Passwords {
+    /// Hashes once, so that there is something to compare with where there is no account. Blocks for as long as a hash takes.
+    pub fn new() -> Result<Self, Problem> {
+        let nobody = hash(&super::secrets::random_text::<32>()?)?;
+        let (running, waiting) = (Semaphore::new(AT_ONCE), Semaphore::new(IN_ALL));
+        Ok(Self { running: Arc::new(running), waiting: Arc::new(waiting), nobody: nobody.0.into() })
+    }
+
+    /// The hash of a new password, with a salt of its own. `busy` when too many wait.
+    pub async fn hash(&self, password: String) -> Result<PasswordHash, Problem> {
+        let places = self.place().await?;
+        aside(places, move || hash(&password)).await?
+    }
+
+    /// Whether the password is that one; none is nobody's, and takes as long to be told. `busy` when too many wait.
+    pub async fn verify(&self, password: String, known: Option<&PasswordHash>) -> Result<bool, Problem> {
+        let places = self.place().await?;
+        let is_somebody = known.is_some();
+        let known: Arc<str> = known.map_or_else(|| self.nobody.clone(), |known| known.0.as_str().into());
+        let same = aside(places, move || verify(&password, &known)).await??;
+        Ok(same && is_somebody)
+    }
+
+    async fn place(&self) -> Result<[OwnedSemaphorePermit; 2], Problem> {
+        let waiting = self.waiting.clone().try_acquire_owned().map_err(|_| busy())?;
+        let running = self.running.clone().acquire_owned().await.map_err(|_| busy())?;
+        Ok([waiting, running])
+    }
+}
+
+/// On a thread that may compute for long. The places are taken until it ends, also when nobody waits any more.
+async fn aside<T: Send + 'static>(
+    places: [OwnedSemaphorePermit; 2],
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let work = move || {
+        let done = work();
+        drop(places);
+        done
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(&error))
+}
+
+fn argon2() -> Result<Argon2<'static>, Problem> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|error| failed(&error))?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+fn hash(password: &str) -> Result<PasswordHash, Problem> {
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).map_err(|error| failed(&error))?;
+    let salt = SaltString::encode_b64(&salt).map_err(|error| failed(&error))?;
+    let hash = argon2()?.hash_password(password.as_bytes(), &salt).map_err(|error| failed(&error))?;
+    Ok(PasswordHash(hash.to_string()))
+}
+
+/// By the parameters that stand in the hash: older ones go on to work.
+fn verify(password: &str, known: &str) -> Result<bool, Problem> {
+    let known = Phc::new(known).map_err(|error| failed(&error))?;
+    Ok(argon2()?.verify_password(password.as_bytes(), &known).is_ok())
+}
+
+fn busy() -> Problem {
+    Problem::new(503, "busy", "too many people sign in at once")
+}
+
+fn failed(error: &dyn std::fmt::Display) -> Problem {
+    Problem::internal(&std::io::Error::other(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_password_is_known_again_and_no_other_is() {
+        let passwords = Passwords::new().unwrap();
+        let known = passwords.hash("correct horse".to_owned()).await.unwrap();
+        let again = passwords.hash("correct horse".to_owned()).await.unwrap();
+        assert!(known.0.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", known.0);
+        assert_ne!(known, again, "salted");
+        let is = |text: &str| {
+            let (passwords, known, text) = (passwords.clone(), known.clone(), text.to_owned());
+            async move { passwords.verify(text, Some(&known)).await.unwrap() }
+        };
+        assert!(is("correct horse").await);
+        for other in ["", "correct hors", "correct horse ", "Correct horse", &known.0] {
+            assert!(!is(other).await, "{other}");
+        }
+        assert!(!passwords.verify("correct horse".to_owned(), None).await.unwrap());
+    }
+
+    /// A flood of sign-ins costs two cores at most, and no more memory than is bounded (threat F2).
+    #[tokio::test]
+    async fn f2_a_flood_is_refused() {
+        let passwords = Passwords::new().unwrap();
+        let held: Vec<_> = {
+            let places = (0..AT_ONCE).map(|_| passwords.running.clone().try_acquire_owned().unwrap());
+            places.collect()
+        };
+        let flood: Vec<_> = (0..IN_ALL)
+            .map(|_| {
+                let passwords = passwords.clone();
+                tokio::spawn(async move { passwords.verify("x".to_owned(), None).await })
+            })
+            .collect();
+        while passwords.waiting.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let refused = passwords.verify("x".to_owned(), None).await.unwrap_err();
+        assert_eq!((refused.status.as_u16(), refused.code), (503, "busy"));
+        flood.iter().for_each(tokio::task::JoinHandle::abort);
+        drop(held);
+        for waiting in flood {
+            assert!(waiting.await.is_err());
+        }
+        assert!(!passwords.verify("x".to_owned(), None).await.unwrap(), "there is room again");
+    }
+}
