@@ -12,6 +12,7 @@
 
 mod support;
 
+mod accounts;
 mod backup;
 mod canary;
 mod cgi;

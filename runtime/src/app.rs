@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
+use crate::client_api::auth::AuthDoor;
 use crate::client_api::objects::ObjectDoor;
 use crate::client_api::site::SiteDoor;
 use crate::clock::Clock;
@@ -162,6 +163,7 @@ impl App {
             pass: pass.clone(),
             objects: ObjectDoor::new(&store, clock.clone()),
             sites: SiteDoor::new(&store),
+            auth: AuthDoor::new(&store, clock.clone())?,
             head_time: config.head_time,
             drain_time: config.drain_time,
         };

@@ -20,6 +20,7 @@ use host_api::Services;
 use host_api::outbound_http::{EgressOptions, TlsClient};
 use tokio::sync::{mpsc, watch};
 
+use crate::client_api::auth::AuthDoor;
 use crate::client_api::objects::ObjectDoor;
 use crate::client_api::site::SiteDoor;
 use crate::clock::Clock;
@@ -74,6 +75,8 @@ pub struct Shared {
     pub objects: ObjectDoor,
     /// Static sites.
     pub sites: SiteDoor,
+    /// Accounts.
+    pub auth: AuthDoor,
     /// Longest wait for a request's head.
     pub head_time: Duration,
     /// Longest wait for requests in flight when the server ends.
@@ -173,6 +176,7 @@ impl Executor {
             dispatch: inner.dispatch.clone(),
             trusted_proxies: self.shared.trusted_proxies,
             pass: self.shared.pass,
+            auth: self.shared.auth.clone(),
             objects: self.shared.objects,
             sites: self.shared.sites,
         };

@@ -1,5 +1,6 @@
 //! The data plane's door: connections, request hygiene, routing, and the one place that makes answers.
 
+mod address;
 mod connection;
 mod hygiene;
 mod inner;
@@ -19,6 +20,7 @@ use hyper::body::Incoming;
 use store::jobs::Lineage;
 use uuid::Uuid;
 
+use crate::client_api::auth::AuthDoor;
 use crate::client_api::objects::ObjectDoor;
 use crate::client_api::site::SiteDoor;
 use crate::client_api::{self, site};
@@ -43,6 +45,8 @@ pub struct Service {
     pub objects: ObjectDoor,
     /// Static sites.
     pub sites: SiteDoor,
+    /// Accounts.
+    pub auth: AuthDoor,
 }
 
 impl Service {
@@ -58,6 +62,9 @@ impl Service {
             let (method, door) = (checked.request.method().clone(), &self.objects);
             let served = door.serve(project.as_deref(), checked.request).await;
             return respond::object(Uuid::now_v7(), version, &method, served);
+        }
+        if client_api::auth::is_auth_path(checked.path.as_str()) {
+            return self.serve_auth(checked, client).await;
         }
         if checked.path.is_reserved() && !self.pass.opens(&checked.request, &checked.path) {
             return respond::platform(Uuid::now_v7(), version, checked.path.as_str());
@@ -106,5 +113,15 @@ impl Service {
             }
             (None, _) => respond::no_route(id, version),
         }
+    }
+
+    /// Serves one request about accounts.
+    async fn serve_auth(&self, checked: Checked, client: IpAddr) -> Response<Answer> {
+        let Checked { request, host, path } = checked;
+        let (version, method) = (request.version(), request.method().clone());
+        let client = address::of_client(request.headers(), client, &self.trusted_proxies);
+        let project = self.routes.load().project(&host);
+        let served = self.auth.serve(project.as_deref(), path.as_str(), client, request).await;
+        respond::accounts(Uuid::now_v7(), version, &method, served)
     }
 }

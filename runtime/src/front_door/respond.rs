@@ -144,6 +144,20 @@ pub(super) fn object(
     identified(id, without_body(method, answer))
 }
 
+/// What came of a request about accounts.
+pub(super) fn accounts(
+    id: Uuid,
+    version: Version,
+    method: &Method,
+    served: Response<Full<Bytes>>,
+) -> Response<Answer> {
+    let answer = served.map(Answer::Platform);
+    // What comes of a body that was refused is not read.
+    let is_unread = matches!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT);
+    let answer = if is_unread { closing(version, answer) } else { answer };
+    identified(id, without_body(method, answer))
+}
+
 /// The guest's response, fit to be sent: without headers that belong to the connection, or refused.
 fn guest(response: Response<AnswerBody>) -> Result<Response<Answer>, &'static str> {
     let (mut parts, body) = response.into_parts();

@@ -1,10 +1,11 @@
 //! What a project has because a manifest declares it or a function may use it: queues, namespaces, collections,
-//! buckets. They are made, and never removed by a deploy: what is in them is not the deploy's.
+//! buckets, and how people sign in. They are made, and never removed by a deploy: what is in them is not the deploy's.
 
 use std::collections::BTreeSet;
 
 use host_api::grants::{Data, Grants};
 use store::Store;
+use store::accounts;
 use store::buckets::MAX_BUCKETS;
 use store::catalog::{Bindings, DataSource, ProjectId};
 use store::documents::{CollectionSpec, Failure, IndexSpec, MAX_COLLECTIONS};
@@ -30,7 +31,13 @@ pub(super) struct Resources {
     pub(super) collections: Vec<CollectionSpec>,
     /// What is only used, by kind and name: where it exists, it stays as it is.
     pub(super) used: BTreeSet<(Data, String)>,
+    /// How people sign in, as a manifest declares it; none where no manifest says.
+    pub(super) auth: Option<SignIn>,
 }
+
+/// How people sign in: a manifest that says nothing means that they don't.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SignIn(pub(super) Option<accounts::Settings>);
 
 impl Resources {
     /// What a manifest declares.
@@ -48,12 +55,19 @@ impl Resources {
             // Declared like indexes: what the manifest does not have is gone.
             rules: Some(collection.rules),
         };
+        let mut queues: Vec<QueueSpec> = manifest.queues.into_iter().map(queue).collect();
+        // Mails that somebody has to send are messages.
+        let mail = manifest.auth.as_ref().and_then(|auth| auth.mail.clone());
+        if let Some(name) = mail.filter(|name| queues.iter().all(|queue| queue.name != *name)) {
+            queues.push(QueueSpec { name, retention_ms: None });
+        }
         Self {
-            queues: manifest.queues.into_iter().map(queue).collect(),
+            queues,
             namespaces: manifest.namespaces.into_iter().map(namespace).collect(),
             collections: manifest.collections.into_iter().map(collection).collect(),
             // A bucket has no settings: to be declared is no more than to be used.
             used: manifest.buckets.into_keys().map(|name| (Data::Bucket, name)).collect(),
+            auth: Some(SignIn(manifest.auth)),
         }
     }
 
@@ -135,6 +149,9 @@ impl Resources {
         let new: Vec<String> = new.map(str::to_owned).collect();
         if !new.is_empty() {
             store.buckets.declare(project, &new).await?;
+        }
+        if let Some(SignIn(settings)) = &self.auth {
+            store.accounts.declare(project, settings.as_ref()).await?;
         }
         Ok(())
     }

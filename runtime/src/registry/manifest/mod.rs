@@ -1,5 +1,6 @@
 //! `ostro.toml`: text in, settings or a refusal with line and column out. Pure: the command line and the server use it.
 
+mod auth;
 mod data;
 mod function;
 mod reader;
@@ -9,6 +10,7 @@ pub mod units;
 
 use std::collections::BTreeMap;
 
+use store::accounts;
 use store::catalog::{
     CacheRule, CronTrigger, DataTrigger, HeaderRule, JobLimits, Limits, OnDisconnect, QueueTrigger, Route,
 };
@@ -33,6 +35,8 @@ pub struct Manifest {
     pub collections: BTreeMap<String, CollectionSettings>,
     /// The buckets, by name; one that is granted need not be here.
     pub buckets: BTreeMap<String, BucketSettings>,
+    /// How people sign in; none: they don't.
+    pub auth: Option<accounts::Settings>,
     /// The static site, if there is one.
     pub site: Option<SiteSettings>,
 }
@@ -198,7 +202,10 @@ fn read(text: &str, ceilings: &Ceilings) -> Result<Manifest, Fault> {
     let document = DeTable::parse(text)
         .map_err(|error| Fault::at(error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
     let root = Section::root(&document);
-    root.allow(&["manifest", "project", "function", "queue", "collection", "bucket", "kv", "site"], LATER)?;
+    root.allow(
+        &["manifest", "project", "function", "queue", "collection", "bucket", "kv", "auth", "site"],
+        LATER,
+    )?;
     if let Some((version, at)) = root.integer("manifest")?
         && version != 1
     {
@@ -228,6 +235,7 @@ fn read(text: &str, ceilings: &Ceilings) -> Result<Manifest, Fault> {
         collections: data::collections(&root)?,
         buckets: data::buckets(&root)?,
         site: site::site(&root)?,
+        auth: auth::section(&root)?,
     })
 }
 

@@ -1,0 +1,110 @@
+//! Which pages may call: those of the project's own hosts, and those of the origins that its manifest names (threat F6).
+//!
+//! There are no cookies, so a page of another origin has nothing to act with; it is refused all the same.
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Method, Response, StatusCode, Uri};
+use http_body_util::Full;
+
+use super::answer;
+
+/// Where the page is from that makes a request.
+pub(super) enum Origin {
+    /// From here, or it is no page.
+    Own,
+    /// From an origin that may.
+    Listed(HeaderValue),
+    /// From one that may not.
+    Foreign,
+}
+
+impl Origin {
+    /// What a request says of itself: browsers do, and no page can make them say anything else.
+    pub(super) fn of(headers: &HeaderMap, uri: &Uri, listed: &[String]) -> Self {
+        let mut named = headers.get_all(header::ORIGIN).iter();
+        let (Some(value), None) = (named.next(), named.next()) else {
+            return if headers.contains_key(header::ORIGIN) { Self::Foreign } else { Self::Own };
+        };
+        let Ok(origin) = value.to_str() else { return Self::Foreign };
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = host.or_else(|| uri.authority().map(|authority| authority.as_str()));
+        let of = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        if of.zip(host).is_some_and(|(of, host)| of.eq_ignore_ascii_case(host)) {
+            return Self::Own;
+        }
+        match listed.iter().any(|listed| listed.eq_ignore_ascii_case(origin)) {
+            true => Self::Listed(value.clone()),
+            false => Self::Foreign,
+        }
+    }
+
+    /// Whether nothing is done for it.
+    pub(super) fn is_foreign(&self) -> bool {
+        matches!(self, Self::Foreign)
+    }
+
+    /// The answer to a browser that asks before it calls (a preflight request of the Fetch standard).
+    pub(super) fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
+        let asks = method == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+        if !asks || self.is_foreign() {
+            return None;
+        }
+        let mut response = answer::empty(StatusCode::NO_CONTENT);
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+        let allowed = HeaderValue::from_static("authorization, content-type");
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+        self.mark(headers);
+        Some(response)
+    }
+
+    /// Lets the page read the answer.
+    pub(super) fn mark(&self, headers: &mut HeaderMap) {
+        headers.append(header::VARY, HeaderValue::from_static("origin"));
+        if let Self::Listed(origin) = self {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            let exposed = HeaderValue::from_static("retry-after, ostro-invocation");
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f6_pages_of_other_origins_are_told_apart() {
+        let listed = ["https://app.example.com".to_owned(), "capacitor://localhost".to_owned()];
+        for (origins, expected) in [
+            (&[][..], "own"),
+            (&["http://shop.localhost:8080"], "own"),
+            (&["https://SHOP.localhost:8080"], "own"),
+            (&["https://app.example.com"], "listed"),
+            (&["capacitor://localhost"], "listed"),
+            (&["http://app.example.com"], "foreign"),
+            (&["https://app.example.com:444"], "foreign"),
+            (&["https://app.example.com.evil.example"], "foreign"),
+            (&["https://evil.example"], "foreign"),
+            (&["http://shop.localhost"], "foreign"),
+            (&["null"], "foreign"),
+            (&["*"], "foreign"),
+            (&[""], "foreign"),
+            (&["https://app.example.com", "https://evil.example"], "foreign"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("shop.localhost:8080"));
+            for origin in origins {
+                headers.append(header::ORIGIN, HeaderValue::from_static(origin));
+            }
+            let found = match Origin::of(&headers, &Uri::from_static("/"), &listed) {
+                Origin::Own => "own",
+                Origin::Listed(_) => "listed",
+                Origin::Foreign => "foreign",
+            };
+            assert_eq!(found, expected, "{origins:?}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Passwords that are changed, and mails with a token that is good for one use: to verify an address, to reset a password.
+//!
+//! The mail itself is sent by a function: it consumes the queue that the manifest names. A message has no link in it, so
+//! nothing that a client says of its host can lead anybody elsewhere (threat F2).
+
+use serde_json::json;
+use store::accounts::{Account, By, Change, Changed, Once, Purpose, normal_email};
+use store::catalog::ProjectId;
+use store::jobs::NewMessage;
+
+use super::answer::{self, Answered, Refusal};
+use super::call::{Password, Passwords, RequestReset, Reset, Verify};
+use super::sign_in::new_password;
+use super::{AuthDoor, Place};
+use crate::accounts::secrets;
+use crate::problem::Problem;
+
+/// How long an address can be verified, milliseconds.
+const VERIFY_MS: u64 = 24 * 3_600_000;
+/// How long a password can be reset, milliseconds.
+const RESET_MS: u64 = 3_600_000;
+
+impl AuthDoor {
+    /// Sets another password. All sessions end, and one begins.
+    pub(super) async fn change_password(
+        &self,
+        at: &Place<'_>,
+        words: Passwords,
+    ) -> Result<Answered, Refusal> {
+        let (account, _) = self.signed_in(at).await?;
+        let Passwords { old: Password(old), new } = words;
+        let new = new_password(new)?;
+        let normal = account.email.as_deref().and_then(normal_email).unwrap_or_default();
+        let same = self.is_password(at, normal, old, account.password.as_ref()).await?;
+        let Some(old) = account.password.filter(|_| same) else {
+            return Err(answer::invalid_credentials().into());
+        };
+        let change = Change::Password { id: account.id, old, new: self.passwords.hash(new).await? };
+        match self.accounts.change(at.project, change).await? {
+            Changed::Done(account) => self.begin(at, account).await,
+            // Changed by somebody else a moment ago.
+            Changed::Taken | Changed::Missing => Err(answer::invalid_credentials().into()),
+        }
+    }
+
+    /// Shows that mail to the address arrives.
+    pub(super) async fn verify(&self, at: &Place<'_>, words: &Verify) -> Result<Answered, Refusal> {
+        let token = secrets::once_hash(&words.token).ok_or_else(invalid_token)?;
+        match self.accounts.once(at.project, Once::Verify(token)).await? {
+            Some(_) => Ok(Answered::Done),
+            None => Err(invalid_token().into()),
+        }
+    }
+
+    /// Sets a password by a token. All sessions end.
+    pub(super) async fn reset(&self, at: &Place<'_>, words: Reset) -> Result<Answered, Refusal> {
+        at.with_email()?;
+        let Reset { token, password } = words;
+        let password = new_password(password)?;
+        let token = secrets::once_hash(&token).ok_or_else(invalid_token)?;
+        // Nothing is hashed for who has no token.
+        let found = self.accounts.find(at.project, &By::Token(Purpose::Reset, token)).await?;
+        found.ok_or_else(invalid_token)?;
+        let password = self.passwords.hash(password).await?;
+        match self.accounts.once(at.project, Once::Reset(token, password)).await? {
+            Some(_) => Ok(Answered::Done),
+            None => Err(invalid_token().into()),
+        }
+    }
+
+    /// Has a mail sent, if there is such an account. What is done for it is done after the answer, which so takes the same
+    /// time for all.
+    pub(super) fn request_reset(&self, at: &Place<'_>, words: &RequestReset) -> Result<Answered, Refusal> {
+        at.with_email()?;
+        let queue = at.settings.mail.clone().ok_or_else(answer::not_enabled)?;
+        let now = self.uptime_ms();
+        let normal = normal_email(&words.email).unwrap_or_default();
+        self.limits.mails_from.begin((at.project, at.client), now)?;
+        self.limits.mails_to.begin((at.project, normal.clone()), now)?;
+        let (door, project) = (self.clone(), at.project);
+        tokio::spawn(async move {
+            let sent = async {
+                let account = door.accounts.find(project, &By::Email(normal)).await?;
+                let Some(account) = account.filter(|account| !account.disabled) else { return Ok(()) };
+                door.mail(project, &queue, &account, Purpose::Reset).await
+            };
+            if let Err(problem) = sent.await {
+                tracing::error!(project = %project.0, %problem, "a mail to reset a password could not be asked for");
+            }
+        });
+        Ok(Answered::Accepted)
+    }
+
+    /// Has a mail sent that asks to verify the address. The account is there with or without it.
+    pub(super) async fn ask_to_verify(&self, at: &Place<'_>, account: &Account) {
+        let Some(queue) = &at.settings.mail else { return };
+        if let Err(problem) = self.mail(at.project, queue, account, Purpose::Verify).await {
+            tracing::error!(project = %at.project.0, %problem, "a mail to verify an address could not be asked for");
+        }
+    }
+
+    async fn mail(
+        &self,
+        project: ProjectId,
+        queue: &str,
+        account: &Account,
+        purpose: Purpose,
+    ) -> Result<(), Problem> {
+        let token = secrets::once()?;
+        let (name, ttl_ms) = match purpose {
+            Purpose::Verify => ("verify", VERIFY_MS),
+            Purpose::Reset => ("reset", RESET_MS),
+        };
+        let hash = secrets::once_hash(&token).ok_or_else(invalid_token)?;
+        let issue = Once::Issue { account: account.id, purpose, token: hash, ttl_ms };
+        if self.accounts.once(project, issue).await?.is_none() {
+            return Ok(());
+        }
+        let message = json!({
+            "purpose": name,
+            "email": account.email,
+            "user": account.id.0,
+            "token": token,
+            "expires_in": ttl_ms / 1_000,
+        });
+        let message = NewMessage {
+            payload: message.to_string().into(),
+            content_type: "application/json".to_owned(),
+            ..NewMessage::default()
+        };
+        let job = message.into_job(queue).map_err(|unfit| Problem::internal(&unfit))?;
+        self.jobs.enqueue(project, vec![job]).await?;
+        Ok(())
+    }
+}
+
+/// The same for every token that is not good, whatever is wrong with it.
+fn invalid_token() -> Problem {
+    Problem::new(400, "invalid_token", "this token is not valid, or not any more")
+        .hint("ask for another mail")
+}

@@ -1,0 +1,136 @@
+//! The section of who may sign in: `[auth]`.
+
+use store::accounts::Settings;
+
+use super::reader::{Fault, Section};
+use super::units;
+use crate::registry::settings;
+
+/// How long an access token lives when nobody says, milliseconds.
+const ACCESS_MS: u64 = 15 * 60_000;
+/// How long an access token may live, milliseconds: nothing takes it back before.
+const ACCESS_RANGE_MS: std::ops::RangeInclusive<u64> = 60_000..=86_400_000;
+/// How long a session lives when nobody says, milliseconds.
+const REFRESH_MS: u64 = 30 * 86_400_000;
+/// How long a session may live without being used, milliseconds.
+const REFRESH_RANGE_MS: std::ops::RangeInclusive<u64> = 60_000..=400 * 86_400_000;
+/// Origins of a project.
+const MAX_ORIGINS: usize = 50;
+
+/// The `[auth]` section; without it nobody signs in.
+pub(super) fn section(root: &Section<'_, '_>) -> Result<Option<Settings>, Fault> {
+    let Some(section) = root.section("auth")? else { return Ok(None) };
+    section.allow(&["email", "anonymous", "access", "refresh", "origins", "mail"], &[])?;
+    let is_on = |key| section.boolean(key).map(|found| found.is_some_and(|(on, _)| on));
+    let mut origins = Vec::new();
+    for (text, at) in section.strings("origins")? {
+        origins.push(origin(text).map_err(|reason| {
+            Fault::at(at, reason).hint("write for example \"https://app.example.com\"; `*` is not taken")
+        })?);
+    }
+    if origins.len() > MAX_ORIGINS {
+        return Err(Fault::at(section.start(), format!("more than {MAX_ORIGINS} origins")));
+    }
+    let mail = section.string("mail")?.map(|(queue, at)| {
+        let named = settings::check_name(queue).map(|()| queue.to_owned());
+        named.map_err(|reason| Fault::at(at, format!("`{queue}` is not the name of a queue: {reason}")))
+    });
+    Ok(Some(Settings {
+        email: is_on("email")?,
+        anonymous: is_on("anonymous")?,
+        access_ms: time(&section, "access", ACCESS_MS, ACCESS_RANGE_MS)?,
+        refresh_ms: time(&section, "refresh", REFRESH_MS, REFRESH_RANGE_MS)?,
+        origins,
+        mail: mail.transpose()?,
+    }))
+}
+
+fn time(
+    section: &Section<'_, '_>,
+    key: &str,
+    usual: u64,
+    range: std::ops::RangeInclusive<u64>,
+) -> Result<u64, Fault> {
+    let Some((text, at)) = section.string(key)? else { return Ok(usual) };
+    let time = units::millis(text).map_err(|reason| Fault::at(at, reason))?;
+    match range.contains(&time) {
+        true => Ok(time),
+        false => {
+            let (least, most) = (units::show_millis(*range.start()), units::show_millis(*range.end()));
+            Err(Fault::at(at, format!("`{}` is a time from {least} to {most}", section.name(key))))
+        }
+    }
+}
+
+/// An origin as browsers send it (RFC 6454 section 6.2): scheme, host, port, and nothing more. Lower case, because that is
+/// how it is compared.
+fn origin(text: &str) -> Result<String, String> {
+    let refused = || format!("`{}` is not an origin", text.escape_debug());
+    let (scheme, host) = text.split_once("://").ok_or_else(refused)?;
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let is_host = !host.is_empty()
+        && host.len() <= 255
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte));
+    (is_scheme && is_host).then(|| text.to_ascii_lowercase()).ok_or_else(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::manifest::parse;
+    use crate::registry::settings::Ceilings;
+
+    fn auth(text: &str) -> Result<Option<Settings>, (usize, usize)> {
+        let parsed = parse(text, &Ceilings::default());
+        parsed.map(|manifest| manifest.auth).map_err(|error| (error.line, error.column))
+    }
+
+    #[test]
+    fn signing_in_is_off_until_the_manifest_turns_it_on() {
+        assert_eq!(auth("[function.f]\n"), Ok(None));
+        let usual = Settings {
+            email: false,
+            anonymous: false,
+            access_ms: ACCESS_MS,
+            refresh_ms: REFRESH_MS,
+            origins: Vec::new(),
+            mail: None,
+        };
+        assert_eq!(auth("[auth]\n"), Ok(Some(usual)));
+        let all = "[auth]\nemail = true\nanonymous = true\naccess = '1h'\nrefresh = '7d'\nmail = 'mails'\n\
+            origins = ['https://App.example.com', 'http://localhost:3000', 'capacitor://localhost']";
+        let origins = ["https://app.example.com", "http://localhost:3000", "capacitor://localhost"];
+        let expected = Settings {
+            email: true,
+            anonymous: true,
+            access_ms: 3_600_000,
+            refresh_ms: 7 * 86_400_000,
+            origins: origins.map(str::to_owned).to_vec(),
+            mail: Some("mails".to_owned()),
+        };
+        assert_eq!(auth(all), Ok(Some(expected)));
+    }
+
+    #[test]
+    fn what_is_refused_has_its_place() {
+        for (line, column) in [
+            ("emial = true", 1),
+            ("email = 'yes'", 9),
+            ("access = '59s'", 10),
+            ("access = '25h'", 10),
+            ("access = 900", 10),
+            ("refresh = '401d'", 11),
+            ("mail = 'No Queue'", 8),
+            ("origins = 'https://a.b'", 11),
+            ("origins = ['*']", 12),
+            ("origins = ['null']", 12),
+            ("origins = ['https://a.b/']", 12),
+            ("origins = ['https://*.b']", 12),
+            ("origins = ['https://u@a.b']", 12),
+            ("origins = ['a.b']", 12),
+        ] {
+            assert_eq!(auth(&format!("[auth]\n{line}\n")), Err((2, column)), "{line}");
+        }
+    }
+}
