@@ -235,7 +235,7 @@ proptest::proptest! {
     fn a_shape_forgets_names_of_parameters_and_nothing_else(
         path in "(/([a-z]{1,4}|\\{[a-z]{1,4}\\})){0,4}(/\\{\\*[a-z]{1,4}\\})?",
     ) {
-        let route = |path: &str| catalog::Route { path: path.to_owned(), methods: Vec::new(), strip: None };
+        let route = |path: &str| catalog::Route { path: path.to_owned(), methods: Vec::new(), strip: None, access: None };
         let renamed = path.replace("{*", "{*new").replace("{", "{n").replace("{n*", "{*n");
         assert_eq!(route(&path).shape(), route(&renamed).shape());
         assert_eq!(route(&path).shape().split('/').count(), path.split('/').count());

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::bench::{Bench, MANIFEST};
-use crate::support::Request;
+use crate::support::{Request, guest};
 
 #[test]
 fn f6_pages_of_other_origins_are_refused() {
@@ -51,4 +51,92 @@ fn f6_the_control_api_is_not_on_a_projects_host() {
     }
     // Nor does the server's own token mean anything to a project.
     bench.get("user", &bench.server.token).expect_error(401, "unauthenticated");
+}
+
+/// A function that shows what it was asked, whose routes differ in whom they let in.
+const GATED: &str = "[auth]\nemail = true\nanonymous = true\n[function.echo]\nauth = 'optional'\nroutes = [\n\
+    { path = '/open', auth = 'none' },\n{ path = '/whoever' },\n{ path = '/mine', auth = 'required' },\n\
+    { path = '/admin', roles = ['admin', 'editor'] },\n]\n";
+
+#[test]
+fn functions_are_told_who_is_signed_in_and_nobody_else_can_tell_them() {
+    let bench = Bench::start(MANIFEST);
+    let control = bench.server.control();
+    control.try_deploy_manifest("echo", &guest::component("echo-request"), GATED).expect_status(200);
+    let up = bench.sign_up("ann@example.com", "correct horse");
+    let (id, token) = (up["user"]["id"].as_str().unwrap(), up["access_token"].as_str().unwrap());
+    let told = format!("ostro-user: {id}\n");
+    let host = bench.server.listen.to_string();
+    let ask = |host: &str, path: &str, headers: &[(&str, &str)]| {
+        let mut request = Request::new("GET", path, host);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        request.send(bench.server.listen)
+    };
+    let bearer = format!("Bearer {token}");
+    let signed = [("authorization", bearer.as_str()), ("ostro-user", "somebody"), ("Ostro-User", "else")];
+    let nobody = [("ostro-user", "somebody")];
+    // Where nobody looks, the token is the function's own to read, and it is told nothing.
+    let open = ask(&host, "/open", &signed).expect_status(200).text();
+    assert!(open.contains(&bearer) && !open.contains("ostro-user"), "{open}");
+    for (path, alone) in [("/whoever", 200), ("/mine", 401), ("/admin", 401)] {
+        let seen = ask(&host, path, &nobody);
+        assert_eq!(seen.status, alone, "{path}");
+        assert!(!seen.text().contains("somebody"), "{path}");
+    }
+    for path in ["/whoever", "/mine"] {
+        let seen = ask(&host, path, &signed).expect_status(200).text();
+        assert!(seen.contains(&told) && !seen.contains("somebody") && !seen.contains(token), "{path} {seen}");
+    }
+    ask(&host, "/admin", &signed).expect_error(403, "forbidden");
+    // By the function's name each path is reached: all of its routes have a say then.
+    for (host, path) in [("echo.localhost", "/open"), ("echo.localhost", "/mine"), ("localhost", "/echo/x")] {
+        ask(host, path, &nobody).expect_error(401, "unauthenticated");
+        ask(host, path, &signed).expect_error(403, "forbidden");
+    }
+    // A token that is not good is nobody's, also where nobody need be signed in.
+    for path in ["/whoever", "/mine"] {
+        for wrong in ["Bearer x", "Basic YTpi", "Bearer ", token] {
+            let refused = ask(&host, path, &[("authorization", wrong)]);
+            assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
+            refused.expect_error(401, "unauthenticated");
+        }
+        let path = format!("{path}?access_token={token}");
+        assert!(!ask(&host, &path, &[]).text().contains(&told), "{path}");
+    }
+}
+
+#[test]
+fn f1_c7_a_token_opens_no_function_of_another_project() {
+    let bench = Bench::start(MANIFEST);
+    let up = bench.sign_up("ann@example.com", "correct horse");
+    let gated = "[auth]\nemail = true\n[function.echo]\nauth = 'required'\nroutes = ['/mine']\n";
+    for control in [bench.server.control(), bench.server.project("other")] {
+        control.try_deploy_manifest("echo", &guest::component("echo-request"), gated).expect_status(200);
+    }
+    let ask = |host: &str| {
+        let request = Request::new("GET", "/mine", host);
+        let bearer = format!("Bearer {}", up["access_token"].as_str().unwrap());
+        request.header("authorization", &bearer).send(bench.server.listen)
+    };
+    ask("localhost").expect_status(200);
+    for host in ["other.localhost", "echo--other.localhost"] {
+        ask(host).expect_error(401, "unauthenticated");
+    }
+}
+
+/// Flags can't say who may call, so they must not open what a manifest has closed.
+#[test]
+fn a_deploy_by_flags_opens_nothing() {
+    let bench = Bench::start(MANIFEST);
+    let control = bench.server.control();
+    let component = guest::component("echo-request");
+    control.try_deploy_manifest("echo", &component, GATED).expect_status(200);
+    let routes = json!({ "routes": [{ "path": "/mine" }, { "path": "/whoever" }] });
+    control.try_deploy("echo", &component, &routes).expect_status(200);
+    let ask = |path: &str| Request::new("GET", path, "localhost").send(bench.server.listen);
+    ask("/mine").expect_error(401, "unauthenticated");
+    ask("/whoever").expect_status(200);
+    ask("/echo/x").expect_error(401, "unauthenticated");
 }

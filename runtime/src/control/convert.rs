@@ -43,7 +43,7 @@ impl From<catalog::Route> for Route {
 
 impl From<Route> for catalog::Route {
     fn from(route: Route) -> Self {
-        Self { path: route.path, methods: route.methods, strip: route.strip }
+        Self { path: route.path, methods: route.methods, strip: route.strip, access: None }
     }
 }
 

@@ -12,7 +12,7 @@ use host_api::Services;
 use host_api::grants::Grants;
 use host_api::outbound_http::{EgressOptions, TlsClient};
 use store::catalog::{
-    Digest, FunctionId, GuestKind, JobLimits, Limits, OnDisconnect, ProjectId, RevisionSpec,
+    Access, Digest, FunctionId, GuestKind, JobLimits, Limits, OnDisconnect, ProjectId, RevisionSpec,
 };
 use uuid::Uuid;
 
@@ -130,6 +130,7 @@ impl Bench {
             args: Arc::default(),
             assets: None,
             routes: Vec::new(),
+            access: Access::default(),
             grants: Arc::new(Grants::parse(&[] as &[String]).unwrap()),
             secrets: Arc::default(),
             cron: Vec::new(),

@@ -254,6 +254,7 @@ fn value(text: &str) -> Result<HeaderValue, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::router::Way;
 
     fn request(target: &str, headers: &[(&str, &str)]) -> Request<()> {
         let mut request = Request::builder().uri(target);
@@ -337,7 +338,7 @@ mod tests {
             ("/a/_ostro", false),
         ] {
             let stripped = Some(("/hello".into(), path.into()));
-            let matched = Match { target: (), stripped, params: Vec::new() };
+            let matched = Match { target: (), stripped, params: Vec::new(), way: Way::Name };
             let target = format!("/hello{path}");
             let seen = for_guest(request(&target, &[("host", "a")]), &matched, client, false);
             assert_eq!(seen.is_err(), refused, "{path}");
@@ -350,6 +351,7 @@ mod tests {
             target: (),
             stripped: Some(("/hello".into(), "/x".into())),
             params: vec![("id".into(), "7".into())],
+            way: Way::Name,
         };
         let spoofed = [
             ("host", "a"),

@@ -2,6 +2,7 @@
 
 mod address;
 mod connection;
+mod gate;
 mod hygiene;
 mod inner;
 mod listener;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
-use store::jobs::Lineage;
+use store::jobs::{Caller, Lineage};
 use uuid::Uuid;
 
 use crate::client_api::auth::AuthDoor;
@@ -66,7 +67,8 @@ impl Service {
         if client_api::auth::is_auth_path(checked.path.as_str()) {
             return self.serve_auth(checked, client).await;
         }
-        if checked.path.is_reserved() && !self.pass.opens(&checked.request, &checked.path) {
+        let is_call = checked.path.is_reserved();
+        if is_call && !self.pass.opens(&checked.request, &checked.path) {
             return respond::platform(Uuid::now_v7(), version, checked.path.as_str());
         }
         let found = self.routes.load().find(&checked.host, checked.method(), &checked.path);
@@ -81,12 +83,20 @@ impl Service {
         if hygiene::declares_more_than(&request, limit) {
             return respond::too_large(Uuid::now_v7(), version, limit);
         }
-        let (live, method) = (matched.target.clone(), request.method().clone());
+        let (live, method, mut request) = (matched.target.clone(), request.method().clone(), request);
+        let caller = match is_call {
+            // Whoever has the pass may call: the control API has judged its own callers.
+            true => Caller::Anonymous,
+            false => match gate::pass(&self.auth, &live, &matched.way, request.headers_mut()).await {
+                Ok(caller) => caller,
+                Err(problem) => return respond::gated(Uuid::now_v7(), version, &problem),
+            },
+        };
         match hygiene::for_guest(request, &matched, client, trusted) {
             Ok(request) => respond::outcome(
                 version,
                 &method,
-                self.dispatch.http(live, request, Lineage::default()).await,
+                self.dispatch.http(live, request, Lineage { caller, ..Lineage::default() }).await,
             ),
             Err(refusal) => respond::refusal(Uuid::now_v7(), version, refusal),
         }

@@ -109,6 +109,15 @@ pub(super) fn reason(answer: &Response<Answer>) -> Option<OutcomeCode> {
     answer.extensions().get().copied()
 }
 
+/// The caller is not let through. A body that comes with it is not read.
+pub(super) fn gated(id: Uuid, version: Version, problem: &Problem) -> Response<Answer> {
+    let mut answer = problem_answer(problem);
+    if problem.status == StatusCode::UNAUTHORIZED {
+        answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    identified(id, closing(version, answer))
+}
+
 /// The announced body is over the function's limit.
 pub(super) fn too_large(id: Uuid, version: Version, limit: u64) -> Response<Answer> {
     let problem = Problem::new(413, "too_large", format!("the request body is over {limit} bytes"));

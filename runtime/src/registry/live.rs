@@ -8,8 +8,8 @@ use std::sync::Arc;
 use host_api::grants::Grants;
 use host_api::{Identity, SecretValues};
 use store::catalog::{
-    CronTrigger, DataTrigger, Digest, Export, FunctionId, ProjectId, QueueTrigger, RevisionSpec, Route,
-    SiteSpec,
+    Access, CronTrigger, DataTrigger, Digest, Export, FunctionId, ProjectId, QueueTrigger, RevisionSpec,
+    Route, SiteSpec,
 };
 use store::jobs::ScheduleId;
 
@@ -45,6 +45,8 @@ pub struct Live {
     pub assets: Option<PathBuf>,
     /// Explicit routes.
     pub routes: Vec<Route>,
+    /// Who may call.
+    pub access: Access,
     /// What it may use.
     pub grants: Arc<Grants>,
     /// Values of the secrets that it may see.

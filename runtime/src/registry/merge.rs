@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use store::catalog::{Bindings, CronTrigger, DataTrigger, JobLimits, Limits, OnDisconnect};
+use store::catalog::{Bindings, CronTrigger, DataTrigger, JobLimits, Limits, OnDisconnect, Route};
 
 use super::manifest;
 use super::resources::Resources;
@@ -77,6 +77,7 @@ pub(super) fn from_manifest(
             queues: settings.queues.clone(),
             events: settings.events.clone(),
             names: settings.names.clone(),
+            access: settings.access.clone(),
         },
         env: settings.env.clone(),
         limits: settings.limits.clone(),
@@ -119,7 +120,15 @@ pub(super) fn with_flags(
 ) -> Result<Settled, Problem> {
     if let Some(routes) = flags.routes {
         let routes = routes.into_iter().map(Into::into).collect();
-        current.bindings.routes = settings::normalise_routes(routes).map_err(|reason| refused(&reason))?;
+        let mut routes = settings::normalise_routes(routes).map_err(|reason| refused(&reason))?;
+        // Flags can't say who may call: a route that stays is open to no more callers than before.
+        for route in &mut routes {
+            let shape = route.shape();
+            let same = || current.bindings.routes.iter().filter(|before| before.shape() == shape);
+            let before = same().find(|before| before.methods == route.methods).or_else(|| same().next());
+            route.access = before.and_then(|before| before.access.clone());
+        }
+        current.bindings.routes = routes;
     }
     if let Some(grants) = flags.grants {
         settings::check_grants(&grants).map_err(with_hint)?;
@@ -175,7 +184,9 @@ pub(super) fn with_flags(
 
 /// What a declarative deploy takes away, a sentence each.
 pub(super) fn removed(before: &Settled, after: &Settled) -> Vec<String> {
-    let routes = before.bindings.routes.iter().filter(|route| !after.bindings.routes.contains(route));
+    let same = |a: &Route, b: &Route| (&a.path, &a.methods, &a.strip) == (&b.path, &b.methods, &b.strip);
+    let leads = |route: &Route| after.bindings.routes.iter().any(|other| same(route, other));
+    let routes = before.bindings.routes.iter().filter(|route| !leads(route));
     let grants = before.bindings.grants.iter().filter(|grant| !after.bindings.grants.contains(grant));
     let env = before.env.keys().filter(|name| !after.env.contains_key(*name));
     let names = before.bindings.names.iter().filter(|(name, _)| !after.bindings.names.contains_key(*name));

@@ -198,6 +198,7 @@ impl Refresher {
             args: spec.args.iter().cloned().collect(),
             assets: spec.assets.as_ref().map(|digest| assets_path(&self.store, digest)),
             routes: function.bindings.routes.clone(),
+            access: function.bindings.access.clone(),
             grants: Arc::new(grants),
             secrets: Arc::new(secrets),
             cron: schedules(function),

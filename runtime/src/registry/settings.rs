@@ -31,6 +31,10 @@ pub const MAX_ROUTES: usize = 200;
 const MAX_ROUTE_BYTES: usize = 1024;
 /// Names and values of all environment variables, bytes.
 pub const MAX_ENV_BYTES: usize = 64 << 10;
+/// Roles that a function or a route names.
+pub const MAX_ROLES: usize = 20;
+/// Longest role, bytes.
+const MAX_ROLE_BYTES: usize = 64;
 /// Most environment variables of one function.
 const MAX_ENV_VARIABLES: usize = 500;
 /// Longest name of an environment variable, bytes.
@@ -61,7 +65,7 @@ pub fn normalise_route(route: Route) -> Result<Route, String> {
         methods.insert(upper);
     }
     let strip = route.strip.map(|prefix| normalise_prefix(&prefix, &path)).transpose()?;
-    Ok(Route { path, methods: methods.into_iter().collect(), strip })
+    Ok(Route { path, methods: methods.into_iter().collect(), strip, access: route.access })
 }
 
 /// The prefix has to be what every path of the route begins with, or stripping would sometimes not happen.
@@ -133,6 +137,16 @@ pub fn check_grants(grants: &[String]) -> Result<(), Refused> {
         Err(error) => {
             let message = error.to_string();
             Err(Refused { message, hint: Some(error.hint) })
+        }
+    }
+}
+
+/// Checks the name of a role: it stands in access tokens, beside others.
+pub fn check_role(role: &str) -> Result<(), String> {
+    match role.len() {
+        1..=MAX_ROLE_BYTES if !role.chars().any(|c| c.is_control() || c.is_whitespace()) => Ok(()),
+        _ => {
+            Err(format!("`{}` is not a role: 1 to {MAX_ROLE_BYTES} bytes without space", role.escape_debug()))
         }
     }
 }
@@ -211,6 +225,7 @@ mod tests {
             path: path.to_owned(),
             methods: methods.iter().map(|m| (*m).to_owned()).collect(),
             strip: strip.map(str::to_owned),
+            access: None,
         };
         let good = normalise_route(route("/%61/{*rest}", &["post", "GET", "get"], Some("/a/"))).unwrap();
         assert_eq!(good, route("/a/{*rest}", &["GET", "POST"], Some("/a")));

@@ -9,7 +9,7 @@ mod table;
 pub use host::Hosts;
 pub use path::{MAX_TARGET_BYTES, NormalPath, check_call, is_reserved};
 pub use pattern::Pattern;
-pub use table::{Entry, Found, Match, Table};
+pub use table::{Entry, Found, Match, Table, Way};
 
 use store::catalog::Route;
 
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn urls_lead_with_the_own_origin() {
-        let routes = [Route { path: "/book/{id}".into(), methods: vec![], strip: None }];
+        let routes = [Route { path: "/book/{id}".into(), methods: vec![], strip: None, access: None }];
         assert_eq!(
             urls(None, 8700, "default", "guestbook", &routes),
             ["http://guestbook.localhost:8700/", "http://localhost:8700/book/{id}"]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use matchit::Router;
-use store::catalog::Route;
+use store::catalog::{Access, Route};
 
 use super::host::{HostKind, Hosts};
 use super::path::NormalPath;
@@ -44,6 +44,17 @@ pub struct Match<F> {
     pub stripped: Option<(String, String)>,
     /// Parameters of the route, still escaped.
     pub params: Vec<(String, String)>,
+    /// How it was found.
+    pub way: Way,
+}
+
+/// By which way a request comes to a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// By the function's name, in the host or the path.
+    Name,
+    /// By an explicit route, and who may come by it, where it says so.
+    Route(Option<Access>),
 }
 
 /// Every route of the server.
@@ -81,6 +92,7 @@ struct Target<F> {
     methods: Vec<String>,
     names: Vec<String>,
     strip: Option<String>,
+    access: Option<Access>,
     function: F,
 }
 
@@ -100,6 +112,7 @@ impl<F: Clone, S> Table<F, S> {
                             methods: route.methods.clone(),
                             names: pattern.names().to_vec(),
                             strip: route.strip.clone(),
+                            access: route.access.clone(),
                             function: entry.target.clone(),
                         };
                         let slot = routes.entry(pattern.positional());
@@ -133,9 +146,12 @@ impl<F: Clone, S> Table<F, S> {
         };
         let of_default = key.1 == DEFAULT_PROJECT;
         match self.functions.get(&key) {
-            Some(target) => {
-                Found::Function(Match { target: target.clone(), stripped: None, params: Vec::new() })
-            }
+            Some(target) => Found::Function(Match {
+                target: target.clone(),
+                stripped: None,
+                params: Vec::new(),
+                way: Way::Name,
+            }),
             None if of_default => self.anywhere(method, path),
             None => Found::Nobody,
         }
@@ -184,6 +200,7 @@ impl<F: Clone, S> Table<F, S> {
             target: target.clone(),
             stripped: Some((format!("/{name}"), format!("/{rest}"))),
             params: Vec::new(),
+            way: Way::Name,
         })
     }
 
@@ -234,6 +251,7 @@ impl<F: Clone> ProjectRoutes<F> {
                 target: target.function.clone(),
                 stripped: target.strip.as_deref().and_then(|prefix| strip(prefix, path)),
                 params: target.names.iter().cloned().zip(values).collect(),
+                way: Way::Route(target.access.clone()),
             });
         }
         others.sort_unstable();
@@ -283,7 +301,12 @@ mod tests {
     use super::*;
 
     fn route(path: &str, methods: &[&str]) -> Route {
-        Route { path: path.into(), methods: methods.iter().map(|m| (*m).to_owned()).collect(), strip: None }
+        Route {
+            path: path.into(),
+            methods: methods.iter().map(|m| (*m).to_owned()).collect(),
+            strip: None,
+            access: None,
+        }
     }
 
     fn entry(project: &str, function: &str, routes: Vec<Route>) -> Entry<String> {

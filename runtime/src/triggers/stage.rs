@@ -14,8 +14,8 @@ use host_api::grants::Grants;
 use http::{HeaderMap, StatusCode};
 use store::Store;
 use store::catalog::{
-    CronTrigger, Digest, Export, FunctionId, GuestKind, JobLimits, Limits, Missed, OnDisconnect, Overlap,
-    ProjectId, QueueTrigger, RevisionSpec,
+    Access, CronTrigger, Digest, Export, FunctionId, GuestKind, JobLimits, Limits, Missed, OnDisconnect,
+    Overlap, ProjectId, QueueTrigger, RevisionSpec,
 };
 use store::jobs::{Job, JobId, JobState, Jobs, Lane, NewJob, Trigger};
 use tokio::sync::watch;
@@ -66,6 +66,7 @@ pub(super) fn live(project: u128, exports: &[Export]) -> Live {
         args: Arc::default(),
         assets: None,
         routes: Vec::new(),
+        access: Access::default(),
         grants: Arc::default(),
         secrets: Arc::new(SecretValues::new(&Grants::default(), [])),
         cron: Vec::new(),

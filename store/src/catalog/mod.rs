@@ -4,6 +4,7 @@
 //! process. Time is handed in. Every change carries a [`Stamp`] and writes its audit row in the same
 //! transaction.
 
+mod access;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod names;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use access::{Access, SignedIn};
 pub use names::check_name;
 pub use records::*;
 pub use sites::*;

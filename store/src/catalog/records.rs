@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::Access;
+
 /// Immutable id of a project (UUIDv7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -144,6 +146,9 @@ pub struct Bindings {
     /// Names that the function gives to its resources: `MAIL` for `queue:mail`. The grant is separate.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub names: BTreeMap<String, String>,
+    /// Who may call.
+    #[serde(default, skip_serializing_if = "Access::is_open")]
+    pub access: Access,
 }
 
 /// A schedule that starts a function.
@@ -338,6 +343,9 @@ pub struct Route {
     /// Prefix that the guest does not see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strip: Option<String>,
+    /// Who may call, where it is not as for the whole function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Access>,
 }
 
 impl Route {

@@ -21,6 +21,7 @@ use http_body_util::Full;
 use store::Store;
 use store::accounts::{Account, Accounts, By, SessionId, Settings};
 use store::catalog::{ProjectId, Projects};
+use store::documents::Caller;
 use store::jobs::Jobs;
 
 use self::answer::{Answered, Refusal};
@@ -143,6 +144,11 @@ impl AuthDoor {
         };
         origin.mark(response.headers_mut());
         response
+    }
+
+    /// Whom that token vouches for in a project. Whether the session has ended since is not asked.
+    pub async fn caller(&self, project: ProjectId, token: &str) -> Result<Caller, Refused> {
+        Ok(self.tokens.verify(project, token, self.clock.now_ms()).await?.caller)
     }
 
     async fn answer(&self, at: &Place<'_>, call: Call) -> Result<Answered, Refusal> {

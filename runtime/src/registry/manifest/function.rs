@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use store::catalog::{JobLimits, Limits, OnDisconnect, Route};
+use store::catalog::{Access, JobLimits, Limits, OnDisconnect, Route, SignedIn};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -15,6 +15,7 @@ const KNOWN: &[&str] = &[
     "build",
     "routes",
     "auth",
+    "roles",
     "cron",
     "queues",
     "events",
@@ -31,7 +32,6 @@ const KNOWN: &[&str] = &[
 
 pub(super) fn read(section: &Section<'_, '_>, ceilings: &Ceilings) -> Result<FunctionSettings, Fault> {
     section.allow(KNOWN, &[])?;
-    auth(section)?;
     let (grants, env) = (grants(section)?, env(section)?);
     let names = bindings(section, &grants, &env)?;
     let (reuse, concurrent) = reuse(section, ceilings)?;
@@ -39,6 +39,7 @@ pub(super) fn read(section: &Section<'_, '_>, ceilings: &Ceilings) -> Result<Fun
         source: source(section)?,
         build: section.string("build")?.map(|(text, _)| text.to_owned()),
         routes: routes(section)?,
+        access: access(section)?.unwrap_or_default(),
         grants,
         env,
         cron: triggers::cron(section)?,
@@ -67,15 +68,36 @@ pub(super) fn folder(text: &str, at: usize) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-fn auth(section: &Section<'_, '_>) -> Result<(), Fault> {
-    match section.string("auth")? {
-        None | Some(("none", _)) => Ok(()),
-        Some((mode @ ("optional" | "required"), at)) => {
-            Err(Fault::at(at, format!("auth = \"{mode}\": signing in comes in a later version of Ostro"))
-                .hint("write `auth = \"none\"` or remove it for now"))
+/// `auth` and `roles` of a function or a route; none where neither stands.
+fn access(section: &Section<'_, '_>) -> Result<Option<Access>, Fault> {
+    let mut roles: Vec<String> = Vec::new();
+    for (role, at) in section.strings("roles")? {
+        settings::check_role(role).map_err(|reason| Fault::at(at, reason))?;
+        roles.push(role.to_owned());
+    }
+    if roles.len() > settings::MAX_ROLES {
+        return Err(Fault::at(section.start(), format!("more than {} roles", settings::MAX_ROLES)));
+    }
+    let named = section.value("roles").is_some();
+    let signed_in = match section.string("auth")? {
+        None if named => SignedIn::Required,
+        None => return Ok(None),
+        Some(("required", _)) => SignedIn::Required,
+        Some((mode @ ("none" | "optional"), at)) if named => {
+            return Err(Fault::at(at, format!("`roles` ask for somebody signed in, and auth is \"{mode}\""))
+                .hint("write `auth = \"required\"`"));
         }
-        Some((other, at)) => Err(Fault::at(at, format!("unknown auth mode `{other}`"))
-            .hint("\"none\" is known; \"optional\" and \"required\" come later")),
+        Some(("none", _)) => SignedIn::None,
+        Some(("optional", _)) => SignedIn::Optional,
+        Some((other, at)) => {
+            return Err(Fault::at(at, format!("unknown auth mode `{other}`"))
+                .hint("\"none\", \"optional\" and \"required\" are known"));
+        }
+    };
+    // Nobody would be let through, which no one means who writes it.
+    match named && roles.is_empty() {
+        true => Err(Fault::at(section.start(), "`roles` has no role in it")),
+        false => Ok(Some(Access { signed_in, roles })),
     }
 }
 
@@ -98,19 +120,20 @@ fn routes(section: &Section<'_, '_>) -> Result<Vec<Route>, Fault> {
 fn route(name: &str, value: &Spanned<DeValue<'_>>) -> Result<At<Route>, Fault> {
     match value.get_ref() {
         DeValue::String(path) => {
-            let route = Route { path: path.as_ref().to_owned(), methods: Vec::new(), strip: None };
+            let route =
+                Route { path: path.as_ref().to_owned(), methods: Vec::new(), strip: None, access: None };
             Ok((route, value.span().start))
         }
         DeValue::Table(_) => {
             let table = Section::of(name.to_owned(), value)?;
-            table.allow(&["path", "methods", "strip", "auth"], &[])?;
-            auth(&table)?;
+            table.allow(&["path", "methods", "strip", "auth", "roles"], &[])?;
+            let access = access(&table)?;
             let Some((path, at)) = table.string("path")? else {
                 return Err(Fault::at(table.start(), "this route has no `path`"));
             };
             let methods = table.strings("methods")?.into_iter().map(|(text, _)| text.to_owned()).collect();
             let strip = table.string("strip")?.map(|(text, _)| text.to_owned());
-            Ok((Route { path: path.to_owned(), methods, strip }, at))
+            Ok((Route { path: path.to_owned(), methods, strip, access }, at))
         }
         other => Err(wrong_type(name, "paths or tables with `path`", other, value.span().start)),
     }

@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 
 use store::accounts;
 use store::catalog::{
-    CacheRule, CronTrigger, DataTrigger, HeaderRule, JobLimits, Limits, OnDisconnect, QueueTrigger, Route,
+    Access, CacheRule, CronTrigger, DataTrigger, HeaderRule, JobLimits, Limits, OnDisconnect, QueueTrigger,
+    Route,
 };
 use store::jobs::DEAD_KEPT_MS;
 use toml::de::DeTable;
@@ -107,6 +108,8 @@ pub struct FunctionSettings {
     pub build: Option<String>,
     /// Explicit routes, normalised.
     pub routes: Vec<Route>,
+    /// Who may call.
+    pub access: Access,
     /// Grants, as written.
     pub grants: Vec<String>,
     /// Environment variables.
@@ -141,6 +144,7 @@ impl Default for FunctionSettings {
             source: None,
             build: None,
             routes: Vec::new(),
+            access: Access::default(),
             grants: Vec::new(),
             env: BTreeMap::new(),
             cron: Vec::new(),

@@ -38,7 +38,7 @@ fn bindings(schedules: &[&str], queues: &[&str]) -> Bindings {
 fn a_component_has_to_export_what_starts_it() {
     use Export::{Http, Queued, Scheduled};
     let routed = |bindings: Bindings| Bindings {
-        routes: vec![Route { path: "/a".to_owned(), methods: Vec::new(), strip: None }],
+        routes: vec![Route { path: "/a".to_owned(), methods: Vec::new(), strip: None, access: None }],
         ..bindings
     };
     let (daily, mail) = (&["@daily"][..], &["mail"][..]);

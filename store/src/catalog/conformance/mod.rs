@@ -144,7 +144,12 @@ fn deploy(project: &Project, name: &str, content: &str) -> NewRevision {
 }
 
 fn route(path: &str, methods: &[&str]) -> Route {
-    Route { path: path.to_owned(), methods: methods.iter().map(|&m| m.to_owned()).collect(), strip: None }
+    Route {
+        path: path.to_owned(),
+        methods: methods.iter().map(|&m| m.to_owned()).collect(),
+        strip: None,
+        access: None,
+    }
 }
 
 /// Publishes what must become a new revision.

@@ -15,6 +15,15 @@ pub enum Caller {
     Anonymous,
     /// The platform itself: a schedule, a queue, a change of data.
     System,
+    /// Somebody who has signed in to the project.
+    User {
+        /// The account's id.
+        id: String,
+        /// What it may do, in the project's own words.
+        roles: Vec<String>,
+        /// Whether nobody has said who it is of.
+        anonymous: bool,
+    },
 }
 
 impl Caller {
@@ -22,6 +31,7 @@ impl Caller {
     pub fn user(&self) -> Option<&str> {
         match self {
             Self::Anonymous | Self::System => None,
+            Self::User { id, .. } => Some(id),
         }
     }
 }
@@ -99,5 +109,16 @@ mod tests {
         let either = of(Caller::System, 3).of_either(&of(Caller::System, 2));
         assert_eq!(either, Lineage { caller: Caller::System, depth: 3, parent: None });
         assert_eq!(of(Caller::System, 1).of_either(&Lineage::default()).caller, Caller::Anonymous);
+    }
+
+    #[test]
+    fn who_is_signed_in_is_carried_along() {
+        let user = Caller::User { id: "u".to_owned(), roles: vec!["editor".to_owned()], anonymous: false };
+        let lineage = Lineage { caller: user.clone(), ..Lineage::default() };
+        let called = lineage.of_call(Uuid::from_u128(7)).unwrap();
+        assert_eq!((&called.caller, called.caller.user()), (&user, Some("u")));
+        let text = serde_json::to_string(&called).unwrap();
+        assert_eq!(serde_json::from_str::<Lineage>(&text).unwrap(), called);
+        assert_eq!(lineage.of_either(&Lineage::default()).caller, Caller::Anonymous);
     }
 }
