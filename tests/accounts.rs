@@ -1,7 +1,7 @@
 //! Accounts over HTTP, and the attacks on them of threats F1, F2, F3 and F6.
 
 mod attempts;
-mod bench;
+pub mod bench;
 mod enumeration;
 mod front;
 mod sessions;

@@ -17,6 +17,8 @@ mod backup;
 mod canary;
 mod cgi;
 mod cli;
+mod client_documents;
+mod client_sdk;
 mod clock;
 mod contract;
 mod crash;

@@ -13,9 +13,7 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
-use crate::client_api::auth::AuthDoor;
-use crate::client_api::objects::ObjectDoor;
-use crate::client_api::site::SiteDoor;
+use crate::client_api::Doors;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::{self, AdminToken, ControlParts, ControlState};
@@ -161,9 +159,7 @@ impl App {
             forbidden_ports: Arc::from([admin_address.port()]),
             trusted_proxies: config.trusted_proxies,
             pass: pass.clone(),
-            objects: ObjectDoor::new(&store, clock.clone()),
-            sites: SiteDoor::new(&store),
-            auth: AuthDoor::new(&store, clock.clone())?,
+            doors: Doors::new(&store, clock.clone())?,
             head_time: config.head_time,
             drain_time: config.drain_time,
         };

@@ -54,6 +54,15 @@ pub(crate) fn types() -> Result<Command> {
     Ok(npm)
 }
 
+/// The client for pages: types, tests, size, and the module that pages load.
+pub(crate) fn client() -> Result<Command> {
+    let folder = workspace::root().join("sdk/client");
+    npm::ci(&folder)?;
+    let mut npm = Command::new("npm");
+    npm.args(["run", "--silent", "all"]).current_dir(folder);
+    Ok(npm)
+}
+
 /// Puts the executable, stripped, and the prepared interpreter into the folder of a release.
 pub(crate) fn copy_to(release: &Path) -> Result<()> {
     let copy = release.join(NAME);

@@ -52,6 +52,8 @@ fn steps(options: &Options) -> Result<Vec<(&'static str, Command)>> {
             // The integration tests build JavaScript, and run the examples too.
             steps.push(("js", cargo(&["run", "--quiet", "--package", "xtask", "--", "js"])));
             steps.push(("js types", js::types()?));
+            // An integration test loads what it builds.
+            steps.push(("client", js::client()?));
             steps.push(("js format", js::compiler(&["fmt", "--check"])));
             steps.push((
                 "js clippy",

@@ -1,6 +1,140 @@
-//! What the platform itself answers to clients on the hosts of projects: under `/_ostro/`, and the files of sites. No guest
-//! is reached from here.
+//! What the platform itself answers to clients on the hosts of projects. No guest is reached from here.
+//!
+//! [`ClientApi`] is what pages and apps call, `/_ostro/v1/`; [`objects`] is what whoever has a signed URL may do; [`site`] is the
+//! files of sites.
 
+mod answer;
 pub mod auth;
+mod body;
+mod callers;
+pub mod documents;
 pub mod objects;
+mod origin;
 pub mod site;
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use store::Store;
+use store::catalog::ProjectId;
+use store::documents::Caller;
+
+use self::answer::{Answered, Refusal, no_route};
+use self::auth::AuthDoor;
+use self::callers::{Callers, Place};
+use self::documents::DocumentDoor;
+use self::objects::ObjectDoor;
+use self::origin::Origin;
+use self::site::SiteDoor;
+use crate::accounts::tokens::AccessTokens;
+use crate::clock::Clock;
+use crate::problem::Problem;
+
+/// Where it is.
+const PATH: &str = "/_ostro/v1/";
+
+/// What pages and apps call. A cheap handle: clones share their bounds.
+#[derive(Clone)]
+pub struct ClientApi {
+    callers: Callers,
+    auth: AuthDoor,
+    documents: DocumentDoor,
+}
+
+/// All that is answered here. A cheap handle.
+#[derive(Clone)]
+pub struct Doors {
+    /// Objects by signed URL.
+    pub objects: ObjectDoor,
+    /// Static sites.
+    pub sites: SiteDoor,
+    /// What pages and apps call.
+    pub api: ClientApi,
+}
+
+impl Doors {
+    /// Over that store. Blocks for as long as a password is hashed.
+    pub fn new(store: &Store, clock: Clock) -> Result<Self, Problem> {
+        Ok(Self {
+            objects: ObjectDoor::new(store, clock.clone()),
+            sites: SiteDoor::new(store),
+            api: ClientApi::new(store, clock)?,
+        })
+    }
+}
+
+/// Whether that path, in its normal form, is answered here.
+pub fn is_client_path(path: &str) -> bool {
+    path.starts_with(PATH)
+}
+
+impl ClientApi {
+    fn new(store: &Store, clock: Clock) -> Result<Self, Problem> {
+        let tokens = AccessTokens::new(store.accounts.clone(), store.keys.clone());
+        let callers = Callers::new(store, tokens.clone(), clock.clone());
+        Ok(Self {
+            auth: AuthDoor::new(store, callers.clone(), tokens, clock)?,
+            documents: DocumentDoor::new(store, callers.clone()),
+            callers,
+        })
+    }
+
+    /// As whom a request acts: whom its access token vouches for, or nobody where it has none. `unauthenticated` where the
+    /// token is not good. Whether the session has ended since is not asked.
+    pub async fn caller(&self, project: ProjectId, headers: &HeaderMap) -> Result<Caller, Problem> {
+        self.callers.caller(project, headers).await
+    }
+
+    /// Answers a request of a client at that address, on a host of the project of that name. `path` is in its normal form.
+    pub async fn serve<B>(
+        &self,
+        project: Option<&str>,
+        path: &str,
+        client: IpAddr,
+        request: Request<B>,
+    ) -> Response<Full<Bytes>>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let place = match self.callers.place(project).await {
+            Ok(Some(place)) => place,
+            Ok(None) => return answer::refusal(&no_route().into()),
+            Err(problem) => return answer::refusal(&problem.into()),
+        };
+        let origin = Origin::of(request.headers(), request.uri(), place.origins());
+        if let Some(preflight) = origin.preflight(request.method(), request.headers()) {
+            return preflight;
+        }
+        let served = match origin.is_foreign() {
+            true => Err(answer::foreign().into()),
+            false => self.answer(place, path.strip_prefix(PATH).unwrap_or_default(), client, request).await,
+        };
+        let mut response = match served {
+            Ok(answered) => answer::answer(answered),
+            Err(refusal) => answer::refusal(&refusal),
+        };
+        origin.mark(response.headers_mut());
+        response
+    }
+
+    async fn answer<B>(
+        &self,
+        place: Place,
+        path: &str,
+        client: IpAddr,
+        request: Request<B>,
+    ) -> Result<Answered, Refusal>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        match path.split_once('/') {
+            Some(("auth", name)) => self.auth.serve(place, name, client, request).await,
+            Some(("db", operation)) => self.documents.one(place.project, operation, request).await,
+            None if path == "batch" => self.documents.batch(place.project, request).await,
+            _ => Err(no_route().into()),
+        }
+    }
+}

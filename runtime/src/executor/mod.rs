@@ -20,9 +20,7 @@ use host_api::Services;
 use host_api::outbound_http::{EgressOptions, TlsClient};
 use tokio::sync::{mpsc, watch};
 
-use crate::client_api::auth::AuthDoor;
-use crate::client_api::objects::ObjectDoor;
-use crate::client_api::site::SiteDoor;
+use crate::client_api::Doors;
 use crate::clock::Clock;
 use crate::dispatch::{Admission, Dispatch};
 use crate::front_door::{Balance, FrontDoor, Inner, Service};
@@ -71,12 +69,8 @@ pub struct Shared {
     pub trusted_proxies: Vec<IpAddr>,
     /// Lets the control API's calls by name through.
     pub pass: Pass,
-    /// Objects by signed URL.
-    pub objects: ObjectDoor,
-    /// Static sites.
-    pub sites: SiteDoor,
-    /// Accounts.
-    pub auth: AuthDoor,
+    /// What is answered without a guest.
+    pub doors: Doors,
     /// Longest wait for a request's head.
     pub head_time: Duration,
     /// Longest wait for requests in flight when the server ends.
@@ -176,9 +170,7 @@ impl Executor {
             dispatch: inner.dispatch.clone(),
             trusted_proxies: self.shared.trusted_proxies,
             pass: self.shared.pass,
-            auth: self.shared.auth.clone(),
-            objects: self.shared.objects,
-            sites: self.shared.sites,
+            doors: self.shared.doors,
         };
         let door = FrontDoor {
             listener: tokio::net::TcpListener::from_std(self.listener)?,

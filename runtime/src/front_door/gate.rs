@@ -4,9 +4,7 @@ use http::header::{self, HeaderMap};
 use store::catalog::{Access, SignedIn};
 use store::jobs::Caller;
 
-use crate::accounts::tokens::Refused;
-use crate::bearer::bearer;
-use crate::client_api::auth::AuthDoor;
+use crate::client_api::ClientApi;
 use crate::problem::Problem;
 use crate::registry::live::Live;
 use crate::router::Way;
@@ -14,7 +12,7 @@ use crate::router::Way;
 /// Who calls, if they may. The access token is taken away where it was looked at: a function is told who it is of, and needs
 /// no token with which it could be that person elsewhere.
 pub(super) async fn pass(
-    door: &AuthDoor,
+    api: &ClientApi,
     live: &Live,
     way: &Way,
     headers: &mut HeaderMap,
@@ -23,7 +21,7 @@ pub(super) async fn pass(
     if gates.iter().all(|gate| gate.is_open()) {
         return Ok(Caller::Anonymous);
     }
-    let caller = caller(door, live, headers).await?;
+    let caller = caller(api, live, headers).await?;
     let roles = match &caller {
         Caller::User { roles, .. } => roles.as_slice(),
         Caller::Anonymous | Caller::System
@@ -55,19 +53,12 @@ fn gates<'l>(live: &'l Live, way: &'l Way) -> Vec<&'l Access> {
 
 /// Who bears the token of the request: a token that is not good is nobody's, also where nobody need be signed in, so that a
 /// client sees that it has ended.
-async fn caller(door: &AuthDoor, live: &Live, headers: &HeaderMap) -> Result<Caller, Problem> {
-    if !headers.contains_key(header::AUTHORIZATION) {
-        return Ok(Caller::Anonymous);
-    }
-    let token = bearer(headers).ok_or_else(unauthenticated)?;
-    match door.caller(live.project.id, token).await {
-        Ok(caller) => match caller.user {
-            Some(id) => Ok(Caller::User { id, roles: caller.roles, anonymous: caller.anonymous }),
-            None => Err(unauthenticated()),
-        },
-        Err(Refused::Token) => Err(unauthenticated()),
-        Err(Refused::Failed(problem)) => Err(problem),
-    }
+async fn caller(api: &ClientApi, live: &Live, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let caller = api.caller(live.project.id, headers).await?;
+    Ok(match caller.user {
+        Some(id) => Caller::User { id, roles: caller.roles, anonymous: caller.anonymous },
+        None => Caller::Anonymous,
+    })
 }
 
 fn unauthenticated() -> Problem {

@@ -21,10 +21,7 @@ use hyper::body::Incoming;
 use store::jobs::{Caller, Lineage};
 use uuid::Uuid;
 
-use crate::client_api::auth::AuthDoor;
-use crate::client_api::objects::ObjectDoor;
-use crate::client_api::site::SiteDoor;
-use crate::client_api::{self, site};
+use crate::client_api::{self, Doors, site};
 use crate::dispatch::Dispatch;
 use crate::pass::Pass;
 use crate::registry::live::Routes;
@@ -42,12 +39,8 @@ pub struct Service {
     pub trusted_proxies: Vec<IpAddr>,
     /// Lets calls by name through.
     pub pass: Pass,
-    /// Objects by signed URL.
-    pub objects: ObjectDoor,
-    /// Static sites.
-    pub sites: SiteDoor,
-    /// Accounts.
-    pub auth: AuthDoor,
+    /// What is answered without a guest.
+    pub doors: Doors,
 }
 
 impl Service {
@@ -60,12 +53,12 @@ impl Service {
         };
         if client_api::objects::is_signed_path(checked.path.as_str()) {
             let project = self.routes.load().project(&checked.host);
-            let (method, door) = (checked.request.method().clone(), &self.objects);
+            let (method, door) = (checked.request.method().clone(), &self.doors.objects);
             let served = door.serve(project.as_deref(), checked.request).await;
             return respond::object(Uuid::now_v7(), version, &method, served);
         }
-        if client_api::auth::is_auth_path(checked.path.as_str()) {
-            return self.serve_auth(checked, client).await;
+        if client_api::is_client_path(checked.path.as_str()) {
+            return self.serve_api(checked, client).await;
         }
         let is_call = checked.path.is_reserved();
         if is_call && !self.pass.opens(&checked.request, &checked.path) {
@@ -87,7 +80,7 @@ impl Service {
         let caller = match is_call {
             // Whoever has the pass may call: the control API has judged its own callers.
             true => Caller::Anonymous,
-            false => match gate::pass(&self.auth, &live, &matched.way, request.headers_mut()).await {
+            false => match gate::pass(&self.doors.api, &live, &matched.way, request.headers_mut()).await {
                 Ok(caller) => caller,
                 Err(problem) => return respond::gated(Uuid::now_v7(), version, &problem),
             },
@@ -112,7 +105,7 @@ impl Service {
         let is_read = matches!(*method, Method::GET | Method::HEAD);
         if let Some(site) = &site
             && is_read
-            && let Some(served) = self.sites.serve(site, request, path).await
+            && let Some(served) = self.doors.sites.serve(site, request, path).await
         {
             return respond::object(id, version, method, served);
         }
@@ -125,13 +118,13 @@ impl Service {
         }
     }
 
-    /// Serves one request about accounts.
-    async fn serve_auth(&self, checked: Checked, client: IpAddr) -> Response<Answer> {
+    /// Serves one request of the client API.
+    async fn serve_api(&self, checked: Checked, client: IpAddr) -> Response<Answer> {
         let Checked { request, host, path } = checked;
         let (version, method) = (request.version(), request.method().clone());
         let client = address::of_client(request.headers(), client, &self.trusted_proxies);
         let project = self.routes.load().project(&host);
-        let served = self.auth.serve(project.as_deref(), path.as_str(), client, request).await;
-        respond::accounts(Uuid::now_v7(), version, &method, served)
+        let served = self.doors.api.serve(project.as_deref(), path.as_str(), client, request).await;
+        respond::client_api(Uuid::now_v7(), version, &method, served)
     }
 }

@@ -153,8 +153,8 @@ pub(super) fn object(
     identified(id, without_body(method, answer))
 }
 
-/// What came of a request about accounts.
-pub(super) fn accounts(
+/// What came of a request to the client API.
+pub(super) fn client_api(
     id: Uuid,
     version: Version,
     method: &Method,

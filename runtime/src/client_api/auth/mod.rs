@@ -5,7 +5,6 @@
 
 mod answer;
 mod call;
-mod origin;
 mod password;
 mod session;
 mod sign_in;
@@ -15,27 +14,22 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request};
 use http_body::Body;
-use http_body_util::Full;
 use store::Store;
 use store::accounts::{Account, Accounts, By, SessionId, Settings};
-use store::catalog::{ProjectId, Projects};
-use store::documents::Caller;
+use store::catalog::ProjectId;
 use store::jobs::Jobs;
 
-use self::answer::{Answered, Refusal};
 use self::call::Call;
-use self::origin::Origin;
+use super::answer::{Answered, Refusal, unauthenticated};
+use super::callers::{self, Callers};
 use crate::accounts::attempts::{Attempts, network};
 use crate::accounts::passwords::Passwords;
-use crate::accounts::tokens::{AccessTokens, Refused};
-use crate::bearer::bearer;
+use crate::accounts::tokens::AccessTokens;
 use crate::clock::Clock;
 use crate::problem::Problem;
 
-/// Where it is.
-const PATH: &str = "/_ostro/v1/auth/";
 /// Times that an account's password may be wrong, in [`crate::accounts::attempts::WINDOW_MS`].
 const WRONG_PER_ACCOUNT: u32 = 10;
 /// Times that somebody at an address may be wrong.
@@ -50,7 +44,7 @@ const MAILS_PER_ADDRESS: u32 = 50;
 /// The way to accounts. A cheap handle: clones share their bounds.
 #[derive(Clone)]
 pub struct AuthDoor {
-    projects: Arc<dyn Projects>,
+    callers: Callers,
     accounts: Arc<dyn Accounts>,
     jobs: Arc<dyn Jobs>,
     tokens: AccessTokens,
@@ -79,19 +73,19 @@ struct Place<'r> {
     client: IpAddr,
 }
 
-/// Whether that path, in its normal form, is answered here.
-pub fn is_auth_path(path: &str) -> bool {
-    path.starts_with(PATH)
-}
-
 impl AuthDoor {
     /// The way to the accounts of that store. Blocks for as long as a password is hashed.
-    pub fn new(store: &Store, clock: Clock) -> Result<Self, Problem> {
+    pub(super) fn new(
+        store: &Store,
+        callers: Callers,
+        tokens: AccessTokens,
+        clock: Clock,
+    ) -> Result<Self, Problem> {
         Ok(Self {
-            projects: store.projects.clone(),
+            callers,
             accounts: store.accounts.clone(),
             jobs: store.jobs.clone(),
-            tokens: AccessTokens::new(store.accounts.clone(), store.keys.clone()),
+            tokens,
             passwords: Passwords::new()?,
             limits: Limits {
                 wrong_of: Attempts::new(WRONG_PER_ACCOUNT),
@@ -105,50 +99,22 @@ impl AuthDoor {
         })
     }
 
-    /// Answers a request of a client at that address, on a host of the project of that name. `path` is in its normal form.
-    pub async fn serve<B>(
+    /// Does what a client at that address asks for by that name.
+    pub(super) async fn serve<B>(
         &self,
-        project: Option<&str>,
-        path: &str,
+        place: callers::Place,
+        name: &str,
         client: IpAddr,
         request: Request<B>,
-    ) -> Response<Full<Bytes>>
+    ) -> Result<Answered, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let found = match self.find(project).await {
-            Ok(found) => found,
-            Err(refusal) => return answer::refusal(&refusal),
-        };
-        let Some((project, settings)) = found else { return answer::refusal(&answer::not_enabled().into()) };
-        let origin = Origin::of(request.headers(), request.uri(), &settings.origins);
-        if let Some(preflight) = origin.preflight(request.method(), request.headers()) {
-            return preflight;
-        }
-        let served = match origin.is_foreign() {
-            true => Err(answer::foreign().into()),
-            false => {
-                let (parts, body) = request.into_parts();
-                let client = network(client);
-                let place = Place { project, settings, headers: &parts.headers, client };
-                let name = path.strip_prefix(PATH).unwrap_or_default();
-                match Call::read(&parts.method, name, &parts.headers, body).await {
-                    Ok(call) => self.answer(&place, call).await,
-                    Err(refusal) => Err(refusal),
-                }
-            }
-        };
-        let mut response = match served {
-            Ok(answered) => answer::answer(answered),
-            Err(refusal) => answer::refusal(&refusal),
-        };
-        origin.mark(response.headers_mut());
-        response
-    }
-
-    /// Whom that token vouches for in a project. Whether the session has ended since is not asked.
-    pub async fn caller(&self, project: ProjectId, token: &str) -> Result<Caller, Refused> {
-        Ok(self.tokens.verify(project, token, self.clock.now_ms()).await?.caller)
+        let settings = place.settings.ok_or_else(answer::not_enabled)?;
+        let (parts, body) = request.into_parts();
+        let client = network(client);
+        let at = Place { project: place.project, settings, headers: &parts.headers, client };
+        self.answer(&at, Call::read(&parts.method, name, &parts.headers, body).await?).await
     }
 
     async fn answer(&self, at: &Place<'_>, call: Call) -> Result<Answered, Refusal> {
@@ -168,25 +134,12 @@ impl AuthDoor {
         }
     }
 
-    /// The project and how people sign in to it, if they do.
-    async fn find(&self, project: Option<&str>) -> Result<Option<(ProjectId, Settings)>, Refusal> {
-        let Some(name) = project else { return Ok(None) };
-        let Some(project) = self.projects.by_name(name).await? else { return Ok(None) };
-        let settings = self.accounts.settings(project.id).await?;
-        Ok(settings.map(|settings| (project.id, settings)))
-    }
-
     /// Who bears the access token of the request. Here the session is asked about, too: what is done here is worth it.
     async fn signed_in(&self, at: &Place<'_>) -> Result<(Account, SessionId), Refusal> {
-        let token = bearer(at.headers).ok_or_else(answer::unauthenticated)?;
-        let verified = match self.tokens.verify(at.project, token, self.clock.now_ms()).await {
-            Ok(verified) => verified,
-            Err(Refused::Token) => return Err(answer::unauthenticated().into()),
-            Err(Refused::Failed(problem)) => return Err(problem.into()),
-        };
+        let verified = self.callers.bearer(at.project, at.headers).await?;
         let account = self.accounts.find(at.project, &By::Session(verified.session)).await?;
         let account = account.filter(|account| account.id == verified.account && !account.disabled);
-        Ok((account.ok_or_else(answer::unauthenticated)?, verified.session))
+        Ok((account.ok_or_else(unauthenticated)?, verified.session))
     }
 
     /// Milliseconds since the start, for what is counted.

@@ -8,11 +8,12 @@ use store::accounts::{Account, By, Change, Changed, Once, Purpose, normal_email}
 use store::catalog::ProjectId;
 use store::jobs::NewMessage;
 
-use super::answer::{self, Answered, Refusal};
+use super::answer;
 use super::call::{Password, Passwords, RequestReset, Reset, Verify};
 use super::sign_in::new_password;
 use super::{AuthDoor, Place};
 use crate::accounts::secrets;
+use crate::client_api::answer::{Answered, Refusal};
 use crate::problem::Problem;
 
 /// How long an address can be verified, milliseconds.

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 use store::accounts::{Account, SessionAnswer, SessionChange, SessionId};
 
-use super::answer::{self, Answered, Refusal};
+use super::answer;
 use super::call::Refresh;
 use super::{AuthDoor, Place};
 use crate::accounts::secrets::RefreshToken;
+use crate::client_api::answer::{Answered, Refusal, unauthenticated};
 use crate::problem::Problem;
 
 impl AuthDoor {
@@ -28,7 +29,7 @@ impl AuthDoor {
 
     /// Takes a refresh token, and gives another one for it.
     pub(super) async fn refresh(&self, at: &Place<'_>, words: &Refresh) -> Result<Answered, Refusal> {
-        let token = RefreshToken::parse(&words.refresh_token).ok_or_else(answer::unauthenticated)?;
+        let token = RefreshToken::parse(&words.refresh_token).ok_or_else(unauthenticated)?;
         let next = token.next()?;
         let refresh = SessionChange::Refresh {
             family: token.family(),
@@ -43,9 +44,9 @@ impl AuthDoor {
                 .into()),
             SessionAnswer::Reused => {
                 tracing::warn!(project = %at.project.0, "a refresh token came again: its session has ended");
-                Err(answer::unauthenticated().into())
+                Err(unauthenticated().into())
             }
-            SessionAnswer::Over => Err(answer::unauthenticated().into()),
+            SessionAnswer::Over => Err(unauthenticated().into()),
         }
     }
 
@@ -57,7 +58,7 @@ impl AuthDoor {
     ) -> Result<Answered, Refusal> {
         let end = match refresh_token {
             Some(text) => {
-                let token = RefreshToken::parse(text).ok_or_else(answer::unauthenticated)?;
+                let token = RefreshToken::parse(text).ok_or_else(unauthenticated)?;
                 SessionChange::EndFamily(token.family())
             }
             None => SessionChange::End(self.signed_in(at).await?.1),

@@ -2,10 +2,11 @@
 
 use store::accounts::{Account, By, Change, Changed, NewAccount, PasswordHash, normal_email};
 
-use super::answer::{self, Answered, Refusal};
+use super::answer;
 use super::call::{Credentials, Password};
 use super::{AuthDoor, Place};
 use crate::accounts::passwords::MIN_PASSWORD_CHARACTERS;
+use crate::client_api::answer::{Answered, Refusal, unauthenticated};
 use crate::problem::Problem;
 
 impl AuthDoor {
@@ -49,7 +50,7 @@ impl AuthDoor {
         let new = NewAccount { anonymous: true, ..NewAccount::default() };
         match self.accounts.change(at.project, Change::Create(new)).await? {
             Changed::Done(account) => self.begin(at, account).await,
-            Changed::Taken | Changed::Missing => Err(answer::unauthenticated().into()),
+            Changed::Taken | Changed::Missing => Err(unauthenticated().into()),
         }
     }
 

@@ -1,0 +1,299 @@
+//! What is asked of a collection: an operation's name and its JSON, to a question or a change of the store.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use store::documents::{Change, Find, FindAndModify, Read, Returning, Target, Which, Write};
+
+use crate::control::wire::{CountRequest, DeleteRequest, FindRequest, MAX_INSERT_BYTES};
+use crate::problem::Problem;
+
+/// JSON of an operation that brings no documents, bytes: filters and updates have 64 KiB each.
+const MAX_QUESTION_BYTES: usize = 256 << 10;
+
+/// What can be done with a collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    Aggregate,
+    Count,
+    Delete,
+    Distinct,
+    Find,
+    FindAndModify,
+    Get,
+    Insert,
+    Replace,
+    Update,
+}
+
+/// What is asked of the store.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Read(Read),
+    Write(Write),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AggregateRequest {
+    pipeline: Box<RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DistinctRequest {
+    field: String,
+    filter: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GetRequest {
+    id: String,
+    fields: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InsertRequest {
+    documents: Vec<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UpdateRequest {
+    filter: Box<RawValue>,
+    update: Box<RawValue>,
+    #[serde(default)]
+    many: bool,
+    #[serde(default)]
+    upsert: bool,
+    sort: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReplaceRequest {
+    filter: Box<RawValue>,
+    document: Box<RawValue>,
+    #[serde(default)]
+    upsert: bool,
+    sort: Option<Box<RawValue>>,
+}
+
+/// Exactly one of `update`, `document` and `delete`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModifyRequest {
+    filter: Box<RawValue>,
+    update: Option<Box<RawValue>>,
+    document: Option<Box<RawValue>>,
+    #[serde(default)]
+    delete: bool,
+    #[serde(default)]
+    returning: Shown,
+    #[serde(default)]
+    upsert: bool,
+    sort: Option<Box<RawValue>>,
+    fields: Option<Box<RawValue>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Shown {
+    #[default]
+    Before,
+    After,
+}
+
+impl Operation {
+    /// The operation of that name, as it stands in a path.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "aggregate" => Self::Aggregate,
+            "count" => Self::Count,
+            "delete" => Self::Delete,
+            "distinct" => Self::Distinct,
+            "find" => Self::Find,
+            "find-and-modify" => Self::FindAndModify,
+            "get" => Self::Get,
+            "insert" => Self::Insert,
+            "replace" => Self::Replace,
+            "update" => Self::Update,
+            _ => return None,
+        })
+    }
+
+    /// Longest JSON, bytes.
+    pub(super) fn max_bytes(self) -> usize {
+        match self {
+            Self::Insert | Self::Replace | Self::FindAndModify => MAX_INSERT_BYTES,
+            Self::Aggregate | Self::Count | Self::Delete | Self::Distinct => MAX_QUESTION_BYTES,
+            Self::Find | Self::Get | Self::Update => MAX_QUESTION_BYTES,
+        }
+    }
+
+    /// Reads what is asked. The fault says what is wrong and where.
+    pub(super) fn read(self, json: &[u8]) -> Result<Asked, Problem> {
+        Ok(match self {
+            Self::Aggregate => {
+                let AggregateRequest { pipeline } = parse(json)?;
+                Asked::Read(Read::Aggregate { pipeline: text(&pipeline) })
+            }
+            Self::Count => {
+                let CountRequest { filter, limit } = parse(json)?;
+                Asked::Read(Read::Count { filter: all_unless(filter.as_deref()), limit })
+            }
+            Self::Delete => {
+                let DeleteRequest { filter, many, sort } = parse(json)?;
+                Asked::Write(Write::Delete(target(&filter, many, sort.as_deref())))
+            }
+            Self::Distinct => {
+                let DistinctRequest { field, filter } = parse(json)?;
+                Asked::Read(Read::Distinct { field, filter: all_unless(filter.as_deref()) })
+            }
+            Self::Find => Asked::Read(Read::Find(Find::from(parse::<FindRequest>(json)?))),
+            Self::FindAndModify => Asked::Write(Write::FindAndModify(modify(parse(json)?)?)),
+            Self::Get => {
+                let GetRequest { id, fields } = parse(json)?;
+                Asked::Read(Read::Get { id, fields: fields.as_deref().map(text) })
+            }
+            Self::Insert => {
+                let InsertRequest { documents } = parse(json)?;
+                Asked::Write(Write::Insert(documents.iter().map(|document| text(document)).collect()))
+            }
+            Self::Replace => {
+                let ReplaceRequest { filter, document, upsert, sort } = parse(json)?;
+                let target = target(&filter, false, sort.as_deref());
+                Asked::Write(Write::Replace { target, document: text(&document), upsert })
+            }
+            Self::Update => {
+                let UpdateRequest { filter, update, many, upsert, sort } = parse(json)?;
+                let target = target(&filter, many, sort.as_deref());
+                Asked::Write(Write::Update { target, update: text(&update), upsert })
+            }
+        })
+    }
+}
+
+fn modify(request: ModifyRequest) -> Result<FindAndModify, Problem> {
+    let ModifyRequest { filter, update, document, delete, returning, upsert, sort, fields } = request;
+    let change = match (update, document, delete) {
+        (Some(update), None, false) => Change::Update(text(&update)),
+        (None, Some(document), false) => Change::Replace(text(&document)),
+        (None, None, true) => Change::Delete,
+        _ => {
+            return Err(invalid("a change is one of `update`, `document` and `\"delete\": true`".to_owned()));
+        }
+    };
+    let returning = match returning {
+        Shown::Before => Returning::Before,
+        Shown::After => Returning::After,
+    };
+    let (sort, fields) = (sort.as_deref().map(text), fields.as_deref().map(text));
+    Ok(FindAndModify { filter: text(&filter), sort, change, returning, upsert, fields })
+}
+
+/// Reads the JSON of an operation.
+pub(super) fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Problem> {
+    // A list would be taken for the values of an object without their names.
+    if !json.trim_ascii_start().starts_with(b"{") {
+        return Err(invalid("the body is a JSON object".to_owned()));
+    }
+    serde_json::from_slice(json).map_err(|error| invalid(format!("the body: {error}")))
+}
+
+fn target(filter: &RawValue, many: bool, sort: Option<&RawValue>) -> Target {
+    let which = if many { Which::Many } else { Which::One };
+    Target { filter: text(filter), which, sort: sort.map(text) }
+}
+
+fn all_unless(filter: Option<&RawValue>) -> String {
+    filter.map_or_else(|| "{}".to_owned(), text)
+}
+
+fn text(json: &RawValue) -> String {
+    json.get().to_owned()
+}
+
+fn invalid(message: String) -> Problem {
+    Problem::new(422, "invalid", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_is_read() {
+        let all = "{}".to_owned();
+        let one = Target::one("{\"a\":1}");
+        let read = |operation: &str, json: &str| Operation::named(operation).unwrap().read(json.as_bytes());
+        for (operation, json, expected) in [
+            ("count", "{}", Asked::Read(Read::Count { filter: all.clone(), limit: None })),
+            ("get", r#"{"id":"x"}"#, Asked::Read(Read::Get { id: "x".to_owned(), fields: None })),
+            ("find", "{}", Asked::Read(Read::Find(Find::new("{}")))),
+            (
+                "distinct",
+                r#"{"field":"tags"}"#,
+                Asked::Read(Read::Distinct { field: "tags".to_owned(), filter: all }),
+            ),
+            (
+                "aggregate",
+                r#"{"pipeline":[{"$count":"n"}]}"#,
+                Asked::Read(Read::Aggregate { pipeline: r#"[{"$count":"n"}]"#.to_owned() }),
+            ),
+            (
+                "insert",
+                r#"{"documents":[{"a": 1.0}]}"#,
+                Asked::Write(Write::Insert(vec![r#"{"a": 1.0}"#.to_owned()])),
+            ),
+            ("delete", r#"{"filter":{"a":1}}"#, Asked::Write(Write::Delete(one.clone()))),
+            (
+                "update",
+                r#"{"filter":{"a":1},"update":{"$set":{"b":2}},"many":true}"#,
+                Asked::Write(Write::Update {
+                    target: Target::many("{\"a\":1}"),
+                    update: r#"{"$set":{"b":2}}"#.to_owned(),
+                    upsert: false,
+                }),
+            ),
+            (
+                "replace",
+                r#"{"filter":{"a":1},"document":{"b":2},"upsert":true}"#,
+                Asked::Write(Write::Replace { target: one, document: r#"{"b":2}"#.to_owned(), upsert: true }),
+            ),
+        ] {
+            assert_eq!(read(operation, json).unwrap(), expected, "{operation}");
+        }
+    }
+
+    #[test]
+    fn a_modification_is_one() {
+        let read = |json: &str| Operation::FindAndModify.read(json.as_bytes());
+        assert!(read(r#"{"filter":{},"delete":true}"#).is_ok());
+        assert!(read(r#"{"filter":{},"document":{},"returning":"after"}"#).is_ok());
+        for wrong in [
+            r#"{"filter":{}}"#,
+            r#"{"filter":{},"delete":true,"update":{}}"#,
+            r#"{"filter":{},"document":{},"update":{}}"#,
+            r#"{"filter":{},"update":{},"returning":"both"}"#,
+        ] {
+            assert_eq!(read(wrong).unwrap_err().code, "invalid", "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused() {
+        assert_eq!(Operation::named("drop"), None);
+        for (operation, json) in [
+            (Operation::Find, r#"{"filter":{},"as":"admin"}"#),
+            (Operation::Delete, "{}"),
+            (Operation::Update, r#"{"filter":{}}"#),
+            (Operation::Insert, r#"[{"a":1}]"#),
+            (Operation::Get, ""),
+        ] {
+            assert_eq!(operation.read(json.as_bytes()).unwrap_err().code, "invalid", "{json}");
+        }
+    }
+}
