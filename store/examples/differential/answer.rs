@@ -33,7 +33,7 @@ pub(crate) fn answer(kind: Kind, query: &str, documents: &[Object]) -> Result<St
             let pipeline = Pipeline::parse(query)?;
             let leading = pipeline.leading_match().cloned().unwrap_or_else(Filter::all);
             let input = documents.iter().filter(|document| leading.matches(document)).cloned();
-            match pipeline.run(input.map(Ok::<_, Fault>), MAX_BYTES) {
+            match pipeline.run(input.map(Ok::<_, Fault>), MAX_BYTES, &|_| Ok(())) {
                 Ok(results) => Value::Array(results.into_iter().map(Value::Object).collect()).to_json(),
                 Err(Stopped::Input(fault) | Stopped::Fault(fault)) => return Err(fault),
             }

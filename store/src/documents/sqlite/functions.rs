@@ -34,6 +34,8 @@ pub(super) struct Query {
     pub(super) filter: Arc<Filter>,
     pub(super) sort: Sort,
     watch: Watch,
+    /// How many times over a document is looked at.
+    looks: i64,
     /// The document that was looked at last, by its place.
     parsed: Mutex<Option<(i64, Object)>>,
 }
@@ -98,7 +100,8 @@ impl Queries {
 
     /// Lets statements ask for a query.
     pub(super) fn enter(&self, filter: Arc<Filter>, sort: Sort, watch: Watch) -> Entered {
-        let query = Arc::new(Query { filter, sort, watch, parsed: Mutex::default() });
+        let looks = i64::try_from(1 + filter.looks() / 4).unwrap_or(i64::MAX);
+        let query = Arc::new(Query { filter, sort, watch, looks, parsed: Mutex::default() });
         let mut known = self.lock();
         known.last += 1;
         let number = known.last;
@@ -129,7 +132,8 @@ impl Query {
             return Ok(look(document));
         }
         let body = call.get_raw(2).as_str()?;
-        self.watch.spend(ROW_COST + i64::try_from(body.len()).unwrap_or(i64::MAX)).map_err(refused)?;
+        let bytes = i64::try_from(body.len()).unwrap_or(i64::MAX);
+        self.watch.spend(bytes.saturating_mul(self.looks).saturating_add(ROW_COST)).map_err(refused)?;
         let document = Object::parse(body).map_err(|fault| refused(Stopped::Damaged(fault.message)))?;
         let (_, document) = parsed.insert((seq, document));
         Ok(look(document))

@@ -178,7 +178,7 @@ pub(crate) fn distinct(next: &mut Next<'_>, query: &Query, field: &Path) -> Resu
 /// What a pipeline makes of documents.
 pub(crate) fn aggregate(next: &mut Next<'_>, query: &Query, pipeline: Pipeline) -> Result<Vec<String>> {
     let input = std::iter::from_fn(|| next().transpose()).map(|row| row.and_then(|row| parsed(&row, query)));
-    let output = match pipeline.run(input, PIPELINE_BYTES) {
+    let output = match pipeline.run(input, PIPELINE_BYTES, &|bytes| query.spend(bytes)) {
         Ok(output) => output,
         Err(Stopped::Input(failure)) => return Err(failure),
         Err(Stopped::Fault(fault)) => return Err(fault.into()),

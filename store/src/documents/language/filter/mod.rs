@@ -71,6 +71,20 @@ impl Filter {
         })
     }
 
+    /// How many fields its expressions name: each may be all of a document. Other conditions are few.
+    pub(crate) fn looks(&self) -> usize {
+        let of = |clause: &Clause| match clause {
+            Clause::Field(..) | Clause::Rule(_) => 0,
+            Clause::And(all) | Clause::Or(all) | Clause::Nor(all) => all.iter().map(Self::looks).sum(),
+            Clause::Expression(expression) => {
+                let mut named = 0;
+                expression.names(&mut |_| named += 1);
+                named
+            }
+        };
+        self.clauses.iter().map(of).sum()
+    }
+
     /// Shows the fields that it asks for.
     pub(crate) fn names(&self, see: &mut See<'_>) {
         for clause in &self.clauses {

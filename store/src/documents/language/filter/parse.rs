@@ -2,15 +2,13 @@
 
 use super::super::path::shown;
 use super::super::pipeline::Expression;
-use super::super::{Fault, Object, Path, Value};
+use super::super::{Fault, MAX_PATTERNS, Object, Path, Value};
 use super::pattern::Pattern;
 use super::test::{Comparison, Test, Type, matches_fields, whole};
 use super::{Clause, Filter};
 
 /// Most conditions of a filter: each may look at all of a document, which takes milliseconds for a large one.
 const MAX_CONDITIONS: usize = 256;
-/// Most patterns of a filter.
-const MAX_PATTERNS: usize = 32;
 /// Most values of `$in`, `$nin` and `$all`.
 const MAX_VALUES: usize = 10_000;
 

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 
-use super::super::{Fault, MAX_DEPTH, MAX_QUERY_BYTES, Object, Value};
+use super::super::{Fault, MAX_DEPTH, MAX_PATTERNS, MAX_QUERY_BYTES, Object, Value};
 use super::dates;
 
 /// Up to here the names of an object are compared with each other, from here on they are hashed.
@@ -36,7 +36,23 @@ pub(crate) fn read(json: &str, max_bytes: usize, names: Names) -> Result<Value, 
 /// Reads what is asked: a filter, an update and the like; `what` is its name in a fault.
 pub(crate) fn read_query(json: &str, what: &str) -> Result<Value, Fault> {
     let read = read(json, MAX_QUERY_BYTES, Names::OfOperators);
-    read.map_err(|fault| Fault::new(format!("{what}: {}", fault.message)))
+    let query = read.map_err(|fault| Fault::new(format!("{what}: {}", fault.message)))?;
+    // Each takes many times its length to be compiled, and a pipeline, a projection or an update has many filters.
+    match patterns(&query) <= MAX_PATTERNS {
+        true => Ok(query),
+        false => Err(Fault::new(format!("{what}: more than {MAX_PATTERNS} patterns"))),
+    }
+}
+
+/// How many patterns there are in it.
+fn patterns(query: &Value) -> usize {
+    match query {
+        Value::Array(all) => all.iter().map(patterns).sum(),
+        Value::Object(object) => {
+            object.iter().map(|(name, value)| usize::from(name == "$regex") + patterns(value)).sum()
+        }
+        _ => 0,
+    }
 }
 
 #[derive(Clone, Copy)]

@@ -78,25 +78,31 @@ impl Pipeline {
 
     /// Shows the fields that stages behind [`Self::leading_match`] name.
     pub(crate) fn names(&self, see: &mut See<'_>) {
-        for stage in &self.stages {
-            match stage {
-                Stage::Match(filter) => filter.names(see),
-                Stage::Project(projection) => projection.names(see),
-                Stage::Sort(sort, _) => sort.fields().iter().for_each(|(path, _)| see(&names_of(path))),
-                Stage::Group(group) => group.names(see),
-                Stage::Unwind(unwind) => unwind.names(see),
-                Stage::Skip(_) | Stage::Limit(_) | Stage::Count(_) => {}
-            }
-        }
+        self.stages.iter().for_each(|stage| stage.names(see));
     }
 
     /// Runs the stages over the documents that match [`Self::leading_match`]. What the stages hold at once is at most
-    /// `max_bytes`; more is a fault.
+    /// `max_bytes`; more is a fault. `pace` is told of the bytes that each stage looks at, and may end it all.
     pub fn run<E>(
         self,
         input: impl Iterator<Item = Result<Object, E>>,
         max_bytes: usize,
+        pace: &dyn Fn(usize) -> Result<(), E>,
     ) -> Result<Vec<Object>, Stopped<E>> {
-        run::run(&self.stages, input, max_bytes)
+        run::run(&self.stages, input, max_bytes, pace)
+    }
+}
+
+impl Stage {
+    /// Shows the fields that it names.
+    fn names(&self, see: &mut See<'_>) {
+        match self {
+            Self::Match(filter) => filter.names(see),
+            Self::Project(projection) => projection.names(see),
+            Self::Sort(sort, _) => sort.fields().iter().for_each(|(path, _)| see(&names_of(path))),
+            Self::Group(group) => group.names(see),
+            Self::Unwind(unwind) => unwind.names(see),
+            Self::Skip(_) | Self::Limit(_) | Self::Count(_) => {}
+        }
     }
 }

@@ -9,20 +9,30 @@ use super::{Stage, Stopped};
 /// How many bytes all `$unwind` of a run copy together: each copies the rest of a document for each element.
 const MAX_UNWOUND_BYTES: usize = 1 << 30;
 
+/// Fields that a stage names without looking at a document more than once.
+const FEW: usize = 4;
+
 /// What comes out of a stage.
 type Documents<'a, E> = Box<dyn Iterator<Item = Result<Object, Stopped<E>>> + 'a>;
 
-/// The documents behind the last stage.
+/// The documents behind the last stage. `pace` is told of the bytes that each stage looks at, and may end it all.
 pub(super) fn run<E>(
     stages: &[Stage],
     input: impl Iterator<Item = Result<Object, E>>,
     max_bytes: usize,
+    pace: &dyn Fn(usize) -> Result<(), E>,
 ) -> Result<Vec<Object>, Stopped<E>> {
     let memory = Memory::new(max_bytes, "hold at once");
     let unwound = Memory::new(MAX_UNWOUND_BYTES, "copy by `$unwind`");
     let mut documents: Documents<'_, E> = Box::new(input.map(|document| document.map_err(Stopped::Input)));
     for stage in stages {
-        documents = stage.over(documents, &memory, &unwound);
+        let looks = stage.looks();
+        let paced = documents.map(move |document| {
+            let document = document?;
+            pace(document.weight().saturating_mul(looks)).map_err(Stopped::Input)?;
+            Ok(document)
+        });
+        documents = stage.over(Box::new(paced), &memory, &unwound);
     }
     let mut results = Vec::new();
     for document in documents {
@@ -34,6 +44,19 @@ pub(super) fn run<E>(
 }
 
 impl Stage {
+    /// How many times over it may look at a document: each field that an expression names may be all of it.
+    fn looks(&self) -> usize {
+        match self {
+            Self::Match(filter) => 1 + filter.looks() / FEW,
+            Self::Sort(..) | Self::Skip(_) | Self::Limit(_) | Self::Count(_) => 0,
+            other => {
+                let mut named = 0;
+                other.names(&mut |_| named += 1);
+                1 + named / FEW
+            }
+        }
+    }
+
     fn over<'a, E: 'a>(
         &'a self,
         documents: Documents<'a, E>,

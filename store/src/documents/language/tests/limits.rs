@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::super::{
-    Applied, Document, Filter, Object, Path, Pipeline, Projection, Sort, Update, Value, entries,
+    Applied, Document, Filter, Object, Path, Pipeline, Projection, Sort, Stopped, Update, Value, entries,
 };
 use super::object;
 
@@ -104,9 +104,44 @@ fn large_documents_are_done_in_time() {
         assert!(entries(&array, &[Path::parse("a").unwrap()]).is_err());
         let unwound =
             Pipeline::parse(r#"[{"$unwind":"$a"},{"$group":{"_id":"$a"}},{"$count":"n"}]"#).unwrap();
-        let counted = unwound.run([Ok::<_, ()>(array)].into_iter(), 64 << 20).unwrap();
+        let counted = unwound.run([Ok::<_, ()>(array)].into_iter(), 64 << 20, &|_| Ok(())).unwrap();
         assert_eq!(counted.first().map(Object::to_json).as_deref(), Some(r#"{"n":150000}"#));
     });
+}
+
+/// What stages make of one document may be as much work as many documents: each tells what it looks at (threat C1).
+#[test]
+fn c1_stages_tell_what_they_look_at() {
+    let numbers: Vec<String> = (0..1_000).map(|n| n.to_string()).collect();
+    let document = object(&format!(r#"{{"u":[{0}],"a":[{0}]}}"#, numbers.join(",")));
+    let looked = std::cell::Cell::new(0);
+    let pace = |bytes: usize| {
+        looked.set(looked.get() + bytes);
+        if looked.get() > 10_000_000 { Err(()) } else { Ok(()) }
+    };
+    let run = |pipeline: &str| {
+        looked.set(0);
+        Pipeline::parse(pipeline).unwrap().run([Ok(document.clone())].into_iter(), 64 << 20, &pace)
+    };
+    assert!(run(r#"[{"$limit":1},{"$match":{"u":5}},{"$count":"n"}]"#).is_ok());
+    assert!((1..1_000_000).contains(&looked.get()), "{}", looked.get());
+    let each = r#"[{"$unwind":"$u"},{"$match":{"$expr":{"$in":["x","$a"]}}},{"$count":"n"}]"#;
+    assert_eq!(run(each), Err(Stopped::Input(())));
+    let often = vec![r#"{"$in":["x","$a"]}"#; 2_000].join(",");
+    assert_eq!(
+        run(&format!(r#"[{{"$limit":1}},{{"$match":{{"$expr":{{"$or":[{often}]}}}}}}]"#)),
+        Err(Stopped::Input(()))
+    );
+}
+
+/// However many filters a question has, its patterns are few: each takes many times its length to be compiled.
+#[test]
+fn c2_patterns_of_a_question_are_counted_together() {
+    let pattern = |n: usize| format!(r#"{{"$match":{{"a":{{"$regex":"x{n}"}}}}}}"#);
+    let pipeline = |count: usize| format!("[{}]", (0..count).map(pattern).collect::<Vec<_>>().join(","));
+    assert!(Pipeline::parse(&pipeline(32)).is_ok());
+    let fault = Pipeline::parse(&pipeline(33)).unwrap_err();
+    assert!(fault.message.contains("more than 32 patterns"), "{}", fault.message);
 }
 
 /// Numbers in a path are a position and a name: each way is walked, but not each of 2^n.
@@ -131,7 +166,8 @@ fn updates_do_not_grow_without_bound() {
     assert!(fill.apply(&mut arrays, 0, Applied::Update).unwrap_err().message.contains("too large"));
     let concat = format!(r#"[{{"$project":{{"t":{{"$concat":[{}]}}}}}}]"#, vec![r#""$t""#; 1000].join(","));
     let large = object(&format!(r#"{{"t":"{}"}}"#, "x".repeat(100_000)));
-    let result = Pipeline::parse(&concat).unwrap().run([Ok::<_, ()>(large)].into_iter(), 1 << 30);
+    let result =
+        Pipeline::parse(&concat).unwrap().run([Ok::<_, ()>(large)].into_iter(), 1 << 30, &|_| Ok(()));
     assert!(format!("{result:?}").contains("more than 16777216 bytes"));
 }
 

@@ -11,7 +11,7 @@ fn run(pipeline: &str, input: &[&str]) -> Result<Vec<String>, String> {
     let leading = pipeline.leading_match().cloned();
     let input = input.iter().map(|json| object(json));
     let matching = input.filter(|document| leading.as_ref().is_none_or(|filter| filter.matches(document)));
-    match pipeline.run(matching.map(Ok::<Object, ()>), MAX_BYTES) {
+    match pipeline.run(matching.map(Ok::<Object, ()>), MAX_BYTES, &|_| Ok(())) {
         Ok(documents) => Ok(documents.iter().map(Object::to_json).collect()),
         Err(Stopped::Fault(fault)) => Err(fault.message),
         Err(Stopped::Input(())) => panic!("the input cannot fail"),
@@ -239,7 +239,7 @@ fn what_cannot_be_done_is_refused() {
 fn memory_is_bounded() {
     let text = "x".repeat(1000);
     let documents = || (0..100).map(|at| Ok::<_, ()>(object(&format!(r#"{{"n":{at},"t":"{text}"}}"#))));
-    let run = |json: &str, max_bytes| Pipeline::parse(json).unwrap().run(documents(), max_bytes);
+    let run = |json: &str, max_bytes| Pipeline::parse(json).unwrap().run(documents(), max_bytes, &|_| Ok(()));
     let too_much = |result: Result<Vec<Object>, Stopped<()>>| match result {
         Err(Stopped::Fault(fault)) => assert!(fault.message.contains("more than 20000 bytes"), "{fault}"),
         other => panic!("{other:?}"),
@@ -253,7 +253,10 @@ fn memory_is_bounded() {
     assert_eq!(run(r#"[{"$group":{"_id":null,"t":{"$last":"$t"}}}]"#, 20_000).unwrap().len(), 1);
     // A sort for a limit holds little more than the limit.
     let many = (0..100_000).rev().map(|at| Ok::<_, ()>(object(&format!(r#"{{"n":{at}}}"#))));
-    let first = Pipeline::parse(r#"[{"$sort":{"n":1}},{"$limit":2}]"#).unwrap().run(many, 300_000).unwrap();
+    let first = Pipeline::parse(r#"[{"$sort":{"n":1}},{"$limit":2}]"#)
+        .unwrap()
+        .run(many, 300_000, &|_| Ok(()))
+        .unwrap();
     assert_eq!(first.iter().map(Object::to_json).collect::<Vec<_>>(), [r#"{"n":0}"#, r#"{"n":1}"#]);
 }
 
@@ -269,7 +272,7 @@ fn an_input_that_fails_stops_it() {
     ] {
         let input = [Ok(object(r#"{"a":[1]}"#)), Err("lost")];
         assert_eq!(
-            Pipeline::parse(json).unwrap().run(input.into_iter(), MAX_BYTES),
+            Pipeline::parse(json).unwrap().run(input.into_iter(), MAX_BYTES, &|_| Ok(())),
             Err(Stopped::Input("lost")),
             "{json}"
         );
