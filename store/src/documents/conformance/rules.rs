@@ -398,6 +398,12 @@ async fn deletes(opener: &Opener<'_>) -> Result<()> {
     assert_eq!(modified, Written::Document(Some(all[1].to_owned())));
     assert_eq!(bench.write_as(&ada, Write::Delete(Target::many("{}"))).await?, Written::Deleted(1));
     assert_eq!(bench.ids("{}", None).await?, ["a1", "b1"]);
+    // Who deletes makes nothing of a document: what is asked of that is asked of null, also where it would open more.
+    for delete in ["owner == auth.user && n > 9 || request.data.x == 1", "request.data.confirm == true"] {
+        declare(&bench, &[], rules(["true", "", "", delete])).await?;
+        let deleted = bench.write_as(&ada, Write::Delete(Target::many("{}"))).await?;
+        assert_eq!(deleted, Written::Deleted(0), "{delete}");
+    }
     Ok(())
 }
 

@@ -68,12 +68,13 @@ impl Ruling {
     pub(super) fn known(&self, caller: &Caller) -> Access {
         let known =
             |rule: &Option<Rule>| rule.as_ref().map_or_else(Condition::never, |rule| rule.known(caller));
+        let update = known(&self.update);
         Access {
             read: known(&self.read),
             create: known(&self.create),
-            update: known(&self.update),
             delete: known(&self.delete),
-            update_asks_data: self.update.as_ref().is_some_and(Rule::mentions_data),
+            update_asks_data: update.mentions_data(),
+            update,
             hidden: self.hidden.clone(),
             owner: self.owner.clone(),
             user: caller.user.clone(),
@@ -155,7 +156,12 @@ impl Access {
 
     /// The documents that the caller may see and do that to.
     pub(super) fn chosen(&self, chosen: &Chosen, operation: Operation) -> Result<Chosen> {
-        let condition = self.read.and(&self.of(operation).without_data());
+        // What an update makes of a document is asked when it is known; who deletes makes nothing: there it is null.
+        let of = self.of(operation);
+        let condition = match operation {
+            Operation::Delete => self.read.and(of),
+            _ => self.read.and(&of.without_data()),
+        };
         let filter = self.ruled(&chosen.filter, &condition)?;
         Ok(Chosen { filter, which: chosen.which, order: chosen.order.clone() })
     }

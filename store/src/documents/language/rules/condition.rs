@@ -44,6 +44,11 @@ impl Condition {
         Self(super::fold::joined(vec![self.0.clone(), other.0.clone()], false))
     }
 
+    /// Whether it asks what a document is to become.
+    pub fn mentions_data(&self) -> bool {
+        self.0.any(&|part| matches!(part, Expression::Data(_)))
+    }
+
     /// What of it can be asked before it is known what a document is to become: where that does not hold, the whole does
     /// not either.
     pub fn without_data(&self) -> Self {

@@ -120,7 +120,7 @@ async fn a_forgotten_project_has_none() {
     }
     let slow = {
         let sql = sql.clone();
-        let endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 1000000)
+        let endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 100000)
             SELECT count(*) FROM n";
         tokio::spawn(async move { sql.query(project(1), "a", statement(endless)).await })
     };
