@@ -14,6 +14,7 @@ pub mod executor;
 pub mod front_door;
 pub mod instance;
 pub mod pass;
+mod places;
 pub mod pool;
 pub mod problem;
 pub mod registry;

@@ -1,54 +1,55 @@
-//! How many requests with large bodies or answers may be in memory at once: of one project, and of all.
+//! How much may be under way at once: of one project or client, and of all. Who comes too many is refused, not kept waiting.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use store::catalog::ProjectId;
 
-/// Requests that hold their bodies or answers in memory.
+/// Places, counted by what they are taken for. A cheap handle.
 #[derive(Clone)]
-pub(super) struct Places {
-    running: Arc<Mutex<HashMap<ProjectId, u32>>>,
-    per_project: u32,
+pub(crate) struct Places<K = ProjectId> {
+    running: Arc<Mutex<HashMap<K, u32>>>,
+    per_key: u32,
     in_all: u32,
 }
 
 /// There is no room for one more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NoPlace;
+pub(crate) struct NoPlace;
 
-impl Places {
+impl<K: Clone + Eq + Hash> Places<K> {
     /// Room for so many.
-    pub(super) fn new(per_project: u32, in_all: u32) -> Self {
-        Self { running: Arc::default(), per_project, in_all }
+    pub(crate) fn new(per_key: u32, in_all: u32) -> Self {
+        Self { running: Arc::default(), per_key, in_all }
     }
 
     /// Room for one more, until the place is dropped.
-    pub(super) fn begin(&self, project: ProjectId) -> Result<Place, NoPlace> {
+    pub(crate) fn begin(&self, key: K) -> Result<Place<K>, NoPlace> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = running.get(&project).copied().unwrap_or(0);
-        if own >= self.per_project || running.values().sum::<u32>() >= self.in_all {
+        let own = running.get(&key).copied().unwrap_or(0);
+        if own >= self.per_key || running.values().sum::<u32>() >= self.in_all {
             return Err(NoPlace);
         }
-        running.insert(project, own + 1);
-        Ok(Place { running: Arc::clone(&self.running), project })
+        running.insert(key.clone(), own + 1);
+        Ok(Place { running: Arc::clone(&self.running), key })
     }
 }
 
-/// Room that one request has.
+/// Room that one has.
 #[derive(Debug)]
-pub(super) struct Place {
-    running: Arc<Mutex<HashMap<ProjectId, u32>>>,
-    project: ProjectId,
+pub(crate) struct Place<K: Eq + Hash = ProjectId> {
+    running: Arc<Mutex<HashMap<K, u32>>>,
+    key: K,
 }
 
-impl Drop for Place {
+impl<K: Eq + Hash> Drop for Place<K> {
     fn drop(&mut self) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        match running.get_mut(&self.project) {
+        match running.get_mut(&self.key) {
             Some(count) if *count > 1 => *count -= 1,
             _ => {
-                running.remove(&self.project);
+                running.remove(&self.key);
             }
         }
     }

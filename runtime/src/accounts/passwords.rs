@@ -1,12 +1,15 @@
 //! Hashing passwords with argon2id: beside the executors, few at once, and as long for nobody as for somebody.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use argon2::password_hash::{PasswordHash as Phc, SaltString};
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
 use store::accounts::PasswordHash;
+use store::catalog::ProjectId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::places::{NoPlace, Place, Places};
 use crate::problem::Problem;
 
 /// Longest password, bytes: hashing reads all of it.
@@ -22,13 +25,28 @@ const LANES: u32 = 1;
 /// Passwords that are hashed at once: each takes a core and [`MEMORY_KIB`].
 const AT_ONCE: usize = 2;
 /// Passwords that are hashed or wait for it: beyond that somebody wants to keep the server busy.
-const IN_ALL: usize = 64;
+const IN_ALL: u32 = 64;
+/// Of those, of one project.
+const OF_PROJECT: u32 = 32;
+/// Of those, from one network.
+const FROM_NETWORK: u32 = 16;
+
+/// Whose password is hashed: in a project, for a client of a network.
+pub type Asking = (ProjectId, IpAddr);
+
+/// What a hash takes, until it is done.
+struct Held {
+    _running: OwnedSemaphorePermit,
+    _project: Place,
+    _network: Place<IpAddr>,
+}
 
 /// Hashes passwords, and compares them. A cheap handle: clones share their bounds.
 #[derive(Clone)]
 pub struct Passwords {
     running: Arc<Semaphore>,
-    waiting: Arc<Semaphore>,
+    of_projects: Places,
+    from_networks: Places<IpAddr>,
     /// The hash of what nobody knows: an account that is not there is compared with it.
     nobody: Arc<str>,
 }
@@ -43,40 +61,52 @@ impl Passwords {
     /// Hashes once, so that there is something to compare with where there is no account. Blocks for as long as a hash takes.
     pub fn new() -> Result<Self, Problem> {
         let nobody = hash(&super::secrets::random_text::<32>()?)?;
-        let (running, waiting) = (Semaphore::new(AT_ONCE), Semaphore::new(IN_ALL));
-        Ok(Self { running: Arc::new(running), waiting: Arc::new(waiting), nobody: nobody.0.into() })
+        Ok(Self {
+            running: Arc::new(Semaphore::new(AT_ONCE)),
+            of_projects: Places::new(OF_PROJECT, IN_ALL),
+            from_networks: Places::new(FROM_NETWORK, IN_ALL),
+            nobody: nobody.0.into(),
+        })
     }
 
     /// The hash of a new password, with a salt of its own. `busy` when too many wait.
-    pub async fn hash(&self, password: String) -> Result<PasswordHash, Problem> {
-        let places = self.place().await?;
-        aside(places, move || hash(&password)).await?
+    pub async fn hash(&self, asking: Asking, password: String) -> Result<PasswordHash, Problem> {
+        let held = self.place(asking).await?;
+        aside(held, move || hash(&password)).await?
     }
 
     /// Whether the password is that one; none is nobody's, and takes as long to be told. `busy` when too many wait.
-    pub async fn verify(&self, password: String, known: Option<&PasswordHash>) -> Result<bool, Problem> {
-        let places = self.place().await?;
+    pub async fn verify(
+        &self,
+        asking: Asking,
+        password: String,
+        known: Option<&PasswordHash>,
+    ) -> Result<bool, Problem> {
+        let held = self.place(asking).await?;
         let is_somebody = known.is_some();
         let known: Arc<str> = known.map_or_else(|| self.nobody.clone(), |known| known.0.as_str().into());
-        let same = aside(places, move || verify(&password, &known)).await??;
+        let same = aside(held, move || verify(&password, &known)).await??;
         Ok(same && is_somebody)
     }
 
-    async fn place(&self) -> Result<[OwnedSemaphorePermit; 2], Problem> {
-        let waiting = self.waiting.clone().try_acquire_owned().map_err(|_| busy())?;
-        let running = self.running.clone().acquire_owned().await.map_err(|_| busy())?;
-        Ok([waiting, running])
+    /// One client keeps no other one waiting for long, nor one project the others.
+    async fn place(&self, (project, network): Asking) -> Result<Held, Problem> {
+        let full = |NoPlace| busy();
+        let _network = self.from_networks.begin(network).map_err(full)?;
+        let _project = self.of_projects.begin(project).map_err(full)?;
+        let _running = self.running.clone().acquire_owned().await.map_err(|_| busy())?;
+        Ok(Held { _running, _project, _network })
     }
 }
 
 /// On a thread that may compute for long. The places are taken until it ends, also when nobody waits any more.
 async fn aside<T: Send + 'static>(
-    places: [OwnedSemaphorePermit; 2],
+    held: Held,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Problem> {
     let work = move || {
         let done = work();
-        drop(places);
+        drop(held);
         done
     };
     tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(&error))
@@ -116,19 +146,23 @@ mod tests {
     #[tokio::test]
     async fn a_password_is_known_again_and_no_other_is() {
         let passwords = Passwords::new().unwrap();
-        let known = passwords.hash("correct horse".to_owned()).await.unwrap();
-        let again = passwords.hash("correct horse".to_owned()).await.unwrap();
+        let known = passwords.hash(asking(1, 1), "correct horse".to_owned()).await.unwrap();
+        let again = passwords.hash(asking(1, 1), "correct horse".to_owned()).await.unwrap();
         assert!(known.0.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", known.0);
         assert_ne!(known, again, "salted");
         let is = |text: &str| {
             let (passwords, known, text) = (passwords.clone(), known.clone(), text.to_owned());
-            async move { passwords.verify(text, Some(&known)).await.unwrap() }
+            async move { passwords.verify(asking(1, 1), text, Some(&known)).await.unwrap() }
         };
         assert!(is("correct horse").await);
         for other in ["", "correct hors", "correct horse ", "Correct horse", &known.0] {
             assert!(!is(other).await, "{other}");
         }
-        assert!(!passwords.verify("correct horse".to_owned(), None).await.unwrap());
+        assert!(!passwords.verify(asking(1, 1), "correct horse".to_owned(), None).await.unwrap());
+    }
+
+    fn asking(project: u128, network: u8) -> Asking {
+        (ProjectId(uuid::Uuid::from_u128(project)), IpAddr::from([192, 0, 2, network]))
     }
 
     /// A flood of sign-ins costs two cores at most, and no more memory than is bounded (threat F2).
@@ -139,22 +173,32 @@ mod tests {
             let places = (0..AT_ONCE).map(|_| passwords.running.clone().try_acquire_owned().unwrap());
             places.collect()
         };
-        let flood: Vec<_> = (0..IN_ALL)
-            .map(|_| {
-                let passwords = passwords.clone();
-                tokio::spawn(async move { passwords.verify("x".to_owned(), None).await })
-            })
+        let verify = |asking: Asking| {
+            let passwords = passwords.clone();
+            async move { passwords.verify(asking, "x".to_owned(), None).await }
+        };
+        // Clients of two networks fill what one project may have.
+        let flood: Vec<_> = [1, 2]
+            .iter()
+            .flat_map(|network| std::iter::repeat_n(asking(1, *network), FROM_NETWORK as usize))
+            .map(|asking| tokio::spawn(verify(asking)))
             .collect();
-        while passwords.waiting.available_permits() > 0 {
+        while passwords.of_projects.begin(asking(1, 0).0).is_ok() {
             tokio::task::yield_now().await;
         }
-        let refused = passwords.verify("x".to_owned(), None).await.unwrap_err();
-        assert_eq!((refused.status.as_u16(), refused.code), (503, "busy"));
+        for full in [asking(2, 1), asking(1, 3)] {
+            let refused = verify(full).await.unwrap_err();
+            assert_eq!((refused.status.as_u16(), refused.code), (503, "busy"), "{full:?}");
+        }
+        let other = tokio::spawn(verify(asking(2, 3)));
+        tokio::task::yield_now().await;
+        assert!(!other.is_finished(), "another one waits for its turn");
+        other.abort();
         flood.iter().for_each(tokio::task::JoinHandle::abort);
         drop(held);
         for waiting in flood {
             assert!(waiting.await.is_err());
         }
-        assert!(!passwords.verify("x".to_owned(), None).await.unwrap(), "there is room again");
+        assert!(!verify(asking(1, 1)).await.unwrap(), "there is room again");
     }
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Sleep, sleep};
 
-use super::places::Place;
+use crate::places::Place;
 use crate::problem::Problem;
 use crate::registry::manifest::units;
 

@@ -15,9 +15,9 @@ use utoipa::ToSchema;
 use super::auth::Caller;
 use super::body::{self, Path};
 use super::error::{BodyErrors, Errors};
-use super::places::NoPlace;
 use super::wire::{DeployFlags, DeployReport};
 use super::{ControlState, SharedChanges};
+use crate::places::NoPlace;
 use crate::problem::Problem;
 use crate::registry::{Settings, Upload};
 

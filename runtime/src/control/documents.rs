@@ -14,12 +14,12 @@ use super::body::{self, OptionalJson, Path};
 use super::error::{BodyErrors, Errors, ListErrors};
 use super::existing;
 use super::jobs::too_many_lists;
-use super::places::{NoPlace, Place};
 use super::queues::too_many_batches;
 use super::wire::{
     Changed, CountRequest, Counted, DeleteRequest, Deleted, DocumentPage, FindRequest, InsertRequest,
     Inserted, MAX_INSERT_BYTES, UpdateRequest,
 };
+use crate::places::{NoPlace, Place};
 use crate::problem::Problem;
 
 /// A page of the documents that match; whoever may read the project sees them.

@@ -13,8 +13,8 @@ use super::ControlState;
 use super::auth::Caller;
 use super::body::{self, Path, Query};
 use super::error::{BodyErrors, Errors, ListErrors};
-use super::places::NoPlace;
 use super::wire::{JobList, JobQuery, JobResult, JobState, JobTrigger, JobView, Redriven, text_or_base64};
+use crate::places::NoPlace;
 use crate::problem::Problem;
 
 const LENGTH: u32 = 20;

@@ -24,7 +24,6 @@ mod jobs;
 mod logs;
 mod message;
 mod objects;
-mod places;
 mod projects;
 mod queues;
 mod revisions;
@@ -61,10 +60,10 @@ pub use serve::serve;
 
 use crate::clock::Clock;
 use crate::pass::Pass;
+use crate::places::Places;
 use crate::problem::Problem;
 use crate::telemetry::Telemetry;
 use auth::Caller;
-use places::Places;
 
 /// What the control API works on.
 pub struct ControlParts {

@@ -17,8 +17,8 @@ use super::ControlState;
 use super::auth::Caller;
 use super::body::{self, Path, Query};
 use super::error::{BodyErrors, Errors, ListErrors};
-use super::places::{NoPlace, Place};
 use super::wire::{BucketList, BucketView, MAX_OBJECTS, ObjectList, ObjectQuery, ObjectView};
+use crate::places::{NoPlace, Place};
 use crate::problem::{Chain, Problem};
 
 /// Transfers of one project at once; each holds a piece of its object in memory.

@@ -16,11 +16,11 @@ use super::body::{self, OptionalJson, Path, Query};
 use super::error::{BodyErrors, Errors, ListErrors};
 use super::jobs::{list_length, too_many_lists, view};
 use super::message::{self, Message};
-use super::places::NoPlace;
 use super::wire::{
     Batch, JobQuery, JobState, MAX_BATCH_BYTES, MAX_BATCH_MESSAGES, MAX_PAYLOAD_BYTES, MessageList,
     PurgeRequest, Purged, QueueList, QueueView, RedriveRequest, Redriven, SendQuery, Sent, SentBatch,
 };
+use crate::places::NoPlace;
 use crate::problem::Problem;
 
 /// Batches of one project at once; each is held in memory.

@@ -8,9 +8,9 @@ use store::catalog::{Scope, SiteVersion};
 use super::auth::Caller;
 use super::body::{self, OptionalJson, Path};
 use super::error::{BodyErrors, Errors};
-use super::places::NoPlace;
 use super::wire::{RollbackRequest, SiteDeploy, SiteReceived, SiteReport, SiteVersionView, SiteView};
 use super::{ControlState, SharedChanges};
+use crate::places::NoPlace;
 use crate::problem::Problem;
 use crate::router;
 

@@ -36,7 +36,8 @@ impl AuthDoor {
         let Some(old) = account.password.filter(|_| same) else {
             return Err(answer::invalid_credentials().into());
         };
-        let change = Change::Password { id: account.id, old, new: self.passwords.hash(new).await? };
+        let change =
+            Change::Password { id: account.id, old, new: self.passwords.hash(at.asking(), new).await? };
         match self.accounts.change(at.project, change).await? {
             Changed::Done(account) => self.begin(at, account).await,
             // Changed by somebody else a moment ago.
@@ -62,7 +63,7 @@ impl AuthDoor {
         // Nothing is hashed for who has no token.
         let found = self.accounts.find(at.project, &By::Token(Purpose::Reset, token)).await?;
         found.ok_or_else(invalid_token)?;
-        let password = self.passwords.hash(password).await?;
+        let password = self.passwords.hash(at.asking(), password).await?;
         match self.accounts.once(at.project, Once::Reset(token, password)).await? {
             Some(_) => Ok(Answered::Done),
             None => Err(invalid_token().into()),

@@ -5,7 +5,7 @@ use store::accounts::{Account, By, Change, Changed, NewAccount, PasswordHash, no
 use super::answer;
 use super::call::{Credentials, Password};
 use super::{AuthDoor, Place};
-use crate::accounts::passwords::MIN_PASSWORD_CHARACTERS;
+use crate::accounts::passwords::{Asking, MIN_PASSWORD_CHARACTERS};
 use crate::client_api::answer::{Answered, Refusal, unauthenticated};
 use crate::problem::Problem;
 
@@ -15,7 +15,7 @@ impl AuthDoor {
         at.with_email()?;
         let (email, password) = new_credentials(words)?;
         self.limits.made_from.begin((at.project, at.client), self.uptime_ms())?;
-        let password = Some(self.passwords.hash(password).await?);
+        let password = Some(self.passwords.hash(at.asking(), password).await?);
         let new = NewAccount { email: Some(email), password, ..NewAccount::default() };
         match self.accounts.change(at.project, Change::Create(new)).await? {
             Changed::Done(account) => self.welcome(at, account).await,
@@ -63,7 +63,7 @@ impl AuthDoor {
         }
         let (email, password) = new_credentials(words)?;
         self.limits.made_from.begin((at.project, at.client), self.uptime_ms())?;
-        let password = self.passwords.hash(password).await?;
+        let password = self.passwords.hash(at.asking(), password).await?;
         let change = Change::Upgrade { id: account.id, email, password };
         match self.accounts.change(at.project, change).await? {
             Changed::Done(account) => self.welcome(at, account).await,
@@ -86,7 +86,7 @@ impl AuthDoor {
             self.limits.wrong_from.give_back(&from);
             return Err(too_many.into());
         }
-        let same = self.passwords.verify(password, known).await;
+        let same = self.passwords.verify(at.asking(), password, known).await;
         if !matches!(same, Ok(false)) {
             self.limits.wrong_of.give_back(&of);
             self.limits.wrong_from.give_back(&from);
@@ -102,6 +102,11 @@ impl AuthDoor {
 }
 
 impl Place<'_> {
+    /// Whose passwords are hashed.
+    pub(super) fn asking(&self) -> Asking {
+        (self.project, self.client)
+    }
+
     /// Whether people sign in by address and password here.
     pub(super) fn with_email(&self) -> Result<(), Problem> {
         if self.settings.email { Ok(()) } else { Err(answer::not_enabled()) }
@@ -111,6 +116,7 @@ impl Place<'_> {
 /// An address and a password, fit to be kept.
 fn new_credentials(words: Credentials) -> Result<(String, String), Problem> {
     let Credentials { email, password } = words;
+    let email = email.trim().to_owned();
     if normal_email(&email).is_none() {
         return Err(Problem::new(400, "bad_request", "this is not an e-mail address"));
     }
