@@ -7,6 +7,7 @@ mod batch;
 mod turns;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request};
@@ -14,6 +15,7 @@ use http_body::Body;
 use store::Store;
 use store::catalog::ProjectId;
 use store::documents::{Caller, Documents};
+use tokio::time::Instant;
 
 use self::asked::{Asked, Operation};
 use self::batch::Results;
@@ -28,6 +30,8 @@ use crate::problem::Problem;
 const OPERATIONS: (usize, usize) = (16, 64);
 /// Bodies that may be long and are still coming, of one project, and of all.
 const LONG_BODIES: (usize, usize) = (4, 16);
+/// An operation of a batch is not begun later than this after the first.
+const BATCH_TIME: Duration = Duration::from_secs(10);
 /// A body that says that it is no longer than this waits for no place, bytes.
 const SHORT_BODY: u64 = 64 << 10;
 
@@ -65,15 +69,21 @@ impl DocumentDoor {
         Ok(Answered::Text(answer))
     }
 
-    /// Does several operations, one after the other.
+    /// Does several operations, one after the other, each in a turn of its own, as far as the time lasts.
     pub(super) async fn batch<B>(&self, project: ProjectId, request: Request<B>) -> Result<Answered, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let (caller, posted, _turn) = self.begin(project, request, MAX_INSERT_BYTES).await?;
+        let (caller, posted, turn) = self.begin(project, request, MAX_INSERT_BYTES).await?;
+        let (begin, mut turn) = (Instant::now(), Some(turn));
         let mut results = Results::default();
         for step in batch::read(posted.bytes()?)? {
-            let result = match (results.has_room(), Operation::named(&step.operation)) {
+            let _turn = match turn.take() {
+                Some(turn) => turn,
+                None => self.operations.take(project).await.ok_or_else(busy)?,
+            };
+            let has_room = if begin.elapsed() < BATCH_TIME { results.has_room() } else { Err(late()) };
+            let result = match (has_room, Operation::named(&step.operation)) {
                 (Err(full), _) => Err(full),
                 (Ok(()), None) => Err(no_route()),
                 (Ok(()), Some(operation)) => {
@@ -132,6 +142,11 @@ impl DocumentDoor {
             }
         }
     }
+}
+
+fn late() -> Problem {
+    Problem::new(504, "query_timeout", "the operations before this one took the time of the batch")
+        .hint("nothing was done; send it again")
 }
 
 fn busy() -> Problem {
