@@ -151,7 +151,12 @@ fn faults_of_a_manifest_are_told_with_line_and_column() {
         ),
         ("bad limit", "[function.faulty]\nlimits = { memory = \"128 parsecs\" }\n", "line 2"),
         ("limit over the ceiling", "[function.faulty]\nlimits = { memory = \"64TiB\" }\n", "line 2"),
-        ("a feature to come", "[function.faulty]\n[collection.x]\nrules = {}\n", "line 3, column 1"),
+        ("a feature to come", "[function.faulty]\n[bucket.x]\nrules = {}\n", "line 3, column 1"),
+        (
+            "no rule",
+            "[function.faulty]\n[collection.x]\nrules = { read = \"owner = auth.user\" }\n",
+            "line 3, column 25",
+        ),
         ("a section to come", "[function.faulty]\n[target.entries]\n", "line 2"),
         ("dots in a route", "[function.faulty]\nroutes = [\"/a/../b\"]\n", "line 2, column 11"),
         ("another version", "manifest = 2\n[function.faulty]\n", "line 1"),

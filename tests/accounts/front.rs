@@ -140,3 +140,35 @@ fn a_deploy_by_flags_opens_nothing() {
     ask("/whoever").expect_status(200);
     ask("/echo/x").expect_error(401, "unauthenticated");
 }
+
+/// A guest may read a path otherwise than the route table does: what it may take for one of a closed route is closed (threat D9).
+#[test]
+fn d9_no_spelling_opens_a_closed_route() {
+    let bench = Bench::start(MANIFEST);
+    let control = bench.server.project("spelled");
+    let manifest = "[project]\nname = 'spelled'\n[auth]\nemail = true\n[function.echo]\nroutes = [\n\
+        '/{*rest}',\n{ path = '/admin/{*rest}', auth = 'required' },\n\
+        { path = '/v1/{*rest}', strip = '/v1' },\n{ path = '/orders', methods = ['POST'], auth = 'required' },\n]\n";
+    control.try_deploy_manifest("echo", &guest::component("echo-request"), manifest).expect_status(200);
+    let ask =
+        |method: &str, path: &str| Request::new(method, path, "spelled.localhost").send(bench.server.listen);
+    for path in ["/", "/public", "/v1/public", "/administer", "/orders"] {
+        ask("GET", path).expect_status(200);
+    }
+    for path in [
+        "/admin/x",
+        "/admin%2Fx",
+        "/admin%2fx",
+        "//admin/x",
+        "/admin//x",
+        "/ADMIN/x",
+        "/Admin",
+        "/v1/admin/x",
+        "/v1//admin%2Fx",
+    ] {
+        assert_eq!(ask("GET", path).code(), "unauthenticated", "{path}");
+    }
+    for (method, path) in [("POST", "/orders"), ("POST", "/orders/"), ("post", "/orders")] {
+        assert_eq!(ask(method, path).code(), "unauthenticated", "{method} {path}");
+    }
+}

@@ -1,27 +1,30 @@
 //! Who may call: what functions and routes ask of their callers, judged before anything of them runs.
 
+use std::sync::Arc;
+
+use http::Request;
 use http::header::{self, HeaderMap};
-use store::catalog::{Access, SignedIn};
+use store::catalog::{Access, Route, SignedIn};
 use store::jobs::Caller;
 
 use crate::client_api::ClientApi;
 use crate::problem::Problem;
 use crate::registry::live::Live;
-use crate::router::Way;
+use crate::router::{Match, NormalPath, Way, is_path_of, may_be_path_of};
 
 /// Who calls, if they may. The access token is taken away where it was looked at: a function is told who it is of, and needs
 /// no token with which it could be that person elsewhere.
-pub(super) async fn pass(
+pub(super) async fn pass<B>(
     api: &ClientApi,
-    live: &Live,
-    way: &Way,
-    headers: &mut HeaderMap,
+    matched: &Match<Arc<Live>>,
+    path: &NormalPath,
+    request: &mut Request<B>,
 ) -> Result<Caller, Problem> {
-    let gates = gates(live, way);
+    let gates = gates(matched, path, request.method().as_str());
     if gates.iter().all(|gate| gate.is_open()) {
         return Ok(Caller::Anonymous);
     }
-    let caller = caller(api, live, headers).await?;
+    let caller = caller(api, &matched.target, request.headers()).await?;
     let roles = match &caller {
         Caller::User { roles, .. } => roles.as_slice(),
         Caller::Anonymous | Caller::System
@@ -34,21 +37,35 @@ pub(super) async fn pass(
     if !gates.iter().all(|gate| gate.takes(roles)) {
         return Err(Problem::new(403, "forbidden", "this takes a role that the account does not have"));
     }
-    headers.remove(header::AUTHORIZATION);
+    request.headers_mut().remove(header::AUTHORIZATION);
     Ok(caller)
 }
 
 /// What is asked of a request that came this way. By the function's name each path is reached, those of its routes, too: who
-/// comes so has to pass all of them, or a route would be open that is closed.
-fn gates<'l>(live: &'l Live, way: &'l Way) -> Vec<&'l Access> {
-    match way {
-        Way::Route(Some(access)) => vec![access],
-        Way::Route(None) => vec![&live.access],
-        Way::Name => {
-            let routes = live.routes.iter().filter_map(|route| route.access.as_ref());
-            std::iter::once(&live.access).chain(routes).collect()
+/// comes so has to pass all of them, or a route would be open that is closed. The same is so of a route that the guest may take
+/// this path for although the table does not.
+fn gates<'m>(matched: &'m Match<Arc<Live>>, path: &NormalPath, method: &str) -> Vec<&'m Access> {
+    let live = &matched.target;
+    let of = |route: &'m Route| route.access.as_ref().unwrap_or(&live.access);
+    match &matched.way {
+        Way::Name => std::iter::once(&live.access).chain(live.routes.iter().map(of)).collect(),
+        Way::Route(access) => {
+            let stripped = matched.stripped.as_ref().map(|(_, path)| path.as_str());
+            let closed = live.routes.iter().filter(|route| !of(route).is_open());
+            let meant = closed.filter(|route| may_mean(route, path.as_str(), stripped, method));
+            std::iter::once(access.as_ref().unwrap_or(&live.access)).chain(meant.map(of)).collect()
         }
     }
+}
+
+/// Whether a guest may take a request for one of a route that is not the one by which it came.
+fn may_mean(route: &Route, path: &str, stripped: Option<&str>, method: &str) -> bool {
+    if stripped.is_some_and(|path| may_be_path_of(&route.path, path)) {
+        return true;
+    }
+    let is_odd = |routed: &String| routed != method && routed.eq_ignore_ascii_case(method);
+    let is_odd_method = route.methods.iter().any(is_odd);
+    may_be_path_of(&route.path, path) && (is_odd_method || !is_path_of(&route.path, path))
 }
 
 /// Who bears the token of the request: a token that is not good is nobody's, also where nobody need be signed in, so that a

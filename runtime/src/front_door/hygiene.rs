@@ -202,7 +202,9 @@ pub(super) fn strip_platform_headers(headers: &mut HeaderMap, from_trusted_proxy
         .filter(|name| {
             let name = name.as_str();
             let forwarding = name == "forwarded" || name.starts_with("x-forwarded-") || name == "x-real-ip";
+            // Adapters in a guest may read `_` as `-`.
             name.starts_with("ostro-")
+                || name.starts_with("ostro_")
                 || name.starts_with("ce-")
                 || name == "proxy"
                 || name == "proxy-authorization"

@@ -46,7 +46,7 @@ pub struct Service {
 impl Service {
     /// Serves one request of a client at that address.
     async fn serve(&self, request: Request<Incoming>, client: IpAddr) -> Response<Answer> {
-        let version = request.version();
+        let (version, client) = (request.version(), client.to_canonical());
         let checked = match hygiene::check(request) {
             Ok(checked) => checked,
             Err(refusal) => return respond::refusal(Uuid::now_v7(), version, refusal),
@@ -71,7 +71,7 @@ impl Service {
             Found::Nobody => return self.page(&checked, None).await,
         };
         let trusted = self.trusted_proxies.contains(&client);
-        let Checked { request, .. } = checked;
+        let Checked { request, path, .. } = checked;
         let limit = matched.target.spec.limits.request_body_bytes;
         if hygiene::declares_more_than(&request, limit) {
             return respond::too_large(Uuid::now_v7(), version, limit);
@@ -80,7 +80,7 @@ impl Service {
         let caller = match is_call {
             // Whoever has the pass may call: the control API has judged its own callers.
             true => Caller::Anonymous,
-            false => match gate::pass(&self.doors.api, &live, &matched.way, request.headers_mut()).await {
+            false => match gate::pass(&self.doors.api, &matched, &path, &mut request).await {
                 Ok(caller) => caller,
                 Err(problem) => return respond::gated(Uuid::now_v7(), version, &problem),
             },

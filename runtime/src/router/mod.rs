@@ -8,7 +8,7 @@ mod table;
 
 pub use host::Hosts;
 pub use path::{MAX_TARGET_BYTES, NormalPath, check_call, is_reserved};
-pub use pattern::Pattern;
+pub use pattern::{Pattern, is_path_of, may_be_path_of};
 pub use table::{Entry, Found, Match, Table, Way};
 
 use store::catalog::Route;

@@ -1,5 +1,7 @@
 //! The pattern of an explicit route: literal segments, `{parameter}`s and a last `{*rest}`.
 
+use percent_encoding::percent_decode_str;
+
 use super::path::NormalPath;
 
 /// A checked pattern in its one form.
@@ -90,9 +92,63 @@ impl Pattern {
     }
 }
 
+/// Whether a path is one of a pattern, as the table reads them. Both are in their normal form.
+pub fn is_path_of(pattern: &str, path: &str) -> bool {
+    matches(pattern.split('/'), path.split('/'))
+}
+
+/// Whether a guest may take a path for one of a pattern: there are guests that decode `%2F`, fold slashes, ignore the one at the
+/// end or do not tell capital letters from small ones. Both are in their normal form.
+pub fn may_be_path_of(pattern: &str, path: &str) -> bool {
+    let loose = |text: &str| percent_decode_str(text).decode_utf8_lossy().to_lowercase();
+    let (pattern, path) = (loose(pattern), loose(path));
+    matches(
+        pattern.split('/').filter(|segment| !segment.is_empty()),
+        path.split('/').filter(|segment| !segment.is_empty()),
+    )
+}
+
+fn matches<'t>(mut pattern: impl Iterator<Item = &'t str>, mut path: impl Iterator<Item = &'t str>) -> bool {
+    loop {
+        match (pattern.next(), path.next()) {
+            (Some(rest), _) if rest.starts_with("{*") => return true,
+            (Some(part), Some(segment)) if part.starts_with('{') && !segment.is_empty() => {}
+            (Some(part), Some(segment)) if part == segment => {}
+            (None, None) => return true,
+            _ => return false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn d9_paths_are_read_as_the_table_does_and_as_a_guest_may() {
+        for (pattern, path, is, may_be) in [
+            ("/admin/{*rest}", "/admin/x", true, true),
+            ("/admin/{*rest}", "/admin", true, true),
+            ("/admin/{*rest}", "/admin%2Fx", false, true),
+            ("/admin/{*rest}", "//admin/x", false, true),
+            ("/admin/{*rest}", "/ADMIN/x", false, true),
+            ("/admin/{*rest}", "/administer", false, false),
+            ("/orders", "/orders/", false, true),
+            ("/orders", "/orders", true, true),
+            ("/orders", "/orders/1", false, false),
+            ("/orders/{id}", "/orders/1", true, true),
+            ("/orders/{id}", "/orders/", false, false),
+            ("/orders/{id}", "/orders/1/2", false, false),
+            ("/orders/{id}/pay", "/orders//1/pay", false, true),
+            ("/{*rest}", "/", true, true),
+        ] {
+            assert_eq!(
+                (is_path_of(pattern, path), may_be_path_of(pattern, path)),
+                (is, may_be),
+                "{pattern} {path}"
+            );
+        }
+    }
 
     #[test]
     fn patterns_are_normalised_or_refused_with_a_reason() {
