@@ -10,6 +10,25 @@ use crate::support::Request;
 use crate::support::dev::Project;
 use crate::support::terminal::Terminal;
 
+/// What only a function's deploy makes true is not passed over in silence.
+#[test]
+fn a_site_alone_has_no_other_sections() {
+    let terminal = Terminal::in_project("site-alone");
+    terminal.write("public/index.html", "one");
+    for section in [
+        "[auth]\nemail = true\n",
+        "[collection.notes]\n",
+        "[bucket.files]\n",
+        "[kv.words]\n",
+        "[queue.mail]\n",
+    ] {
+        terminal.write("ostro.toml", format!("manifest = 1\n[site]\nfolder = 'public'\n{section}"));
+        let (_, words) = terminal.run("deploy", 1);
+        assert!(words.contains("takes effect with a function only"), "{section}: {words}");
+    }
+    assert_eq!(get(&terminal.server, "site-alone", "/").status, 404, "nothing was deployed");
+}
+
 #[test]
 fn a_folder_is_deployed_shown_and_taken_back() {
     let terminal = Terminal::in_project("site-cli");

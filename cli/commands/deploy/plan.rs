@@ -137,6 +137,9 @@ impl Plan {
             return Err(Failure::local(format!("{} defines no function", file.display()))
                 .hint("add one: [function.hello] with source = \"hello.wasm\""));
         }
+        if names.is_empty() {
+            refuse_unheard(file, &manifest)?;
+        }
         let functions = manifest
             .functions
             .iter()
@@ -308,6 +311,25 @@ fn name_of(file: &Path) -> Option<String> {
     let name: String = words.join("-").chars().take(40).collect();
     let name = name.trim_end_matches('-');
     (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// Sections of the project are declared with its functions: without one they would be passed over in silence.
+fn refuse_unheard(file: &Path, manifest: &runtime::registry::manifest::Manifest) -> Result<(), Failure> {
+    let sections = [
+        ("[auth]", manifest.auth.is_some()),
+        ("[collection.NAME]", !manifest.collections.is_empty()),
+        ("[bucket.NAME]", !manifest.buckets.is_empty()),
+        ("[kv.NAME]", !manifest.namespaces.is_empty()),
+        ("[queue.NAME]", !manifest.queues.is_empty()),
+    ];
+    match sections.iter().find(|(_, is_there)| *is_there) {
+        None => Ok(()),
+        Some((section, _)) => {
+            let what = format!("{} has {section}, which takes effect with a function only", file.display());
+            Err(Failure::local(what)
+                .hint("add a function to the manifest; a site alone goes without these sections"))
+        }
+    }
 }
 
 #[cfg(test)]
