@@ -10,6 +10,7 @@ mod callers;
 pub mod documents;
 pub mod objects;
 mod origin;
+mod reply;
 pub mod site;
 
 use std::net::IpAddr;
@@ -17,12 +18,13 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body::Body;
-use http_body_util::Full;
 use store::Store;
 use store::catalog::ProjectId;
 use store::documents::Caller;
 
-use self::answer::{Answered, Refusal, no_route};
+pub use self::reply::ReplyBody;
+
+use self::answer::{Refusal, no_route};
 use self::auth::AuthDoor;
 use self::callers::{Callers, Place};
 use self::documents::DocumentDoor;
@@ -95,26 +97,26 @@ impl ClientApi {
         path: &str,
         client: IpAddr,
         request: Request<B>,
-    ) -> Response<Full<Bytes>>
+    ) -> Response<ReplyBody>
     where
         B: Body<Data = Bytes> + Unpin,
     {
         let place = match self.callers.place(project).await {
             Ok(Some(place)) => place,
-            Ok(None) => return answer::refusal(&no_route().into()),
-            Err(problem) => return answer::refusal(&problem.into()),
+            Ok(None) => return answer::refusal(&no_route().into()).map(ReplyBody::from),
+            Err(problem) => return answer::refusal(&problem.into()).map(ReplyBody::from),
         };
         let origin = Origin::of(request.headers(), request.uri(), place.origins());
         if let Some(preflight) = origin.preflight(request.method(), request.headers()) {
-            return preflight;
+            return preflight.map(ReplyBody::from);
         }
         let served = match origin.is_foreign() {
             true => Err(answer::foreign().into()),
             false => self.answer(place, path.strip_prefix(PATH).unwrap_or_default(), client, request).await,
         };
         let mut response = match served {
-            Ok(answered) => answer::answer(answered),
-            Err(refusal) => answer::refusal(&refusal),
+            Ok(response) => response,
+            Err(refusal) => answer::refusal(&refusal).map(ReplyBody::from),
         };
         origin.mark(response.headers_mut());
         response
@@ -126,15 +128,16 @@ impl ClientApi {
         path: &str,
         client: IpAddr,
         request: Request<B>,
-    ) -> Result<Answered, Refusal>
+    ) -> Result<Response<ReplyBody>, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        match path.split_once('/') {
+        let answered = match path.split_once('/') {
             Some(("auth", name)) => self.auth.serve(place, name, client, request).await,
             Some(("db", operation)) => self.documents.one(place.project, operation, request).await,
             None if path == "batch" => self.documents.batch(place.project, request).await,
             _ => Err(no_route().into()),
-        }
+        }?;
+        Ok(answer::answer(answered).map(ReplyBody::from))
     }
 }

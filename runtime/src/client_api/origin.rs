@@ -9,6 +9,17 @@ use http_body_util::Full;
 
 use super::answer;
 
+/// How pages of listed origins may ask.
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
+/// What they may say beside what every page may.
+const SENT: HeaderValue = HeaderValue::from_static(
+    "authorization, content-type, if-match, if-none-match, last-event-id, range, upload-length, upload-offset",
+);
+/// What of an answer they may read beside what every page may.
+const SHOWN: HeaderValue = HeaderValue::from_static(
+    "content-length, content-range, etag, last-modified, location, ostro-invocation, retry-after, upload-length, upload-offset",
+);
+
 /// Where the page is from that makes a request.
 pub(super) enum Origin {
     /// From here, or it is no page.
@@ -52,9 +63,8 @@ impl Origin {
         }
         let mut response = answer::empty(StatusCode::NO_CONTENT);
         let headers = response.headers_mut();
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
-        let allowed = HeaderValue::from_static("authorization, content-type");
-        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, SENT);
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         self.mark(headers);
         Some(response)
@@ -65,8 +75,7 @@ impl Origin {
         headers.append(header::VARY, HeaderValue::from_static("origin"));
         if let Self::Listed(origin) = self {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-            let exposed = HeaderValue::from_static("retry-after, ostro-invocation");
-            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, SHOWN);
         }
     }
 }

@@ -11,7 +11,7 @@ use http_body_util::Full;
 use uuid::Uuid;
 
 use super::hygiene::Refusal;
-use crate::client_api::objects::ObjectBody;
+use crate::client_api::{ReplyBody, objects::ObjectBody};
 use crate::dispatch::{AnswerBody, Failure, Outcome, Unfinished};
 use crate::problem::Problem;
 use crate::telemetry::OutcomeCode;
@@ -25,9 +25,7 @@ pub(super) enum Answer {
     /// From the guest.
     Guest(AnswerBody),
     /// From the platform.
-    Platform(Full<Bytes>),
-    /// An object, or parts of it.
-    Object(ObjectBody),
+    Platform(ReplyBody),
 }
 
 /// The answer that an invocation's outcome makes.
@@ -54,7 +52,7 @@ fn without_body(method: &Method, answer: Response<Answer>) -> Response<Answer> {
     if let Answer::Guest(body) = body {
         body.not_wanted();
     }
-    Response::from_parts(parts, Answer::Platform(Full::default()))
+    Response::from_parts(parts, Answer::Platform(Full::default().into()))
 }
 
 /// Refused before anybody was asked. Malformed messages end the connection: what follows on it can't be
@@ -140,7 +138,7 @@ pub(super) fn object(
     served: Result<Response<ObjectBody>, Problem>,
 ) -> Response<Answer> {
     let answer = match served {
-        Ok(response) => response.map(Answer::Object),
+        Ok(response) => response.map(|body| Answer::Platform(body.into())),
         Err(problem) => {
             let mut answer = problem_answer(&problem);
             if problem.status == StatusCode::SERVICE_UNAVAILABLE {
@@ -158,7 +156,7 @@ pub(super) fn client_api(
     id: Uuid,
     version: Version,
     method: &Method,
-    served: Response<Full<Bytes>>,
+    served: Response<ReplyBody>,
 ) -> Response<Answer> {
     let answer = served.map(Answer::Platform);
     // What comes of a body that was refused is not read.
@@ -252,7 +250,7 @@ fn problem_answer(problem: &Problem) -> Response<Answer> {
 }
 
 fn json(status: StatusCode, value: &serde_json::Value) -> Response<Answer> {
-    let mut answer = Response::new(Answer::Platform(Full::new(Bytes::from(value.to_string()))));
+    let mut answer = Response::new(Answer::Platform(Full::new(Bytes::from(value.to_string())).into()));
     *answer.status_mut() = status;
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     answer
@@ -283,8 +281,7 @@ impl Body for Answer {
     ) -> Poll<Option<Result<Frame<Bytes>, Unfinished>>> {
         match self.get_mut() {
             Self::Guest(body) => Pin::new(body).poll_frame(cx),
-            Self::Platform(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
-            Self::Object(body) => Pin::new(body).poll_frame(cx),
+            Self::Platform(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
@@ -292,7 +289,6 @@ impl Body for Answer {
         match self {
             Self::Guest(body) => body.is_end_stream(),
             Self::Platform(body) => body.is_end_stream(),
-            Self::Object(body) => body.is_end_stream(),
         }
     }
 
@@ -300,7 +296,6 @@ impl Body for Answer {
         match self {
             Self::Guest(body) => body.size_hint(),
             Self::Platform(body) => body.size_hint(),
-            Self::Object(body) => body.size_hint(),
         }
     }
 }
