@@ -3,6 +3,7 @@
 mod assets;
 mod manifest;
 pub(super) mod plan;
+pub(super) mod resources;
 pub(super) mod site;
 
 use std::{collections::BTreeSet, path::Path};
@@ -37,8 +38,15 @@ pub(super) fn run(context: &Context, args: &DeployArgs) -> Result<(), Failure> {
         context.session_in(plan.project.clone().or_else(|| super::project_of(Path::new("ostro.toml"))))?;
     let mut ran = BTreeSet::new();
     let mut reports = Vec::new();
-    let mut published = None;
+    let (mut declared, mut published) = (None, None);
     let mut deploy_all = || {
+        if let Some(manifest) = &plan.resources {
+            let report = resources::send(&session, manifest)?;
+            if context.out.form() != OutputForm::Json {
+                context.out.word(&format!("declared {}", resources::sentence(&report)));
+            }
+            declared = Some(report);
+        }
         for function in &plan.functions {
             let component = build(context, function, &mut ran)?;
             let report = upload(context, &session, function, &component)?;
@@ -57,11 +65,10 @@ pub(super) fn run(context: &Context, args: &DeployArgs) -> Result<(), Failure> {
     let done: Result<(), Failure> = deploy_all();
     // What was deployed before a failure stays deployed, and is told.
     if context.out.form() == OutputForm::Json {
-        let mut told = json!({ "deployed": reports });
-        if let (Some(told), Some(report)) = (told.as_object_mut(), published) {
-            told.insert("site".to_owned(), json!(report));
-        }
-        context.out.json(&told)?;
+        let mut told = serde_json::Map::from_iter([("deployed".to_owned(), json!(reports))]);
+        told.extend(declared.map(|report| ("resources".to_owned(), json!(report))));
+        told.extend(published.map(|report| ("site".to_owned(), json!(report))));
+        context.out.json(&Value::Object(told))?;
     }
     done
 }
@@ -188,7 +195,13 @@ fn show_plan(context: &Context, plan: &Plan) -> Result<(), Failure> {
     if let (Some(value), Some(site)) = (value.as_object_mut(), &plan.site) {
         value.insert("site".to_owned(), json!({ "folder": site.folder }));
     }
+    if let Some(value) = value.as_object_mut() {
+        value.insert("resources".to_owned(), json!(plan.resources.is_some()));
+    }
     context.out.show(&value, |_| {
+        if plan.resources.is_some() {
+            context.out.line("what the manifest says that the project has")?;
+        }
         for function in &plan.functions {
             context.out.line(&format!(
                 "{} from {}",

@@ -31,7 +31,7 @@ use self::{
     server::{CONNECTION, Saved, Server},
     tail::Deed,
     watch::Watch,
-    work::{Finished, Worker, ensure_project},
+    work::{Batch, Finished, Worker, ensure_project},
 };
 use super::{Context, Session, deploy::plan::Plan, serve};
 use crate::{
@@ -287,10 +287,11 @@ impl Dev<'_> {
     fn work(&mut self) {
         let Some(running) = self.running.as_ref().filter(|_| !self.busy) else { return };
         let (tasks, site) = (self.project.tasks(), self.project.site_task());
-        if !tasks.is_empty() || site.is_some() {
+        let resources = self.project.take_resources();
+        if !tasks.is_empty() || site.is_some() || resources.is_some() {
             self.busy = true;
             let keep = self.project.units.keys().cloned().collect();
-            running.worker.work(tasks, keep, site, self.project.has_site());
+            running.worker.work(Batch { tasks, keep, resources, site, has_site: self.project.has_site() });
         }
     }
 

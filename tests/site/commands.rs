@@ -10,23 +10,54 @@ use crate::support::Request;
 use crate::support::dev::Project;
 use crate::support::terminal::Terminal;
 
-/// What only a function's deploy makes true is not passed over in silence.
+/// A page with accounts, rules and what keeps data needs no function.
 #[test]
-fn a_site_alone_has_no_other_sections() {
+fn a_site_has_accounts_and_rules_without_a_function() {
     let terminal = Terminal::in_project("site-alone");
     terminal.write("public/index.html", "one");
-    for section in [
-        "[auth]\nemail = true\n",
-        "[collection.notes]\n",
-        "[bucket.files]\n",
-        "[kv.words]\n",
-        "[queue.mail]\n",
-    ] {
-        terminal.write("ostro.toml", format!("manifest = 1\n[site]\nfolder = 'public'\n{section}"));
-        let (_, words) = terminal.run("deploy", 1);
-        assert!(words.contains("takes effect with a function only"), "{section}: {words}");
-    }
-    assert_eq!(get(&terminal.server, "site-alone", "/").status, 404, "nothing was deployed");
+    let manifest = "manifest = 1\n[site]\nfolder = 'public'\n[auth]\nanonymous = true\n\
+         [collection.notes]\nrules = { read = 'owner == auth.user', create = 'auth.user != null' }\n\
+         owner = 'owner'\n[bucket.files]\n[kv.words]\n[queue.mail]\n";
+    terminal.write("ostro.toml", manifest);
+    let (_, words) = terminal.run("deploy --dry-run", 0);
+    assert!(!words.contains("declared"), "{words}");
+    let post = |path: &str, token: Option<&str>, body: &str| {
+        let request = Request::new("POST", path, "site-alone.localhost");
+        let request = request.header("content-type", "application/json").body(body);
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let request = match &bearer {
+            Some(bearer) => request.header("authorization", bearer),
+            None => request,
+        };
+        request.send(terminal.server.listen)
+    };
+    assert_eq!(post("/_ostro/v1/auth/anonymous", None, "{}").status, 404);
+    let (_, words) = terminal.run("deploy", 0);
+    let said = "declared accounts; collection notes; bucket files; namespace words; queue mail";
+    assert!(words.contains(said), "{words}");
+    assert_eq!(get(&terminal.server, "site-alone", "/").text(), "one");
+
+    let signed_in = post("/_ostro/v1/auth/anonymous", None, "{}");
+    assert_eq!(signed_in.status, 200, "{}", signed_in.text());
+    let token = signed_in.json()["access_token"].as_str().unwrap().to_owned();
+    let note = post("/_ostro/v1/db/notes/insert", Some(&token), r#"{"documents": [{"text": "one"}]}"#);
+    assert_eq!(note.status, 200, "{}", note.text());
+    assert_eq!(post("/_ostro/v1/db/notes/find", None, "{}").status, 403, "nobody sees what is not theirs");
+
+    // What is not in it any more is not open any more; what was kept stays.
+    terminal.write("ostro.toml", "manifest = 1\n[site]\nfolder = 'public'\n[collection.notes]\n");
+    let (_, words) = terminal.run("deploy", 0);
+    assert!(words.contains("declared collection notes"), "{words}");
+    assert_eq!(post("/_ostro/v1/db/notes/find", Some(&token), "{}").status, 403);
+    let (kept, _) = terminal.run("db count notes", 0);
+    assert_eq!(kept.trim(), "1");
+
+    terminal.write("ostro.toml", "manifest = 1\n[collection.notes]\nindexes = [['a'], ['a']]\n");
+    let (_, words) = terminal.run("deploy", 1);
+    assert!(words.contains("ostro.toml:3"), "the place of the fault is shown: {words}");
+    terminal.write("ostro.toml", "manifest = 1\n");
+    let (_, words) = terminal.run("deploy", 1);
+    assert!(words.contains("deploys nothing"), "{words}");
 }
 
 #[test]

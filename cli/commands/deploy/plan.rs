@@ -22,6 +22,8 @@ pub(in crate::commands) struct Plan {
     pub(in crate::commands) project: Option<String>,
     /// The functions, in the order in which they are deployed.
     pub(in crate::commands) functions: Vec<FunctionPlan>,
+    /// The text of a manifest without functions that says what else the project has: with functions, their deploys do.
+    pub(in crate::commands) resources: Option<String>,
     /// The static site, which is deployed after them.
     pub(in crate::commands) site: Option<SitePlan>,
 }
@@ -133,12 +135,10 @@ impl Plan {
         // One function was asked for, and nothing else.
         let site = manifest.site.as_ref().filter(|_| args.function.is_none());
         let site = site.map(|site| SitePlan { manifest: text.clone(), folder: folder.join(&site.folder) });
-        if names.is_empty() && site.is_none() {
-            return Err(Failure::local(format!("{} defines no function", file.display()))
-                .hint("add one: [function.hello] with source = \"hello.wasm\""));
-        }
-        if names.is_empty() {
-            refuse_unheard(file, &manifest)?;
+        let resources = (names.is_empty() && manifest.has_resources()).then(|| text.clone());
+        if names.is_empty() && site.is_none() && resources.is_none() {
+            return Err(Failure::local(format!("{} deploys nothing", file.display()))
+                .hint("add a function: [function.hello] with source = \"hello.wasm\""));
         }
         let functions = manifest
             .functions
@@ -177,7 +177,7 @@ impl Plan {
                 })
             })
             .collect::<Result<_, Failure>>()?;
-        Ok(Self { project: manifest.project, functions, site })
+        Ok(Self { project: manifest.project, functions, resources, site })
     }
 
     /// A function of one file; `named` is its name unless one was typed.
@@ -212,7 +212,7 @@ impl Plan {
             queues: args.settings.queues.clone(),
             settings: Settings::Flags(Box::new(flags)),
         };
-        Ok(Self { project: None, functions: vec![function], site: None })
+        Ok(Self { project: None, functions: vec![function], resources: None, site: None })
     }
 }
 
@@ -311,25 +311,6 @@ fn name_of(file: &Path) -> Option<String> {
     let name: String = words.join("-").chars().take(40).collect();
     let name = name.trim_end_matches('-');
     (!name.is_empty()).then(|| name.to_owned())
-}
-
-/// Sections of the project are declared with its functions: without one they would be passed over in silence.
-fn refuse_unheard(file: &Path, manifest: &runtime::registry::manifest::Manifest) -> Result<(), Failure> {
-    let sections = [
-        ("[auth]", manifest.auth.is_some()),
-        ("[collection.NAME]", !manifest.collections.is_empty()),
-        ("[bucket.NAME]", !manifest.buckets.is_empty()),
-        ("[kv.NAME]", !manifest.namespaces.is_empty()),
-        ("[queue.NAME]", !manifest.queues.is_empty()),
-    ];
-    match sections.iter().find(|(_, is_there)| *is_there) {
-        None => Ok(()),
-        Some((section, _)) => {
-            let what = format!("{} has {section}, which takes effect with a function only", file.display());
-            Err(Failure::local(what)
-                .hint("add a function to the manifest; a site alone goes without these sections"))
-        }
-    }
 }
 
 #[cfg(test)]

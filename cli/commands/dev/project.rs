@@ -132,6 +132,8 @@ pub(super) struct SiteTask {
 /// All functions of the manifest, and its site.
 pub(super) struct Project {
     root: PathBuf,
+    /// A manifest that no function declares, and that is not declared yet.
+    resources: Option<String>,
     site: Option<Site>,
     /// By name.
     pub(super) units: BTreeMap<String, Unit>,
@@ -140,11 +142,12 @@ pub(super) struct Project {
 impl Project {
     /// A project without functions yet. `root` is absolute.
     pub(super) fn new(root: PathBuf) -> Self {
-        Self { root, site: None, units: BTreeMap::new() }
+        Self { root, resources: None, site: None, units: BTreeMap::new() }
     }
 
     /// Takes a manifest over: what is built otherwise is built again, the rest is deployed with its new settings.
     pub(super) fn plan(&mut self, plan: Plan, now: Instant) {
+        self.resources = plan.resources;
         self.site = plan.site.map(|site| Site {
             folder: absolute(&self.root, &site.folder),
             plan: Arc::new(site),
@@ -217,6 +220,11 @@ impl Project {
                 Task { plan: unit.plan.clone(), folder: self.root.clone(), source, ready, since: unit.since }
             })
             .collect()
+    }
+
+    /// What is to be declared. It counts as begun.
+    pub(super) fn take_resources(&mut self) -> Option<String> {
+        self.resources.take()
     }
 
     /// Whether the manifest has a site.

@@ -19,7 +19,7 @@ use crate::{
     build::{self, Source, Stop, Voice},
     commands::{
         Session, client,
-        deploy::{self, plan::FunctionPlan, site},
+        deploy::{self, plan::FunctionPlan, resources, site},
     },
     failure::Failure,
     output::Output,
@@ -67,14 +67,16 @@ pub(super) struct Finished {
 }
 
 /// What the worker is handed at once.
-struct Batch {
-    tasks: Vec<Task>,
+pub(super) struct Batch {
+    pub(super) tasks: Vec<Task>,
     /// The functions of the manifest: others are deleted.
-    keep: BTreeSet<String>,
+    pub(super) keep: BTreeSet<String>,
+    /// A manifest that no function declares, where it is to be declared.
+    pub(super) resources: Option<String>,
     /// The site, where it is to be published.
-    site: Option<SiteTask>,
+    pub(super) site: Option<SiteTask>,
     /// Whether the manifest has a site: otherwise it is deleted.
-    has_site: bool,
+    pub(super) has_site: bool,
 }
 
 /// The thread that works.
@@ -94,15 +96,9 @@ impl Worker {
     }
 
     /// Hands work over; its end is told by [`Message::Idle`].
-    pub(super) fn work(
-        &self,
-        tasks: Vec<Task>,
-        keep: BTreeSet<String>,
-        site: Option<SiteTask>,
-        has_site: bool,
-    ) {
+    pub(super) fn work(&self, batch: Batch) {
         // A worker that is gone was ended.
-        let _ = self.batches.send(Batch { tasks, keep, site, has_site });
+        let _ = self.batches.send(batch);
     }
 
     /// Ends what runs, and the worker.
@@ -138,6 +134,12 @@ impl Shop {
         if self.kept != batch.keep {
             match self.delete_others(&batch.keep) {
                 Ok(()) => self.kept = batch.keep,
+                Err(failure) => self.tell(Message::Trouble(failure)),
+            }
+        }
+        if let Some(manifest) = batch.resources {
+            match resources::send(&self.session, &manifest) {
+                Ok(_) => {}
                 Err(failure) => self.tell(Message::Trouble(failure)),
             }
         }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use store::catalog::Project;
 
-use super::wire::{DeployReport, RollbackReport, SiteDeploy, SiteReceived, SiteReport};
+use super::wire::{DeployReport, ResourcesReport, RollbackReport, SiteDeploy, SiteReceived, SiteReport};
 use crate::problem::Problem;
 use crate::registry::Upload;
 
@@ -29,6 +29,13 @@ pub trait Changes: Send + Sync {
     ) -> Result<RollbackReport, Problem>;
     /// Deletes a function with its revisions.
     async fn delete_function(&self, project: &Project, name: &str, actor: &str) -> Result<(), Problem>;
+    /// Makes what a manifest says that the project has.
+    async fn declare_resources(
+        &self,
+        project: &Project,
+        manifest: &str,
+        actor: &str,
+    ) -> Result<ResourcesReport, Problem>;
     /// Takes a tar of files that a version of the project's site will name.
     async fn receive_site_files(&self, project: &Project, tar: Bytes) -> Result<SiteReceived, Problem>;
     /// Publishes a version of the project's site.

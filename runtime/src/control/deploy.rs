@@ -186,7 +186,7 @@ fn failed(error: &MultipartError) -> Problem {
     }
 }
 
-fn too_many() -> Problem {
+pub(super) fn too_many() -> Problem {
     Problem::new(429, "too_many_uploads", "too many deploys are being uploaded at once")
         .hint("try again when one of them is done")
 }

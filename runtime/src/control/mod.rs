@@ -26,6 +26,7 @@ mod message;
 mod objects;
 mod projects;
 mod queues;
+mod resources;
 mod revisions;
 mod secrets;
 mod serve;
@@ -274,6 +275,7 @@ fn resources() -> OpenApiRouter<ControlState> {
         .routes(routes!(objects::declare))
         .routes(routes!(objects::list))
         .routes(routes!(objects::get, objects::put, objects::delete))
+        .routes(routes!(resources::declare))
         .routes(routes!(site::show, site::deploy, site::delete))
         .routes(routes!(site::put_files))
         .routes(routes!(site::rollback))

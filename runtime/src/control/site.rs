@@ -7,6 +7,7 @@ use store::catalog::{Scope, SiteVersion};
 
 use super::auth::Caller;
 use super::body::{self, OptionalJson, Path};
+use super::deploy::too_many;
 use super::error::{BodyErrors, Errors};
 use super::wire::{RollbackRequest, SiteDeploy, SiteReceived, SiteReport, SiteVersionView, SiteView};
 use super::{ControlState, SharedChanges};
@@ -139,9 +140,4 @@ async fn view(state: &ControlState, project: &store::catalog::Project) -> Result
         url: router::site_url(domain, port, &project.name),
         versions: versions.iter().map(view).collect(),
     })
-}
-
-fn too_many() -> Problem {
-    Problem::new(429, "too_many_uploads", "too many deploys are being uploaded at once")
-        .hint("try again when one of them is done")
 }

@@ -127,6 +127,15 @@ impl Changes for CatalogOnly {
         Ok(self.store.functions.delete(function.id, &stamp(actor)).await?)
     }
 
+    async fn declare_resources(
+        &self,
+        _: &catalog::Project,
+        _: &str,
+        _: &str,
+    ) -> Result<ResourcesReport, Problem> {
+        Err(Problem::not_found("manifest"))
+    }
+
     async fn receive_site_files(&self, _: &catalog::Project, tar: Bytes) -> Result<SiteReceived, Problem> {
         Ok(SiteReceived { files: 0, bytes: tar.len() as u64 })
     }

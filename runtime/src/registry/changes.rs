@@ -8,7 +8,9 @@ use store::catalog::{Bindings, Function, Project};
 
 use super::{Registry, Upload, settings, triggers};
 use crate::control::Changes;
-use crate::control::wire::{DeployReport, RollbackReport, SiteDeploy, SiteReceived, SiteReport};
+use crate::control::wire::{
+    DeployReport, ResourcesReport, RollbackReport, SiteDeploy, SiteReceived, SiteReport,
+};
 use crate::problem::Problem;
 
 /// Largest secret, bytes.
@@ -80,6 +82,15 @@ impl Changes for Registry {
         self.telemetry.forget(function.id);
         self.dispose(project.id, &held).await;
         Ok(())
+    }
+
+    async fn declare_resources(
+        &self,
+        project: &Project,
+        manifest: &str,
+        actor: &str,
+    ) -> Result<ResourcesReport, Problem> {
+        self.declare_alone(project, manifest, actor).await
     }
 
     async fn receive_site_files(&self, project: &Project, tar: Bytes) -> Result<SiteReceived, Problem> {

@@ -16,7 +16,7 @@ use super::bundle::Bundle;
 use super::merge::{self, Desired, Settled};
 use super::resources::Resources;
 use super::{Registry, Settings, Upload, inspect, triggers};
-use crate::control::wire::{DeployOutcome, DeployReport, DeployTiming};
+use crate::control::wire::{DeployOutcome, DeployReport, DeployTiming, ResourcesReport};
 use crate::problem::Problem;
 use crate::registry::settings;
 use crate::router;
@@ -148,6 +148,30 @@ impl Registry {
         if self.check_project(project).await.is_err() {
             self.artifacts.forget(project.id);
         }
+    }
+
+    /// Makes what a manifest says that the project has, where no function is deployed with it. Of the functions in it nothing
+    /// is looked at.
+    pub(super) async fn declare_alone(
+        &self,
+        project: &Project,
+        manifest: &str,
+        actor: &str,
+    ) -> Result<ResourcesReport, Problem> {
+        let began = self.clock.instant();
+        let manifest = merge::read_manifest(manifest, &project.name, &self.ceilings)?;
+        let resources = Resources::declared(manifest);
+        let turn = self.turns.join(project.id)?;
+        let _turn = turn.lock().await;
+        let _commit = self.commits.begin(project.id).await;
+        self.check_project(project).await?;
+        resources.check(&self.store, project.id).await?;
+        resources.prepare(&self.store, project.id).await?;
+        resources.declare(&self.store, project.id).await?;
+        self.store.audit.record(&self.stamp(actor), project.id, "resources.declare", "manifest").await?;
+        self.refresh().await?;
+        self.reconciler.reconcile(project.id).await?;
+        Ok(resources.report(&project.name, self.since(began)))
     }
 
     /// A project that was deleted meanwhile gets no new functions.

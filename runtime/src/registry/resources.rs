@@ -13,6 +13,7 @@ use store::jobs::QueueSpec;
 use store::kv::NamespaceSpec;
 
 use super::manifest::{CollectionSettings, IndexSettings, Manifest, NamespaceSettings, QueueSettings};
+use crate::control::wire::ResourcesReport;
 use crate::problem::Problem;
 
 /// Queues of a project: declared, consumed or sent to, ever.
@@ -154,6 +155,23 @@ impl Resources {
             store.accounts.declare(project, settings.as_ref()).await?;
         }
         Ok(())
+    }
+
+    /// What was declared, for whoever declared it.
+    pub(super) fn report(&self, project: &str, took_ms: u64) -> ResourcesReport {
+        let named = |names: &mut dyn Iterator<Item = &str>| {
+            let names: BTreeSet<String> = names.map(str::to_owned).collect();
+            names.into_iter().collect()
+        };
+        ResourcesReport {
+            project: project.to_owned(),
+            accounts: matches!(self.auth, Some(SignIn(Some(_)))),
+            collections: named(&mut self.collections.iter().map(|collection| collection.name.as_str())),
+            buckets: named(&mut self.used(Data::Bucket)),
+            namespaces: named(&mut self.namespaces.iter().map(|namespace| namespace.name.as_str())),
+            queues: named(&mut self.queues.iter().map(|queue| queue.name.as_str())),
+            took_ms,
+        }
     }
 
     /// Whether all that is used exists; queues apart.

@@ -15,6 +15,7 @@ mod objects;
 mod projects;
 mod queues;
 mod records;
+mod resources;
 mod revisions;
 mod secrets;
 mod server;
@@ -47,6 +48,7 @@ pub use queues::{
     PurgeRequest, Purged, QueueList, QueueView, RedriveRequest, SendQuery, Sent, SentBatch,
 };
 pub use records::{InvocationList, ListQuery, LogList, LogQuery};
+pub use resources::{ResourcesDeploy, ResourcesReport};
 pub use revisions::{RevisionList, RevisionView, RollbackReport, RollbackRequest};
 pub use secrets::{NewSecret, SecretList, SecretView};
 pub use server::{ErrorBody, ErrorInfo, Health, Whoami};

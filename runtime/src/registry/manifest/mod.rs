@@ -42,6 +42,17 @@ pub struct Manifest {
     pub site: Option<SiteSettings>,
 }
 
+impl Manifest {
+    /// Whether it says anything of what the project has beside functions and a site.
+    pub fn has_resources(&self) -> bool {
+        self.auth.is_some()
+            || !self.queues.is_empty()
+            || !self.namespaces.is_empty()
+            || !self.collections.is_empty()
+            || !self.buckets.is_empty()
+    }
+}
+
 /// The `[site]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SiteSettings {
