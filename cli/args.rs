@@ -5,6 +5,7 @@ mod db;
 mod deploy;
 mod develop;
 mod jobs;
+mod rules;
 mod serve;
 mod site;
 mod storage;
@@ -23,6 +24,7 @@ pub(crate) use db::{
 pub(crate) use deploy::{BuildArgs, DeployArgs, SettingsArgs};
 pub(crate) use develop::{DevArgs, Lang, NewArgs};
 pub(crate) use jobs::{CronCommand, JobsCommand, QueueCommand, ScheduleArgs, SendArgs};
+pub(crate) use rules::{ExplainArgs, RulesCommand};
 pub(crate) use serve::{LogFormat, ServeArgs};
 pub(crate) use site::SiteCommand;
 pub(crate) use storage::{GetArgs, ListArgs, PutArgs, StorageCommand};
@@ -181,6 +183,16 @@ A bucket is made by a deploy: [bucket.avatars] in ostro.toml or a grant to use i
     /// Look at the static site of the project, go back, delete it
     #[command(subcommand, after_help = "A site is made by a deploy: [site] with `folder` in ostro.toml.")]
     Site(SiteCommand),
+    /// Try the rules of collections, and see what becomes of them
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  ostro rules test                       the cases of rules.toml under the rules of ostro.toml
+  ostro rules explain todos --as ann     what ann's questions become: condition, SQL, index
+
+Rules stand in ostro.toml: docs/rules.md."
+    )]
+    Rules(RulesCommand),
     /// Manage the secrets of the project
     #[command(subcommand)]
     Secret(SecretCommand),

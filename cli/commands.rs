@@ -19,6 +19,7 @@ mod new;
 mod project;
 mod queue;
 mod revisions;
+mod rules;
 mod secret;
 mod serve;
 mod site;
@@ -71,6 +72,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<ExitCode, Failu
         Command::Db(command) => db::run(context, &command),
         Command::Storage(command) => storage::run(context, &command),
         Command::Site(command) => site::run(context, &command),
+        Command::Rules(command) => rules::run(context, &command),
         Command::Secret(command) => secret::run(context, &command),
         Command::Project(command) => project::run(context, &command),
         Command::Token(command) => token::run(context, &command),

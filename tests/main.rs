@@ -49,6 +49,7 @@ mod projects;
 mod queue;
 mod ready_made;
 mod rollback;
+mod rules;
 mod sdk_rust;
 mod secrets;
 mod shutdown;

@@ -1,7 +1,7 @@
 //! `ostro deploy`: plan what is to be deployed, build it, upload it, say where it answers.
 
 mod assets;
-mod manifest;
+pub(super) mod manifest;
 pub(super) mod plan;
 pub(super) mod resources;
 pub(super) mod site;

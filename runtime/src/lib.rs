@@ -18,6 +18,7 @@ mod places;
 pub mod pool;
 pub mod problem;
 pub mod registry;
+pub mod rehearsal;
 pub mod router;
 mod sys;
 pub mod telemetry;

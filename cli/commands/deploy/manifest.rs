@@ -15,7 +15,7 @@ use crate::failure::Failure;
 const WIDTH: usize = 100;
 
 /// Reads and checks a manifest; its text goes to the server as it is.
-pub(super) fn load(file: &Path) -> Result<(String, Manifest), Failure> {
+pub(in crate::commands) fn load(file: &Path) -> Result<(String, Manifest), Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Failure::usage(format!("there is no {}", file.display()))
             .hint("name a .wasm file: `ostro deploy FILE.wasm`, or write an ostro.toml"),

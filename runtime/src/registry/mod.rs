@@ -11,7 +11,7 @@ pub mod live;
 pub mod manifest;
 mod merge;
 mod refresh;
-mod resources;
+pub(crate) mod resources;
 pub mod settings;
 pub mod site;
 mod triggers;

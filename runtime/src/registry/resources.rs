@@ -1,7 +1,7 @@
 //! What a project has because a manifest declares it or a function may use it: queues, namespaces, collections,
 //! buckets, and how people sign in. They are made, and never removed by a deploy: what is in them is not the deploy's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use host_api::grants::{Data, Grants};
 use store::Store;
@@ -49,13 +49,6 @@ impl Resources {
         };
         let namespace =
             |(name, namespace): (String, NamespaceSettings)| NamespaceSpec { name, ttl_ms: namespace.ttl_ms };
-        let index = |IndexSettings { fields, unique }| IndexSpec { fields, unique };
-        let collection = |(name, collection): (String, CollectionSettings)| CollectionSpec {
-            name,
-            indexes: Some(collection.indexes.into_iter().map(index).collect()),
-            // Declared like indexes: what the manifest does not have is gone.
-            rules: Some(collection.rules),
-        };
         let mut queues: Vec<QueueSpec> = manifest.queues.into_iter().map(queue).collect();
         // Mails that somebody has to send are messages.
         let mail = manifest.auth.as_ref().and_then(|auth| auth.mail.clone());
@@ -65,7 +58,7 @@ impl Resources {
         Self {
             queues,
             namespaces: manifest.namespaces.into_iter().map(namespace).collect(),
-            collections: manifest.collections.into_iter().map(collection).collect(),
+            collections: collections(manifest.collections),
             // A bucket has no settings: to be declared is no more than to be used.
             used: manifest.buckets.into_keys().map(|name| (Data::Bucket, name)).collect(),
             auth: Some(SignIn(manifest.auth)),
@@ -191,6 +184,18 @@ impl Resources {
     fn used(&self, data: Data) -> impl Iterator<Item = &str> {
         self.used.iter().filter(move |(kind, _)| *kind == data).map(|(_, name)| name.as_str())
     }
+}
+
+/// Collections as a manifest declares them.
+pub(crate) fn collections(declared: BTreeMap<String, CollectionSettings>) -> Vec<CollectionSpec> {
+    let index = |IndexSettings { fields, unique }| IndexSpec { fields, unique };
+    let collection = |(name, collection): (String, CollectionSettings)| CollectionSpec {
+        name,
+        indexes: Some(collection.indexes.into_iter().map(index).collect()),
+        // Declared like indexes: what the manifest does not have is gone.
+        rules: Some(collection.rules),
+    };
+    declared.into_iter().map(collection).collect()
 }
 
 /// Those that the project does not have.

@@ -85,4 +85,12 @@ pub trait Documents: Send + Sync {
         collection: &str,
         write: Write,
     ) -> Result<Written>;
+    /// What [`Self::read_as`] or [`Self::write_as`] would look for, and how. Nothing is done.
+    async fn explain(
+        &self,
+        project: ProjectId,
+        caller: &Caller,
+        collection: &str,
+        call: Call,
+    ) -> Result<Explained>;
 }

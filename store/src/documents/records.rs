@@ -265,3 +265,27 @@ pub enum Written {
     /// The document that was asked for, if there is one.
     Document(Option<String>),
 }
+
+/// A question or a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// A question.
+    Read(Read),
+    /// A change.
+    Write(Write),
+}
+
+/// What a call of somebody comes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Explained {
+    /// What is left of the rules for that caller, in their words: `false` where nothing is open.
+    pub condition: String,
+    /// The driver's statement; none where nothing is looked for.
+    pub sql: Option<String>,
+    /// What is bound in it, from `?2` on: `?1` leads to filter and rule, of which every document is asked.
+    pub parameters: Vec<String>,
+    /// The index that is used, `_id` where that is known; none: every document is looked at.
+    pub index: Option<String>,
+    /// The driver's own steps.
+    pub steps: Vec<String>,
+}

@@ -3,7 +3,6 @@
 
 mod checkpoint;
 mod migrate;
-#[cfg(test)]
 mod plan;
 mod readers;
 mod snapshot;
@@ -21,6 +20,7 @@ pub(crate) use self::checkpoint::checkpoint_with_commits;
 pub(crate) use self::migrate::{Schema, version};
 #[cfg(test)]
 pub(crate) use self::plan::plan;
+pub(crate) use self::plan::steps;
 pub(crate) use self::readers::Readers;
 pub(crate) use self::snapshot::{settle, snapshot};
 pub(crate) use self::values::{Json, new_id, stored};

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use store::documents::{Change, Find, FindAndModify, Read, Returning, Target, Which, Write};
+use store::documents::{Call, Change, Find, FindAndModify, Read, Returning, Target, Which, Write};
 
 use crate::control::wire::{CountRequest, DeleteRequest, FindRequest, MAX_INSERT_BYTES};
 use crate::problem::Problem;
@@ -13,7 +13,7 @@ const MAX_QUESTION_BYTES: usize = 256 << 10;
 
 /// What can be done with a collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operation {
+pub(crate) enum Operation {
     Aggregate,
     Count,
     Delete,
@@ -24,13 +24,6 @@ pub(super) enum Operation {
     Insert,
     Replace,
     Update,
-}
-
-/// What is asked of the store.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Asked {
-    Read(Read),
-    Write(Write),
 }
 
 #[derive(Deserialize)]
@@ -108,7 +101,7 @@ enum Shown {
 
 impl Operation {
     /// The operation of that name, as it stands in a path.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "aggregate" => Self::Aggregate,
             "count" => Self::Count,
@@ -134,43 +127,43 @@ impl Operation {
     }
 
     /// Reads what is asked. The fault says what is wrong and where.
-    pub(super) fn read(self, json: &[u8]) -> Result<Asked, Problem> {
+    pub(crate) fn read(self, json: &[u8]) -> Result<Call, Problem> {
         Ok(match self {
             Self::Aggregate => {
                 let AggregateRequest { pipeline } = parse(json)?;
-                Asked::Read(Read::Aggregate { pipeline: text(&pipeline) })
+                Call::Read(Read::Aggregate { pipeline: text(&pipeline) })
             }
             Self::Count => {
                 let CountRequest { filter, limit } = parse(json)?;
-                Asked::Read(Read::Count { filter: all_unless(filter.as_deref()), limit })
+                Call::Read(Read::Count { filter: all_unless(filter.as_deref()), limit })
             }
             Self::Delete => {
                 let DeleteRequest { filter, many, sort } = parse(json)?;
-                Asked::Write(Write::Delete(target(&filter, many, sort.as_deref())))
+                Call::Write(Write::Delete(target(&filter, many, sort.as_deref())))
             }
             Self::Distinct => {
                 let DistinctRequest { field, filter } = parse(json)?;
-                Asked::Read(Read::Distinct { field, filter: all_unless(filter.as_deref()) })
+                Call::Read(Read::Distinct { field, filter: all_unless(filter.as_deref()) })
             }
-            Self::Find => Asked::Read(Read::Find(Find::from(parse::<FindRequest>(json)?))),
-            Self::FindAndModify => Asked::Write(Write::FindAndModify(modify(parse(json)?)?)),
+            Self::Find => Call::Read(Read::Find(Find::from(parse::<FindRequest>(json)?))),
+            Self::FindAndModify => Call::Write(Write::FindAndModify(modify(parse(json)?)?)),
             Self::Get => {
                 let GetRequest { id, fields } = parse(json)?;
-                Asked::Read(Read::Get { id, fields: fields.as_deref().map(text) })
+                Call::Read(Read::Get { id, fields: fields.as_deref().map(text) })
             }
             Self::Insert => {
                 let InsertRequest { documents } = parse(json)?;
-                Asked::Write(Write::Insert(documents.iter().map(|document| text(document)).collect()))
+                Call::Write(Write::Insert(documents.iter().map(|document| text(document)).collect()))
             }
             Self::Replace => {
                 let ReplaceRequest { filter, document, upsert, sort } = parse(json)?;
                 let target = target(&filter, false, sort.as_deref());
-                Asked::Write(Write::Replace { target, document: text(&document), upsert })
+                Call::Write(Write::Replace { target, document: text(&document), upsert })
             }
             Self::Update => {
                 let UpdateRequest { filter, update, many, upsert, sort } = parse(json)?;
                 let target = target(&filter, many, sort.as_deref());
-                Asked::Write(Write::Update { target, update: text(&update), upsert })
+                Call::Write(Write::Update { target, update: text(&update), upsert })
             }
         })
     }
@@ -230,29 +223,29 @@ mod tests {
         let one = Target::one("{\"a\":1}");
         let read = |operation: &str, json: &str| Operation::named(operation).unwrap().read(json.as_bytes());
         for (operation, json, expected) in [
-            ("count", "{}", Asked::Read(Read::Count { filter: all.clone(), limit: None })),
-            ("get", r#"{"id":"x"}"#, Asked::Read(Read::Get { id: "x".to_owned(), fields: None })),
-            ("find", "{}", Asked::Read(Read::Find(Find::new("{}")))),
+            ("count", "{}", Call::Read(Read::Count { filter: all.clone(), limit: None })),
+            ("get", r#"{"id":"x"}"#, Call::Read(Read::Get { id: "x".to_owned(), fields: None })),
+            ("find", "{}", Call::Read(Read::Find(Find::new("{}")))),
             (
                 "distinct",
                 r#"{"field":"tags"}"#,
-                Asked::Read(Read::Distinct { field: "tags".to_owned(), filter: all }),
+                Call::Read(Read::Distinct { field: "tags".to_owned(), filter: all }),
             ),
             (
                 "aggregate",
                 r#"{"pipeline":[{"$count":"n"}]}"#,
-                Asked::Read(Read::Aggregate { pipeline: r#"[{"$count":"n"}]"#.to_owned() }),
+                Call::Read(Read::Aggregate { pipeline: r#"[{"$count":"n"}]"#.to_owned() }),
             ),
             (
                 "insert",
                 r#"{"documents":[{"a": 1.0}]}"#,
-                Asked::Write(Write::Insert(vec![r#"{"a": 1.0}"#.to_owned()])),
+                Call::Write(Write::Insert(vec![r#"{"a": 1.0}"#.to_owned()])),
             ),
-            ("delete", r#"{"filter":{"a":1}}"#, Asked::Write(Write::Delete(one.clone()))),
+            ("delete", r#"{"filter":{"a":1}}"#, Call::Write(Write::Delete(one.clone()))),
             (
                 "update",
                 r#"{"filter":{"a":1},"update":{"$set":{"b":2}},"many":true}"#,
-                Asked::Write(Write::Update {
+                Call::Write(Write::Update {
                     target: Target::many("{\"a\":1}"),
                     update: r#"{"$set":{"b":2}}"#.to_owned(),
                     upsert: false,
@@ -261,7 +254,7 @@ mod tests {
             (
                 "replace",
                 r#"{"filter":{"a":1},"document":{"b":2},"upsert":true}"#,
-                Asked::Write(Write::Replace { target: one, document: r#"{"b":2}"#.to_owned(), upsert: true }),
+                Call::Write(Write::Replace { target: one, document: r#"{"b":2}"#.to_owned(), upsert: true }),
             ),
         ] {
             assert_eq!(read(operation, json).unwrap(), expected, "{operation}");

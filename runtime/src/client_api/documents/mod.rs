@@ -14,10 +14,10 @@ use http::{Method, Request};
 use http_body::Body;
 use store::Store;
 use store::catalog::ProjectId;
-use store::documents::{Caller, Documents};
+use store::documents::{Call, Caller, Documents};
 use tokio::time::Instant;
 
-use self::asked::{Asked, Operation};
+pub(crate) use self::asked::Operation;
 use self::batch::Results;
 use self::turns::{Turn, Turns};
 use super::answer::{Answered, Refusal, no_route, other_method};
@@ -132,11 +132,11 @@ impl DocumentDoor {
         json: &[u8],
     ) -> Result<String, Problem> {
         match operation.read(json)? {
-            Asked::Read(read) => {
+            Call::Read(read) => {
                 let found = self.documents.read_as(project, caller, collection, read).await;
                 answer::found(operation, found.map_err(answer::problem)?)
             }
-            Asked::Write(write) => {
+            Call::Write(write) => {
                 let written = self.documents.write_as(project, caller, collection, write).await;
                 answer::written(written.map_err(answer::problem)?)
             }

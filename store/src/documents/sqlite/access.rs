@@ -211,6 +211,15 @@ impl Access {
         }
     }
 
+    /// What is asked of the documents that the caller reads, or does that to, in the words of rules.
+    pub(super) fn words(&self, operation: Option<Operation>) -> String {
+        match operation {
+            None => self.read.to_string(),
+            Some(Operation::Create) => self.create.to_string(),
+            Some(operation) => self.read.and(self.of(operation)).to_string(),
+        }
+    }
+
     /// A failure in words that tell nothing of what is hidden.
     pub(super) fn told(&self, failure: Failure) -> Failure {
         let is_hidden = match &failure {

@@ -10,6 +10,7 @@ mod catalog;
 pub(crate) mod change;
 mod cursor;
 mod declare;
+mod explain;
 mod functions;
 mod look;
 pub(crate) mod overlay;
@@ -35,7 +36,7 @@ pub(crate) use self::schema::{RULES, TABLES};
 use self::select::Look;
 use super::language::Fault;
 use super::{
-    Caller, Change, CollectionInfo, CollectionSpec, Documents, Failure, Found, MAX_LOOK_MS,
+    Call, Caller, Change, CollectionInfo, CollectionSpec, Documents, Explained, Failure, Found, MAX_LOOK_MS,
     MAX_PROJECT_BYTES, Read, Result, Rules, Write, Written,
 };
 use crate::StoreError;
@@ -143,6 +144,16 @@ impl Documents for Sqlite {
     ) -> Result<Written> {
         let task = self.parse(write).await?;
         self.perform(project, collection, task, Some(caller)).await.map_err(untold)
+    }
+
+    async fn explain(
+        &self,
+        project: ProjectId,
+        caller: &Caller,
+        collection: &str,
+        call: Call,
+    ) -> Result<Explained> {
+        self.explained(project, caller, collection, call).await
     }
 }
 

@@ -79,7 +79,7 @@ pub(crate) enum Rows<'s, 'l> {
 /// The text of a statement and what is bound.
 pub(super) struct Text {
     pub(super) sql: String,
-    params: Vec<Value>,
+    pub(super) params: Vec<Value>,
 }
 
 impl<'l> Look<'l> {

@@ -149,16 +149,21 @@ fn begin<'c>(
     Ok((Change::begin(connection, now, limits, enqueuer)?, collection))
 }
 
+impl Chosen {
+    /// The places of the documents that are meant, at most that many.
+    pub(super) fn wanted(&self, most: u64) -> Wanted<'static> {
+        let wish = match self.which {
+            Which::One if !self.order.is_empty() => Wish::Like(self.order.clone()),
+            Which::One | Which::Many => Wish::Any,
+        };
+        Wanted { wish, limit: Some(most), columns: Columns::Marks, ..Wanted::all(self.filter.clone()) }
+    }
+}
+
 impl Look<'_> {
     /// The places of documents that are meant.
     pub(super) fn places(&self, chosen: &Chosen, most: u64) -> Result<Vec<i64>> {
-        let wish = match chosen.which {
-            Which::One if !chosen.order.is_empty() => Wish::Like(chosen.order.clone()),
-            Which::One | Which::Many => Wish::Any,
-        };
-        let wanted =
-            Wanted { wish, limit: Some(most), columns: Columns::Marks, ..Wanted::all(chosen.filter.clone()) };
-        let mut selected = self.select(&wanted)?;
+        let mut selected = self.select(&chosen.wanted(most))?;
         let (rows, _) = selected.rows()?;
         rows.places()
     }

@@ -12,6 +12,7 @@ mod fold;
 
 mod hidden;
 mod necessary;
+mod words;
 
 use super::{Fault, Path, Value};
 

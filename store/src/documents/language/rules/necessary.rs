@@ -22,10 +22,18 @@ impl Condition {
     /// A value that is whole here is found by MongoDB's walk along the same path, too, which also goes into arrays. Only
     /// null is another thing: it is there as well where nothing is.
     pub(crate) fn needed(&self) -> Vec<Needed<'_>> {
-        match &self.0 {
-            Expression::And(all) => all.iter().filter_map(needed).collect(),
-            one => needed(one).into_iter().collect(),
-        }
+        let mut found = Vec::new();
+        collect(&self.0, &mut found);
+        found
+    }
+}
+
+fn collect<'c>(expression: &'c Expression, found: &mut Vec<Needed<'c>>) {
+    match expression {
+        Expression::And(all) => all.iter().for_each(|part| collect(part, found)),
+        // What is left of `a || b` where b is false for this caller.
+        Expression::Or(all) if all.len() == 1 => all.iter().for_each(|part| collect(part, found)),
+        one => found.extend(needed(one)),
     }
 }
 

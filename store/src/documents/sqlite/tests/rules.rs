@@ -44,6 +44,8 @@ fn a_rule_leads_to_its_index() {
         (owner, r#"{"n":{"$gt":5}}"#, "", 2),
         (owner, r#"{"$or":[{"x":1},{"y":1}]}"#, r#"{"n":1}"#, 2),
         ("owner in [auth.user, 'all']", "{}", "", 1),
+        ("owner == auth.user || 'boss' in auth.roles", "{}", "", 1),
+        ("'boss' in auth.roles || (owner == auth.user && open)", "{}", "", 1),
         ("auth.user in members", "{}", "", 3),
         ("age >= 18", "{}", "", 4),
         ("18 <= age && age < 21", r#"{"x":1}"#, "", 4),
