@@ -25,7 +25,7 @@ pub use data_dir::DataDir;
 pub use error::StoreError;
 pub use keys::{KeySource, Keys};
 
-use accounts::Accounts;
+use accounts::{AccountStore, Accounts, Directory};
 use buckets::{BucketStore, Buckets, Objects};
 use catalog::{Audit, Functions, Projects, Secrets, Sites, Tokens, Totals};
 use documents::Documents;
@@ -105,6 +105,8 @@ pub struct Store {
     pub kv: Arc<dyn KeyValue>,
     /// Accounts of the people who use a project.
     pub accounts: Arc<dyn Accounts>,
+    /// The same, to be listed.
+    pub directory: Arc<dyn Directory>,
     /// Documents.
     pub documents: Arc<dyn Documents>,
     /// Who is told of changes of data.
@@ -159,7 +161,8 @@ pub fn open_with(config: Config, quotas: Quotas) -> Result<Store, StoreError> {
         schedules: jobs.schedules,
         cleanup: jobs.cleanup,
         kv,
-        accounts,
+        accounts: accounts.accounts,
+        directory: accounts.directory,
         documents,
         events,
         transactions,
@@ -176,7 +179,7 @@ pub fn open_with(config: Config, quotas: Quotas) -> Result<Store, StoreError> {
 struct ProjectStores {
     jobs: JobStore,
     kv: Arc<dyn KeyValue>,
-    accounts: Arc<dyn Accounts>,
+    accounts: AccountStore,
     documents: Arc<dyn Documents>,
     events: Arc<dyn Events>,
     transactions: Arc<dyn Transactions>,

@@ -15,14 +15,23 @@ pub fn normal_email(text: &str) -> Option<String> {
     if text.len() > MAX_EMAIL_BYTES {
         return None;
     }
-    let normalizer = ComposingNormalizerBorrowed::new_nfc();
-    // Lower case may decompose again.
-    let lower = normalizer.normalize(text).to_lowercase();
-    let normal = normalizer.normalize(&lower).into_owned();
+    let normal = composed(text);
     let (name, domain) = normal.split_once('@')?;
     let odd = |c: char| c.is_whitespace() || c.is_control() || is_invisible(c) || "<>,;:\"()[]\\".contains(c);
     let is_fit = !name.is_empty() && !domain.is_empty() && !domain.contains('@') && !normal.contains(odd);
     (is_fit && normal.len() <= MAX_EMAIL_BYTES).then_some(normal)
+}
+
+/// How the normal forms of addresses begin that begin with that text.
+pub fn normal_prefix(text: &str) -> String {
+    composed(text.trim_start())
+}
+
+fn composed(text: &str) -> String {
+    let normalizer = ComposingNormalizerBorrowed::new_nfc();
+    // Lower case may decompose again.
+    let lower = normalizer.normalize(text).to_lowercase();
+    normalizer.normalize(&lower).into_owned()
 }
 
 /// Characters that nobody sees, so that two addresses would look the same.

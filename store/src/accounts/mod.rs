@@ -9,9 +9,11 @@ mod email;
 mod records;
 pub(crate) mod sqlite;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
-pub use email::{MAX_EMAIL_BYTES, normal_email};
+pub use email::{MAX_EMAIL_BYTES, normal_email, normal_prefix};
 pub use records::*;
 
 use crate::StoreError;
@@ -21,6 +23,8 @@ use crate::catalog::ProjectId;
 pub const MAX_ACCOUNTS: u64 = 1_000_000;
 /// Sessions of an account; one more ends the one that was used longest ago.
 pub const MAX_SESSIONS: u64 = 100;
+/// Accounts of one page of a list.
+pub const MAX_PAGE: u32 = 1_000;
 /// Identities of an account.
 pub const MAX_IDENTITIES: u64 = 20;
 /// The refresh token before the present one is no theft for so long after the change, milliseconds: two tabs that refresh
@@ -54,4 +58,22 @@ pub trait Accounts: Send + Sync {
     /// The keys of a project, the newest first, after a new one was added. It is added only if the newest is still the
     /// one that it is to follow; then keys go whose successor is older than [`RETIRED_KEY_MS`].
     async fn keys(&self, project: ProjectId, new: Option<NewKey>) -> Result<Vec<SigningKey>>;
+}
+
+/// Accounts of projects as their operators look at them.
+#[async_trait]
+pub trait Directory: Send + Sync {
+    /// So many accounts at most, and at most [`MAX_PAGE`], in the order of the page.
+    async fn page(&self, project: ProjectId, page: &Page, limit: u32) -> Result<Vec<Account>>;
+    /// An account with what it has, disabled or not.
+    async fn detail(&self, project: ProjectId, id: AccountId) -> Result<Option<Detail>>;
+}
+
+/// Accounts, for those who use them and those who look after them: over the same data.
+#[derive(Clone)]
+pub struct AccountStore {
+    /// To sign in.
+    pub accounts: Arc<dyn Accounts>,
+    /// To look at.
+    pub directory: Arc<dyn Directory>,
 }

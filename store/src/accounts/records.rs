@@ -86,6 +86,36 @@ pub enum By {
     Token(Purpose, TokenHash),
 }
 
+/// Which accounts are listed, and from where on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// All, the newest first.
+    Newest {
+        /// Only those made before that one.
+        before: Option<AccountId>,
+    },
+    /// Those whose address begins so, by address.
+    Addresses {
+        /// The beginning, as [`super::normal_prefix`] has it.
+        prefix: String,
+        /// Only those after that address, which has its normal form.
+        after: Option<String>,
+    },
+}
+
+/// An account with what it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detail {
+    /// The account.
+    pub account: Account,
+    /// Who it is elsewhere, in order.
+    pub identities: Vec<Identity>,
+    /// Sessions that are not over.
+    pub sessions: u64,
+    /// When one of them was used last, milliseconds since 1970.
+    pub used_ms: Option<i64>,
+}
+
 /// A new account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewAccount {
@@ -176,6 +206,8 @@ pub enum SessionChange {
     End(SessionId),
     /// Ends the one whose refresh tokens have that in common: [`SessionAnswer::Over`].
     EndFamily(TokenHash),
+    /// Ends all of an account: [`SessionAnswer::Over`].
+    EndAll(AccountId),
 }
 
 /// What came of a session.

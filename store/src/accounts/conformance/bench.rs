@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::{TurnedClock, Wanted};
 use crate::accounts::{
-    Account, AccountId, Accounts, By, Change, Changed, Identity, NewAccount, Once, PasswordHash, Purpose,
-    Result, SessionAnswer, SessionChange, SessionId, TokenHash,
+    Account, AccountId, AccountStore, Accounts, By, Change, Changed, Directory, Identity, NewAccount, Once,
+    PasswordHash, Purpose, Result, SessionAnswer, SessionChange, SessionId, TokenHash,
 };
 use crate::catalog::ProjectId;
 
@@ -16,29 +16,30 @@ pub(super) const TTL_MS: u64 = 100_000;
 
 /// A store under test.
 pub(super) struct Bench<'o> {
-    open: &'o dyn Fn(&Wanted) -> Result<Arc<dyn Accounts>>,
+    open: &'o dyn Fn(&Wanted) -> Result<AccountStore>,
     wanted: Wanted,
     pub(super) accounts: Arc<dyn Accounts>,
+    pub(super) directory: Arc<dyn Directory>,
     pub(super) clock: TurnedClock,
     pub(super) project: ProjectId,
 }
 
 impl<'o> Bench<'o> {
     pub(super) fn new(
-        open: &'o dyn Fn(&Wanted) -> Result<Arc<dyn Accounts>>,
+        open: &'o dyn Fn(&Wanted) -> Result<AccountStore>,
         wanted: Wanted,
         clock: TurnedClock,
     ) -> Result<Self> {
-        let accounts = open(&wanted)?;
-        Ok(Self { open, accounts, wanted, clock, project: project(1) })
+        let AccountStore { accounts, directory } = open(&wanted)?;
+        Ok(Self { open, accounts, directory, wanted, clock, project: project(1) })
     }
 
     /// Closes the store and opens it again over the same data.
     pub(super) fn reopen(self) -> Result<Self> {
-        let Self { open, wanted, accounts, clock, project } = self;
-        drop(accounts);
-        let accounts = open(&wanted)?;
-        Ok(Self { open, wanted, accounts, clock, project })
+        let Self { open, wanted, accounts, directory, clock, project } = self;
+        drop((accounts, directory));
+        let AccountStore { accounts, directory } = open(&wanted)?;
+        Ok(Self { open, wanted, accounts, directory, clock, project })
     }
 
     pub(super) async fn change(&self, change: Change) -> Result<Changed> {

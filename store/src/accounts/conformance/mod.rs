@@ -7,15 +7,15 @@
 )]
 
 mod bench;
+mod directory;
 mod keys;
 mod once;
 mod people;
 mod sessions;
 
 use std::cell::Cell;
-use std::sync::Arc;
 
-use super::{Accounts, Result};
+use super::{AccountStore, Result};
 use crate::StoreClock;
 use crate::jobs::conformance::{START_MS, TurnedClock};
 use bench::Bench;
@@ -36,9 +36,10 @@ pub struct Wanted {
 /// Runs every suite; `open` opens what it is asked for.
 ///
 /// Panics where the driver does otherwise than it must; an `Err` is a call that failed where it must not.
-pub async fn run(open: impl Fn(&Wanted) -> Result<Arc<dyn Accounts>>) -> Result<()> {
+pub async fn run(open: impl Fn(&Wanted) -> Result<AccountStore>) -> Result<()> {
     let opener = Opener { open: &open, numbers: Cell::new(0) };
     people::all(&opener).await?;
+    directory::all(&opener).await?;
     sessions::all(&opener).await?;
     once::all(&opener).await?;
     keys::all(&opener).await
@@ -46,7 +47,7 @@ pub async fn run(open: impl Fn(&Wanted) -> Result<Arc<dyn Accounts>>) -> Result<
 
 /// Makes a bench for each suite.
 struct Opener<'o> {
-    open: &'o dyn Fn(&Wanted) -> Result<Arc<dyn Accounts>>,
+    open: &'o dyn Fn(&Wanted) -> Result<AccountStore>,
     numbers: Cell<u32>,
 }
 

@@ -1,5 +1,6 @@
 //! Accounts in SQLite: in the file of their project.
 
+mod directory;
 mod keys;
 mod once;
 mod people;
@@ -13,8 +14,8 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 pub(crate) use self::schema::TABLES;
 use super::{
-    Account, Accounts, By, Change, Changed, MAX_ACCOUNTS, MAX_SESSIONS, NewKey, Once, Result, SessionAnswer,
-    SessionChange, Settings, SigningKey,
+    Account, AccountId, AccountStore, Accounts, By, Change, Changed, Detail, Directory, MAX_ACCOUNTS,
+    MAX_SESSIONS, NewKey, Once, Page, Result, SessionAnswer, SessionChange, Settings, SigningKey,
 };
 use crate::catalog::ProjectId;
 use crate::project::ProjectFiles;
@@ -36,8 +37,9 @@ impl Default for Limits {
 }
 
 /// The driver over the files of projects.
-pub(crate) fn open(files: Arc<ProjectFiles>, limits: Limits) -> Arc<dyn Accounts> {
-    Arc::new(Sqlite { files, limits })
+pub(crate) fn open(files: Arc<ProjectFiles>, limits: Limits) -> AccountStore {
+    let driver = Arc::new(Sqlite { files, limits });
+    AccountStore { accounts: driver.clone(), directory: driver }
 }
 
 struct Sqlite {
@@ -99,6 +101,19 @@ impl Accounts for Sqlite {
         };
         let add = move |connection: &Connection, now| keys::add(connection, new, now);
         self.files.write(project, Durability::Now, add, |_| {}).await
+    }
+}
+
+#[async_trait]
+impl Directory for Sqlite {
+    async fn page(&self, project: ProjectId, page: &Page, limit: u32) -> Result<Vec<Account>> {
+        let read = |connection: &Connection, _| directory::page(connection, page, limit);
+        Ok(self.files.read(project, read).await?.unwrap_or_default())
+    }
+
+    async fn detail(&self, project: ProjectId, id: AccountId) -> Result<Option<Detail>> {
+        let read = |connection: &Connection, now| directory::detail(connection, id, now);
+        Ok(self.files.read(project, read).await?.flatten())
     }
 }
 

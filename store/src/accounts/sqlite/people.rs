@@ -18,6 +18,7 @@ macro_rules! account_columns {
         "a.id, a.email, a.password, a.verified, a.disabled, a.anonymous, a.roles, a.created_ms"
     };
 }
+pub(super) use account_columns;
 
 pub(super) const BY_ID: &str = concat!("SELECT ", account_columns!(), " FROM accounts a WHERE a.id = ?1");
 pub(super) const BY_EMAIL: &str =
@@ -184,7 +185,8 @@ fn normal(email: &str) -> Result<String> {
     normal_email(email).ok_or_else(|| StoreError::driver("an account was given what is no address"))
 }
 
-fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
+/// An account of the columns that are asked of one.
+pub(super) fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
     let Json(roles) = row.get(6)?;
     Ok(Account {
         id: row.get(0)?,

@@ -68,6 +68,7 @@ pub(super) fn change(
             connection.prepare_cached(END_FAMILY)?.execute([family])?;
             Ok(SessionAnswer::Over)
         }
+        SessionChange::EndAll(account) => end_all(connection, account).map(|()| SessionAnswer::Over),
     }
 }
 

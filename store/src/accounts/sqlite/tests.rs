@@ -11,7 +11,7 @@ use crate::project::{self, SCHEMA};
 use crate::sqlite::plan;
 use crate::{DataDir, StoreClock};
 
-fn open_in(folder: &Path, clock: StoreClock, limits: Limits) -> Result<Arc<dyn Accounts>> {
+fn open_in(folder: &Path, clock: StoreClock, limits: Limits) -> Result<AccountStore> {
     let data = DataDir::open(folder)?;
     let files = ProjectFiles::open(&data, clock, project::Limits::default(), Vec::new())?;
     Ok(open(Arc::new(files), limits))
@@ -32,7 +32,7 @@ async fn conforms() {
 #[tokio::test]
 async fn a_killed_server_loses_nothing() {
     let (folder, killed, clock) = (scratch(), scratch(), TurnedClock::at(START_MS));
-    let accounts = open_in(folder.path(), clock.store_clock(), Limits::default()).unwrap();
+    let accounts = open_in(folder.path(), clock.store_clock(), Limits::default()).unwrap().accounts;
     let new = NewAccount { email: Some("a@b.c".to_owned()), ..NewAccount::default() };
     let Changed::Done(account) = accounts.change(project(1), Change::Create(new)).await.unwrap() else {
         panic!("made")
@@ -52,7 +52,7 @@ async fn a_killed_server_loses_nothing() {
         }
     }
     copy(folder.path(), killed.path());
-    let again = open_in(killed.path(), clock.store_clock(), Limits::default()).unwrap();
+    let again = open_in(killed.path(), clock.store_clock(), Limits::default()).unwrap().accounts;
     let refresh = |number: u8| SessionChange::Refresh {
         family: [number; 32],
         token: [number; 32],
@@ -77,6 +77,10 @@ fn questions_use_indexes() {
         people::BY_IDENTITY,
         people::BY_SESSION,
         people::BY_TOKEN,
+        directory::NEWEST,
+        directory::ADDRESSES,
+        directory::IDENTITIES,
+        directory::SESSIONS,
         sessions::FAMILY,
         sessions::SWEEP,
         sessions::CROWD,
