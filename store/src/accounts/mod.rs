@@ -27,6 +27,9 @@ pub const MAX_SESSIONS: u64 = 100;
 pub const MAX_PAGE: u32 = 1_000;
 /// Identities of an account.
 pub const MAX_IDENTITIES: u64 = 20;
+/// Tokens for one use of an account and a purpose that are good at once. Another one is refused rather than one of them made
+/// void, because anybody can have one made.
+pub const MAX_TOKENS: u64 = 3;
 /// The refresh token before the present one is no theft for so long after the change, milliseconds: two tabs that refresh
 /// at once.
 pub const RACE_MS: i64 = 10_000;
@@ -53,7 +56,7 @@ pub trait Accounts: Send + Sync {
     /// Begins, goes on with or ends sessions. Those of disabled accounts are over.
     async fn session(&self, project: ProjectId, change: SessionChange) -> Result<SessionAnswer>;
     /// Makes a token that is good for one use, or uses one; the account that it is of. None when there is no such token,
-    /// or no such account.
+    /// no such account, or [`MAX_TOKENS`] are good already.
     async fn once(&self, project: ProjectId, once: Once) -> Result<Option<Account>>;
     /// The keys of a project, the newest first, after a new one was added. It is added only if the newest is still the
     /// one that it is to follow; then keys go whose successor is older than [`RETIRED_KEY_MS`].

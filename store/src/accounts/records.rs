@@ -235,7 +235,7 @@ pub enum Purpose {
 /// What is done with tokens for one use. Their text is the caller's to make, from chance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Once {
-    /// Makes one; an earlier one of the same account and purpose is void.
+    /// Makes one, unless there are [`super::MAX_TOKENS`] of the same account and purpose.
     Issue {
         /// Of which account.
         account: AccountId,

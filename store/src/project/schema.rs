@@ -15,5 +15,6 @@ pub(crate) const SCHEMA: Schema = Schema {
         buckets::local::TABLES,
         documents::sqlite::RULES,
         accounts::sqlite::TABLES,
+        accounts::sqlite::SEVERAL_TOKENS,
     ],
 };

@@ -7,6 +7,7 @@ use crate::accounts::{By, Change, Once, Purpose, Result};
 pub(super) async fn all(opener: &Opener<'_>) -> Result<()> {
     verifying(&opener.bench()?).await?;
     f2_resetting(opener.bench()?).await?;
+    f2_crowding_voids_nothing(&opener.bench()?).await?;
     f2_void_tokens(&opener.bench()?).await
 }
 
@@ -33,19 +34,37 @@ async fn f2_resetting(bench: Bench<'_>) -> Result<()> {
     let session = bench.begin(person.id, 1).await?;
     bench.issue(person.id, Purpose::Reset, 1).await?;
     bench.issue(person.id, Purpose::Reset, 2).await?;
-    assert_eq!(bench.once(Once::Reset(of(1), hash("x"))).await?, None, "a later one is in its place");
     assert!(bench.is_live(session).await?);
     bench.clock.turn(TTL_MS.cast_signed() - 1);
     let bench = bench.reopen()?;
     let reset = bench.once(Once::Reset(of(2), hash("new"))).await?;
     assert_eq!(reset.map(|found| (found.password, found.verified)), Some((Some(hash("new")), true)));
     assert!(!bench.is_live(session).await?);
-    assert_eq!(bench.once(Once::Reset(of(2), hash("again"))).await?, None, "once");
+    for number in [1, 2] {
+        let again = bench.once(Once::Reset(of(number), hash("again"))).await?;
+        assert_eq!(again, None, "{number}: once, and the others are void");
+    }
     bench.issue(person.id, Purpose::Reset, 3).await?;
     bench.clock.turn(TTL_MS.cast_signed());
     assert_eq!(bench.find(By::Token(Purpose::Reset, of(3))).await?, None);
     assert_eq!(bench.once(Once::Reset(of(3), hash("late"))).await?, None, "too late");
     assert_eq!(bench.find(By::Id(person.id)).await?.and_then(|found| found.password), Some(hash("new")));
+    Ok(())
+}
+
+/// Whoever asks for others takes nothing from who has one.
+async fn f2_crowding_voids_nothing(bench: &Bench<'_>) -> Result<()> {
+    let person = bench.person("a@b.c").await?;
+    for number in 1..=3 {
+        assert!(bench.issue(person.id, Purpose::Reset, number).await?.is_some(), "{number}");
+    }
+    assert_eq!(bench.issue(person.id, Purpose::Reset, 4).await?, None);
+    assert!(bench.issue(person.id, Purpose::Verify, 5).await?.is_some(), "another purpose");
+    bench.clock.turn(TTL_MS.cast_signed() - 1);
+    assert_eq!(bench.issue(person.id, Purpose::Reset, 4).await?, None);
+    assert!(bench.find(By::Token(Purpose::Reset, of(1))).await?.is_some());
+    bench.clock.turn(1);
+    assert!(bench.issue(person.id, Purpose::Reset, 4).await?.is_some(), "the others are too old");
     Ok(())
 }
 

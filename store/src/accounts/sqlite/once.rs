@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{people, sessions};
-use crate::accounts::{Account, AccountId, By, Once, Purpose, Result, TokenHash};
+use crate::accounts::{Account, AccountId, By, MAX_TOKENS, Once, Purpose, Result, TokenHash};
 use crate::sqlite::stored;
 
 /// Tokens past their time which go with each new one at most.
@@ -12,6 +12,9 @@ const SWEPT_WITH_EACH: i64 = 100;
 /// Uses a token up.
 pub(super) const USE: &str = "DELETE FROM account_tokens WHERE hash = ?1 AND purpose = ?2 AND expires_ms > ?3
     RETURNING account";
+/// How many of an account and a purpose are good.
+pub(super) const COUNT: &str =
+    "SELECT count(*) FROM account_tokens WHERE account = ?1 AND purpose = ?2 AND expires_ms > ?3";
 /// Tokens past their time.
 pub(super) const SWEEP: &str = "DELETE FROM account_tokens WHERE hash IN
     (SELECT hash FROM account_tokens WHERE expires_ms <= ?1 ORDER BY expires_ms LIMIT ?2)";
@@ -25,7 +28,12 @@ pub(super) fn change(connection: &Connection, once: Once, now: i64) -> Result<Op
             let found = people::find(connection, &By::Id(account), now)?;
             let Some(found) = found.filter(|account| !account.disabled) else { return Ok(None) };
             connection.prepare_cached(SWEEP)?.execute((now, SWEPT_WITH_EACH))?;
-            let insert = "INSERT OR REPLACE INTO account_tokens (hash, account, purpose, expires_ms)
+            let mut count = connection.prepare_cached(COUNT)?;
+            let count: i64 = count.query_row((account, name(purpose), now), |row| row.get(0))?;
+            if count >= stored(MAX_TOKENS) {
+                return Ok(None);
+            }
+            let insert = "INSERT INTO account_tokens (hash, account, purpose, expires_ms)
                 VALUES (?1, ?2, ?3, ?4)";
             let expires = now.saturating_add(stored(ttl_ms));
             connection.prepare_cached(insert)?.execute((token, account, name(purpose), expires))?;

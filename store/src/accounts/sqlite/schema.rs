@@ -68,3 +68,9 @@ pub(crate) const TABLES: &str = "
         created_ms INTEGER NOT NULL
     ) STRICT;
 ";
+
+/// Since then an account has several tokens of a purpose.
+pub(crate) const SEVERAL_TOKENS: &str = "
+    DROP INDEX account_tokens_of;
+    CREATE INDEX account_tokens_of ON account_tokens (account, purpose, expires_ms);
+";

@@ -87,6 +87,7 @@ fn questions_use_indexes() {
         sessions::END_ALL,
         sessions::END_FAMILY,
         once::USE,
+        once::COUNT,
         once::SWEEP,
         once::VOID,
     ] {
