@@ -32,6 +32,7 @@ mod floods;
 mod front_door;
 mod full_disk;
 mod functions;
+mod identity;
 mod invoke;
 mod isolation;
 mod jobs;

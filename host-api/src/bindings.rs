@@ -11,10 +11,11 @@
 )]
 
 wasmtime::component::bindgen!({
-    path: ["../wit/deps/config", "../wit/deps/logging", "../wit/deps/keyvalue", "../wit/db", "../wit/secrets.wit", "../wit/queue.wit", "../wit/storage.wit", "../wit/functions.wit", "../wit/triggers.wit"],
+    path: ["../wit/deps/config", "../wit/deps/logging", "../wit/deps/keyvalue", "../wit/auth.wit", "../wit/db", "../wit/secrets.wit", "../wit/queue.wit", "../wit/storage.wit", "../wit/functions.wit", "../wit/triggers.wit"],
     inline: "
         package ostro:host;
         world host {
+            import ostro:auth/identity@0.1.0;
             import ostro:secrets/store@0.1.0;
             import ostro:queue/producer@0.1.0;
             import ostro:functions/context@0.1.0;

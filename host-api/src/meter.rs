@@ -19,6 +19,8 @@ pub struct Meter {
 pub enum Interface {
     /// `wasi:http/outgoing-handler`.
     OutgoingHttp,
+    /// `ostro:auth/identity`.
+    Identity,
     /// `ostro:secrets/store`.
     Secrets,
     /// `ostro:queue/producer`.
@@ -214,8 +216,9 @@ impl Budget {
 
 impl Interface {
     /// Every interface, in the order of its counter.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::OutgoingHttp,
+        Self::Identity,
         Self::Secrets,
         Self::Producer,
         Self::Context,
@@ -235,6 +238,7 @@ impl Interface {
     pub const fn name(self) -> &'static str {
         match self {
             Self::OutgoingHttp => "wasi:http/outgoing-handler",
+            Self::Identity => "ostro:auth/identity",
             Self::Secrets => "ostro:secrets/store",
             Self::Producer => "ostro:queue/producer",
             Self::Context => "ostro:functions/context",

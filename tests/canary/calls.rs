@@ -29,6 +29,7 @@ fn data(taken: &BTreeMap<&str, String>) -> Vec<Call> {
             "{\"sort\":{\"word\":1}}",
         ]),
         call(&["ostro:db/documents find", &format!("{project}/things"), "{}", ""]),
+        call(&["ostro:db/documents open-as-caller", "things", "{}", ""]),
         call(&["ostro:db/documents count", "things", &format!("{{\"_id\":\"{only}\"}}")]),
         call(&["ostro:db/documents distinct", "things", "word", "{}"]),
         call(&[
@@ -65,6 +66,9 @@ fn others(taken: &BTreeMap<&str, String>) -> Vec<Call> {
     let inside = |name: &str| format!("http://{name}.ostro.internal/");
     let of_project = format!("host: inner--{project}.localhost");
     vec![
+        call(&["ostro:auth/identity caller"]),
+        call(&["ostro:auth/identity user"]),
+        call(&["ostro:auth/identity roles"]),
         call(&["ostro:functions/context about"]),
         call(&["ostro:functions/context bindings"]),
         call(&["ostro:secrets/store get", "WORD"]),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use store::documents::{Found, Page, Read, Write, Written};
+use store::documents::{Caller, Found, Page, Read, Write, Written};
 use wasmtime::component::Resource;
 
 use super::failure::{Answer, Failure, Outcome};
@@ -24,23 +24,33 @@ const MAX_CALL_BYTES: usize = 8 << 20;
 pub struct Collection {
     name: Arc<str>,
     verbs: Verbs,
-    /// The transaction that it was opened in.
-    within: Option<Running>,
+    through: Through,
+}
+
+/// By which way a collection is used.
+#[derive(Clone, Debug)]
+pub(super) enum Through {
+    /// As the function's grants have it.
+    Grants,
+    /// The same, in the transaction that it was opened in.
+    Transaction(Running),
+    /// As the rules have it for the caller of whichever invocation is running: a handle may outlive the one that opened it.
+    Rules,
 }
 
 impl HostCtxView<'_> {
-    /// Opens a collection, in a transaction or outside of any.
+    /// Opens a collection, to be used in that way.
     pub(super) fn open_collection(
         &mut self,
         name: String,
-        within: Option<Running>,
+        through: Through,
     ) -> Outcome<Resource<Collection>> {
         let Some(verbs) = self.ctx.grants.data(Data::Collection, &name) else {
             return Err(self
                 .refused(Interface::Documents, data_grant(Data::Collection, &name, Verb::Read))
                 .into());
         };
-        Ok(self.table.push(Collection { name: name.into(), verbs, within })?)
+        Ok(self.table.push(Collection { name: name.into(), verbs, through })?)
     }
 
     /// The text is told to the guest, and stands in its log.
@@ -61,10 +71,17 @@ impl HostCtxView<'_> {
         }
     }
 
+    /// The caller of the running invocation.
+    fn under_rules(&self) -> Caller {
+        self.ctx.call.lineage.caller.under_rules()
+    }
+
     async fn read_documents(&mut self, collection: &Collection, read: Read) -> Outcome<Found> {
-        let found = match &collection.within {
-            Some(running) => running.read(&collection.name, read).await?,
-            None => self.ctx.services.database.read(&collection.name, read).await?,
+        let (name, database) = (&collection.name, &self.ctx.services.database);
+        let found = match &collection.through {
+            Through::Grants => database.read(name, read).await?,
+            Through::Transaction(running) => running.read(name, read).await?,
+            Through::Rules => database.read_as(&self.under_rules(), name, read).await?,
         };
         let (rows, bytes) = match &found {
             Found::Document(document) => {
@@ -85,9 +102,11 @@ impl HostCtxView<'_> {
             Write::Replace { document, .. } => document.len(),
             Write::Delete(_) | Write::FindAndModify(_) => 0,
         };
-        let written = match &collection.within {
-            Some(running) => running.write(&collection.name, write).await?,
-            None => self.ctx.services.database.write(&collection.name, write).await?,
+        let (name, database) = (&collection.name, &self.ctx.services.database);
+        let written = match &collection.through {
+            Through::Grants => database.write(name, write).await?,
+            Through::Transaction(running) => running.write(name, write).await?,
+            Through::Rules => database.write_as(&self.under_rules(), name, write).await?,
         };
         let (rows, answered) = match &written {
             Written::Inserted(ids) => (ids.len(), 0),
@@ -111,7 +130,12 @@ impl Host for HostCtxView<'_> {
 impl HostCollection for HostCtxView<'_> {
     async fn open(&mut self, name: String) -> Outcome<Resource<Collection>> {
         self.ctx.meter.count(Interface::Documents);
-        self.open_collection(name, None)
+        self.open_collection(name, Through::Grants)
+    }
+
+    async fn open_as_caller(&mut self, name: String) -> Outcome<Resource<Collection>> {
+        self.ctx.meter.count(Interface::Documents);
+        self.open_collection(name, Through::Rules)
     }
 
     async fn insert(&mut self, handle: Resource<Collection>, documents: String) -> Outcome<String> {

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use store::catalog::ProjectId;
-use store::documents::{Documents, Found, Read, Write, Written};
+use store::documents::{Caller, Documents, Found, Read, Write, Written};
 use store::transactions::Transactions;
 
 #[allow(unreachable_pub, reason = "the generated bindings name it again")]
@@ -65,6 +65,16 @@ impl ProjectDatabase {
     async fn write(&self, collection: &str, write: Write) -> Answer<Written> {
         let (project, open) = self.open()?;
         Ok(open.documents.write(project, collection, write).await?)
+    }
+
+    async fn read_as(&self, caller: &Caller, collection: &str, read: Read) -> Answer<Found> {
+        let (project, open) = self.open()?;
+        Ok(open.documents.read_as(project, caller, collection, read).await?)
+    }
+
+    async fn write_as(&self, caller: &Caller, collection: &str, write: Write) -> Answer<Written> {
+        let (project, open) = self.open()?;
+        Ok(open.documents.write_as(project, caller, collection, write).await?)
     }
 
     async fn begin(&self) -> Answer<Running> {

@@ -9,7 +9,7 @@ use store::kv;
 use tokio::sync::Mutex;
 use wasmtime::component::Resource;
 
-use super::documents::Collection;
+use super::documents::{Collection, Through};
 use super::failure::{Answer, Outcome};
 use super::options::{self, SendOptions};
 use crate::bindings::ostro::db::documents::Error;
@@ -134,7 +134,7 @@ impl HostTransaction for HostCtxView<'_> {
         name: String,
     ) -> Outcome<Resource<Collection>> {
         let running = self.running(&handle)?;
-        self.open_collection(name, Some(running))
+        self.open_collection(name, Through::Transaction(running))
     }
 
     async fn get_value(

@@ -114,7 +114,7 @@ async fn enqueue(
         .hint("only a component that exports wasi:http/incoming-handler can be called"));
     }
     let content_type = message::content_type(request.headers())?;
-    let lineage = Lineage::default();
+    let lineage = Lineage::system();
     let trigger = Trigger::Async { method: method.to_string(), path: uri.to_string(), lineage };
     let job = NewJob {
         payload: read_payload(request).await?,

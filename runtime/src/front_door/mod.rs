@@ -78,8 +78,8 @@ impl Service {
         }
         let (live, method, mut request) = (matched.target.clone(), request.method().clone(), request);
         let caller = match is_call {
-            // Whoever has the pass may call: the control API has judged its own callers.
-            true => Caller::Anonymous,
+            // Whoever has the pass may call: the control API has judged its own callers, who are nobody of the project's people.
+            true => Caller::System,
             false => match gate::pass(&self.doors.api, &matched, &path, &mut request).await {
                 Ok(caller) => caller,
                 Err(problem) => return respond::gated(Uuid::now_v7(), version, &problem),

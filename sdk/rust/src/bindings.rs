@@ -4,10 +4,11 @@
 
 // Only what a component calls is among its imports: the linker drops the rest, and the description of the world is cut to it.
 wit_bindgen::generate!({
-    path: ["wit/deps/keyvalue", "wit/queue.wit", "wit/db", "wit/functions.wit", "wit/secrets.wit", "wit/storage.wit"],
+    path: ["wit/deps/keyvalue", "wit/auth.wit", "wit/queue.wit", "wit/db", "wit/functions.wit", "wit/secrets.wit", "wit/storage.wit"],
     inline: "
         package ostro:sdk;
         world functions {
+            import ostro:auth/identity@0.1.0;
             import ostro:db/documents@0.1.0;
             import ostro:db/sql@0.1.0;
             import ostro:db/transactions@0.1.0;

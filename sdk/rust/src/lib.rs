@@ -5,6 +5,7 @@
 mod bindings;
 mod json;
 
+pub mod auth;
 pub mod db;
 pub mod functions;
 pub mod kv;

@@ -27,6 +27,15 @@ pub fn collection(name: &str) -> Result<Collection> {
     Ok(Collection { handle: documents::Collection::open(name)? })
 }
 
+/// Opens a collection to use it as whoever calls the function may: all that is asked and changed is under the collection's
+/// rules, as for a page that calls. Needs the same grants as [`collection`]: they bound what the function does, the rules
+/// bound with which documents. What they do not let the caller do is `Denied`. It takes part in no transaction.
+///
+/// Who calls is told by [`auth::caller`](crate::auth::caller); whoever is no user is nobody to the rules.
+pub fn collection_as_caller(name: &str) -> Result<Collection> {
+    Ok(Collection { handle: documents::Collection::open_as_caller(name)? })
+}
+
 /// A collection, outside of transactions or in the one it was opened in.
 ///
 /// A document is what serde makes a JSON object of, at most 1 MiB; its `_id` is a string, and made by the server

@@ -10,7 +10,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// Why a call has failed. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// The function holds no grant for it. The text names the line to add to the manifest.
+    /// The function holds no grant for it, and the text names the line to add to the manifest; or the rules do not let the
+    /// caller do it, where the collection was opened as the caller.
     Denied(String),
     /// What was given can't be done: an unknown operator, a document that an operator does not fit, a limit on the
     /// size of what was given. The text says what and where.

@@ -9,7 +9,7 @@ mod text;
 mod transaction;
 mod update;
 
-pub use self::collection::{Collection, collection};
+pub use self::collection::{Collection, collection, collection_as_caller};
 pub use self::error::{Error, Result};
 pub use self::extended::{Binary, Date};
 pub use self::find::{Documents, Find};

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::documents;
+
 /// Calls between functions that may be inside each other: a call that would be deeper is refused.
 pub const MAX_DEPTH: u32 = 16;
 
@@ -13,7 +15,7 @@ pub enum Caller {
     /// Somebody who has not said who it is.
     #[default]
     Anonymous,
-    /// The platform itself: a schedule, a queue, a change of data.
+    /// The platform itself, or who operates it: a schedule, a queue, a change of data, the control API.
     System,
     /// Somebody who has signed in to the project.
     User {
@@ -32,6 +34,14 @@ impl Caller {
         match self {
             Self::Anonymous | Self::System => None,
             Self::User { id, .. } => Some(id),
+        }
+    }
+
+    /// The caller as rules know it: whoever is no user, the platform too, is nobody to them.
+    pub fn under_rules(&self) -> documents::Caller {
+        match self.clone() {
+            Self::Anonymous | Self::System => documents::Caller::default(),
+            Self::User { id, roles, anonymous } => documents::Caller { user: Some(id), roles, anonymous },
         }
     }
 }

@@ -4,6 +4,7 @@
 mod calls;
 mod documents;
 mod objects;
+mod people;
 mod queues;
 mod refused;
 mod secrets;
@@ -38,10 +39,16 @@ async fn main(request: Request<Body>) -> Result<Response<Body>, Error> {
         "/calls/failures" => calls::failures(),
         "/secrets" => secrets::read(),
         "/refused" => refused::everything(),
-        // What the part `calls` calls: the input comes back.
+        // What `tests/identity.rs` has it do.
+        "/people" => {
+            let mut body = request.into_body();
+            return Ok(Response::new(people::answer(body.str_contents().await?).into()));
+        }
+        "/_ostro/queue" => people::keep().map(|_| ()).map_err(Into::into),
+        // What the part `calls` calls: the input comes back, where it is no deed.
         "/_ostro/invoke" => {
             let mut body = request.into_body();
-            return Ok(Response::new(body.str_contents().await?.to_owned().into()));
+            return Ok(Response::new(people::answer(body.str_contents().await?).into()));
         }
         _ => Err(format!("there is no part {path}").into()),
     };

@@ -11,6 +11,10 @@ use crate::wasi::keyvalue::{batch, store};
 /// The first argument is the collection, database, bucket or namespace.
 pub fn make(interface: &str, function: &str, rest: &[&str]) -> String {
     match interface {
+        "ostro:db/documents" if function == "open-as-caller" => match Collection::open_as_caller(rest[0]) {
+            Ok(collection) => documents(&collection, "find", &rest[1..]),
+            Err(error) => format!("{error:?}"),
+        },
         "ostro:db/documents" => match Collection::open(rest[0]) {
             Ok(collection) => documents(&collection, function, &rest[1..]),
             Err(error) => format!("{error:?}"),

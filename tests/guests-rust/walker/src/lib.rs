@@ -17,6 +17,7 @@ wit_bindgen::generate!({
         "../../../wit/deps/keyvalue",
         "../../../wit/deps/config",
         "../../../wit/deps/logging",
+        "../../../wit/auth.wit",
         "../../../wit/queue.wit",
         "../../../wit/db",
         "../../../wit/functions.wit",
@@ -26,6 +27,7 @@ wit_bindgen::generate!({
     inline: "
         package test:walker;
         world walker {
+            import ostro:auth/identity@0.1.0;
             import ostro:db/documents@0.1.0;
             import ostro:db/sql@0.1.0;
             import ostro:db/transactions@0.1.0;
@@ -82,7 +84,8 @@ async fn make(call: &[&str]) -> String {
         "wasi:http/outgoing-handler" => reached::fetch(rest, arguments).await,
         "wasi:filesystem/types" => shown(std::fs::read(arguments[0])),
         "wasi:cli/environment" => format!("{:?}", std::env::vars().collect::<Vec<_>>()),
-        "ostro:functions/context"
+        "ostro:auth/identity"
+        | "ostro:functions/context"
         | "ostro:functions/invoke"
         | "ostro:queue/producer"
         | "ostro:secrets/store"

@@ -2,6 +2,7 @@
 
 use wstd::http::{Body, Client, Request};
 
+use crate::ostro::auth::identity;
 use crate::ostro::functions::{context, invoke};
 use crate::ostro::queue::producer::{self, Message};
 use crate::ostro::secrets::store as secrets;
@@ -11,6 +12,9 @@ use crate::wasi::logging::logging::{Level, log};
 
 pub fn make(interface: &str, function: &str, rest: &[&str]) -> String {
     match (interface, function, rest) {
+        ("ostro:auth/identity", "caller", []) => identity::caller(),
+        ("ostro:auth/identity", "user", []) => format!("{:?}", identity::user()),
+        ("ostro:auth/identity", "roles", []) => format!("{:?}", identity::roles()),
         ("ostro:functions/context", "about", []) => format!("{:?}", context::about()),
         ("ostro:functions/context", "bindings", []) => format!("{:?}", context::bindings()),
         ("ostro:functions/invoke", "call", [function, input, options]) => {

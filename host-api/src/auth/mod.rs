@@ -1,0 +1,3 @@
+//! `ostro:auth`: who calls.
+
+mod identity;

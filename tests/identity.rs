@@ -1,0 +1,89 @@
+//! Who calls, as functions are told, and what they see and do as that caller. The guest is `tests/guests-rust/sdk-script`,
+//! which does what the JSON of its body says.
+
+mod carried;
+mod rules;
+
+use serde_json::{Value, json};
+
+use crate::accounts::bench::Bench;
+use crate::support::{Answer, Control, Request, example};
+
+/// `front` asks who calls, `back` does not, and takes jobs and messages.
+const MANIFEST: &str = r#"
+[auth]
+email = true
+anonymous = true
+
+[collection.notes]
+rules = { read = "owner == auth.user || public == true", create = "auth.user != null", update = "owner == auth.user", delete = "owner == auth.user" }
+owner = "owner"
+hidden = ["score"]
+
+[collection.closed]
+
+[function.front]
+auth = "optional"
+routes = ["/front", { path = "/open", auth = "none" }]
+grants = ["function:back", "collection:notes", "collection:closed"]
+
+[function.back]
+grants = ["function:front", "collection:notes:read", "collection:kept"]
+queues = ["kept"]
+
+[function.hello]
+"#;
+
+/// A server with both functions.
+struct Stage {
+    bench: Bench,
+    control: Control,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let bench = Bench::start(MANIFEST);
+        let control = bench.server.control();
+        for function in ["front", "back"] {
+            let component = example::component("sdk-script");
+            control.try_deploy_manifest(function, &component, MANIFEST).expect_status(200);
+        }
+        Self { bench, control }
+    }
+
+    /// Somebody new: the account's id and the access token.
+    fn sign_up(&self, name: &str) -> (String, String) {
+        let grant = self.bench.sign_up(&format!("{name}@example.com"), "correct horse");
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        (text(&grant["user"]["id"]), text(&grant["access_token"]))
+    }
+
+    /// A request to a function by its name; of nobody where the token is empty.
+    fn request(&self, function: &str, token: &str, deed: &Value) -> Request {
+        let host = format!("{function}.localhost");
+        let request = Request::new("POST", "/people", &host).body(deed.to_string());
+        match token {
+            "" => request,
+            token => request.header("authorization", &format!("Bearer {token}")),
+        }
+    }
+
+    fn try_ask(&self, function: &str, token: &str, deed: &Value) -> Answer {
+        self.request(function, token, deed).send(self.bench.server.listen)
+    }
+
+    /// What a function does for whoever has that token.
+    fn ask(&self, function: &str, token: &str, deed: &Value) -> Value {
+        self.try_ask(function, token, deed).expect_status(200).json()
+    }
+}
+
+/// What a function knows of a user.
+fn known(id: &str) -> Value {
+    json!({ "caller": "user", "user": id, "roles": [], "anonymous": false })
+}
+
+/// What it knows of anybody else.
+fn other(kind: &str) -> Value {
+    json!({ "caller": kind, "user": null, "roles": null, "anonymous": null })
+}
