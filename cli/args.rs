@@ -9,6 +9,7 @@ mod rules;
 mod serve;
 mod site;
 mod storage;
+mod user;
 mod values;
 
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ pub(crate) use rules::{ExplainArgs, RulesCommand};
 pub(crate) use serve::{LogFormat, ServeArgs};
 pub(crate) use site::SiteCommand;
 pub(crate) use storage::{GetArgs, ListArgs, PutArgs, StorageCommand};
+pub(crate) use user::{UserCommand, UserCreateArgs, UserListArgs};
 pub(crate) use values::{Data, RouteFlag, Since};
 
 use crate::connection::Token;
@@ -193,6 +195,17 @@ A bucket is made by a deploy: [bucket.avatars] in ostro.toml or a grant to use i
 Rules stand in ostro.toml: docs/rules.md."
     )]
     Rules(RulesCommand),
+    /// Look after the people who use the project
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  ostro user list
+  ostro user create ann@example.com --role editor < password.txt
+  ostro user disable ann@example.com
+
+People sign in where [auth] in ostro.toml lets them: docs/accounts.md."
+    )]
+    User(UserCommand),
     /// Manage the secrets of the project
     #[command(subcommand)]
     Secret(SecretCommand),

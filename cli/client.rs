@@ -172,6 +172,11 @@ impl Client {
         self.read(self.prepare(self.agent.put(self.address(path)), Patience::Short).send_json(body))
     }
 
+    /// `PATCH` of JSON, answered with JSON.
+    pub(crate) fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
+        self.read(self.prepare(self.agent.patch(self.address(path)), Patience::Short).send_json(body))
+    }
+
     /// `DELETE`, answered with nothing that matters.
     pub(crate) fn delete(&self, path: &str) -> Result<(), Failure> {
         self.accept(self.prepare(self.agent.delete(self.address(path)), Patience::Short).call()).map(drop)

@@ -25,6 +25,7 @@ mod serve;
 mod site;
 mod storage;
 mod token;
+mod user;
 
 use std::{
     borrow::Cow,
@@ -76,6 +77,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<ExitCode, Failu
         Command::Secret(command) => secret::run(context, &command),
         Command::Project(command) => project::run(context, &command),
         Command::Token(command) => token::run(context, &command),
+        Command::User(command) => user::run(context, &command),
         Command::Backup(args) => backup::make(context, &args),
         Command::Restore(args) => backup::restore(context, &args),
         Command::Login(args) => login::run(context, &args),

@@ -61,13 +61,16 @@ fn value(context: &Context, args: &SecretSetArgs) -> Result<String, Failure> {
             let file = std::fs::File::open(path).map_err(|error| Failure::io(&what, &error))?;
             read(&what, file)
         }
-        (None, None) => {
-            if io::stdin().is_terminal() {
-                context.out.word("type the value, then Ctrl-D on a line of its own");
-            }
-            read("standard input", io::stdin().lock()).map(without_line_break)
-        }
+        (None, None) => from_input(context, "value"),
     }
+}
+
+/// What must not stand in a command line, from standard input; one line break at its end is not meant.
+pub(super) fn from_input(context: &Context, what: &str) -> Result<String, Failure> {
+    if io::stdin().is_terminal() {
+        context.out.word(&format!("type the {what}, then Ctrl-D on a line of its own"));
+    }
+    read("standard input", io::stdin().lock()).map(without_line_break)
 }
 
 fn read(what: &str, reader: impl Read) -> Result<String, Failure> {

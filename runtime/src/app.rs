@@ -13,6 +13,8 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
+use crate::accounts::mails::Mails;
+use crate::accounts::passwords::Passwords;
 use crate::client_api::Doors;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -143,7 +145,7 @@ impl App {
             ceilings: ceilings(),
         })
         .await?;
-        let pass = Pass::new()?;
+        let (pass, passwords) = (Pass::new()?, Passwords::new()?);
         let (shutdown, stopping) = watch::channel(false);
         let shared = executor::Shared {
             routes: registry.routes(),
@@ -159,7 +161,7 @@ impl App {
             forbidden_ports: Arc::from([admin_address.port()]),
             trusted_proxies: config.trusted_proxies,
             pass: pass.clone(),
-            doors: Doors::new(&store, clock.clone())?,
+            doors: Doors::new(&store, passwords.clone(), clock.clone()),
             head_time: config.head_time,
             drain_time: config.drain_time,
         };
@@ -176,7 +178,8 @@ impl App {
             first_start,
             token: store.data.admin_token()?,
         };
-        let control = control(&store, registry, telemetry, clock, &ready, config.admin_hosts, pass)?;
+        let gates = Gates { admin_hosts: config.admin_hosts, pass, passwords };
+        let control = control(&store, registry, telemetry, clock, &ready, gates)?;
         let drain_time = config.drain_time;
         Ok(Self {
             control,
@@ -297,15 +300,22 @@ fn open_store(data: PathBuf, key: KeySource, quotas: Quotas, clock: Clock) -> Re
     store::open_with(config, quotas).map(Arc::new).map_err(|error| unusable(&error))
 }
 
+/// What the control API is reached by, and what it opens.
+struct Gates {
+    admin_hosts: Vec<String>,
+    pass: Pass,
+    passwords: Passwords,
+}
+
 fn control(
     store: &Arc<Store>,
     registry: Arc<Registry>,
     telemetry: Arc<Telemetry>,
     clock: Clock,
     ready: &Ready,
-    admin_hosts: Vec<String>,
-    pass: Pass,
+    gates: Gates,
 ) -> Result<ControlState, Problem> {
+    let Gates { admin_hosts, pass, passwords } = gates;
     Ok(ControlState::new(ControlParts {
         projects: store.projects.clone(),
         tokens: store.tokens.clone(),
@@ -328,6 +338,10 @@ fn control(
         buckets: store.buckets.clone(),
         objects: store.objects.clone(),
         schedules: store.schedules.clone(),
+        accounts: store.accounts.clone(),
+        directory: store.directory.clone(),
+        mails: Mails::new(store),
+        passwords,
     }))
 }
 

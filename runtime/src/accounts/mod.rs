@@ -3,6 +3,7 @@
 
 pub mod attempts;
 mod jwt;
+pub mod mails;
 pub mod passwords;
 pub mod secrets;
 pub mod tokens;

@@ -31,6 +31,17 @@ const OF_PROJECT: u32 = 32;
 /// Of those, from one network.
 const FROM_NETWORK: u32 = 16;
 
+/// Refuses what is too short to be kept as a password: `weak_password`.
+pub fn check_strength(password: &str) -> Result<(), Problem> {
+    match password.chars().count() < MIN_PASSWORD_CHARACTERS {
+        true => {
+            let message = format!("a password has {MIN_PASSWORD_CHARACTERS} characters at least");
+            Err(Problem::new(400, "weak_password", message))
+        }
+        false => Ok(()),
+    }
+}
+
 /// Whose password is hashed: in a project, for a client of a network.
 pub type Asking = (ProjectId, IpAddr);
 

@@ -31,6 +31,7 @@ use self::documents::DocumentDoor;
 use self::objects::ObjectDoor;
 use self::origin::Origin;
 use self::site::SiteDoor;
+use crate::accounts::passwords::Passwords;
 use crate::accounts::tokens::AccessTokens;
 use crate::clock::Clock;
 use crate::problem::Problem;
@@ -58,13 +59,13 @@ pub struct Doors {
 }
 
 impl Doors {
-    /// Over that store. Blocks for as long as a password is hashed.
-    pub fn new(store: &Store, clock: Clock) -> Result<Self, Problem> {
-        Ok(Self {
+    /// Over that store.
+    pub fn new(store: &Store, passwords: Passwords, clock: Clock) -> Self {
+        Self {
             objects: ObjectDoor::new(store, clock.clone()),
             sites: SiteDoor::new(store),
-            api: ClientApi::new(store, clock)?,
-        })
+            api: ClientApi::new(store, passwords, clock),
+        }
     }
 }
 
@@ -74,14 +75,14 @@ pub fn is_client_path(path: &str) -> bool {
 }
 
 impl ClientApi {
-    fn new(store: &Store, clock: Clock) -> Result<Self, Problem> {
+    fn new(store: &Store, passwords: Passwords, clock: Clock) -> Self {
         let tokens = AccessTokens::new(store.accounts.clone(), store.keys.clone());
         let callers = Callers::new(store, tokens.clone(), clock.clone());
-        Ok(Self {
-            auth: AuthDoor::new(store, callers.clone(), tokens, clock)?,
+        Self {
+            auth: AuthDoor::new(store, callers.clone(), tokens, passwords, clock),
             documents: DocumentDoor::new(store, callers.clone()),
             callers,
-        })
+        }
     }
 
     /// As whom a request acts: whom its access token vouches for, or nobody where it has none. `unauthenticated` where the

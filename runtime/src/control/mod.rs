@@ -33,6 +33,7 @@ mod serve;
 mod server;
 mod site;
 mod tokens;
+mod users;
 pub mod wire;
 
 use std::collections::HashMap;
@@ -43,6 +44,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use bytes::Bytes;
 use store::DataDir;
+use store::accounts::{Accounts, Directory};
 use store::buckets::{Buckets, Objects};
 use store::catalog::{
     Audit, Function, FunctionId, Functions, Project, ProjectId, Projects, Revision, Secrets, Sites, Stamp,
@@ -59,6 +61,8 @@ pub use auth::AdminToken;
 pub use changes::Changes;
 pub use serve::serve;
 
+use crate::accounts::mails::Mails;
+use crate::accounts::passwords::Passwords;
 use crate::clock::Clock;
 use crate::pass::Pass;
 use crate::places::Places;
@@ -90,6 +94,14 @@ pub struct ControlParts {
     pub objects: Arc<dyn Objects>,
     /// Schedules, to look at, pause and resume.
     pub schedules: Arc<dyn Schedules>,
+    /// The people who use projects, to change.
+    pub accounts: Arc<dyn Accounts>,
+    /// The same, to look at.
+    pub directory: Arc<dyn Directory>,
+    /// Has people written to.
+    pub mails: Mails,
+    /// Hashes passwords; with the client API, because both take the same processors.
+    pub passwords: Passwords,
     /// The data directory, to back it up.
     pub data: DataDir,
     /// The audit trail.
@@ -279,6 +291,9 @@ fn resources() -> OpenApiRouter<ControlState> {
         .routes(routes!(site::show, site::deploy, site::delete))
         .routes(routes!(site::put_files))
         .routes(routes!(site::rollback))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::show, users::change_user, users::delete))
+        .routes(routes!(users::sign_out))
         .routes(routes!(secrets::list))
         .routes(routes!(secrets::set, secrets::delete))
         .routes(routes!(audit::list_server))

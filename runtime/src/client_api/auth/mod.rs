@@ -19,16 +19,15 @@ use http_body::Body;
 use store::Store;
 use store::accounts::{Account, Accounts, By, SessionId, Settings};
 use store::catalog::ProjectId;
-use store::jobs::Jobs;
 
 use self::call::Call;
 use super::answer::{Answered, Refusal, unauthenticated};
 use super::callers::{self, Callers};
 use crate::accounts::attempts::{Attempts, network};
+use crate::accounts::mails::Mails;
 use crate::accounts::passwords::Passwords;
 use crate::accounts::tokens::AccessTokens;
 use crate::clock::Clock;
-use crate::problem::Problem;
 
 /// Times that an account's password may be wrong, in [`crate::accounts::attempts::WINDOW_MS`].
 const WRONG_PER_ACCOUNT: u32 = 10;
@@ -46,7 +45,7 @@ const MAILS_PER_ADDRESS: u32 = 50;
 pub struct AuthDoor {
     callers: Callers,
     accounts: Arc<dyn Accounts>,
-    jobs: Arc<dyn Jobs>,
+    mails: Mails,
     tokens: AccessTokens,
     passwords: Passwords,
     limits: Limits,
@@ -74,19 +73,20 @@ struct Place<'r> {
 }
 
 impl AuthDoor {
-    /// The way to the accounts of that store. Blocks for as long as a password is hashed.
+    /// The way to the accounts of that store.
     pub(super) fn new(
         store: &Store,
         callers: Callers,
         tokens: AccessTokens,
+        passwords: Passwords,
         clock: Clock,
-    ) -> Result<Self, Problem> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             callers,
             accounts: store.accounts.clone(),
-            jobs: store.jobs.clone(),
+            mails: Mails::new(store),
             tokens,
-            passwords: Passwords::new()?,
+            passwords,
             limits: Limits {
                 wrong_of: Attempts::new(WRONG_PER_ACCOUNT),
                 wrong_from: Attempts::new(WRONG_PER_ADDRESS),
@@ -96,7 +96,7 @@ impl AuthDoor {
             },
             since: clock.instant(),
             clock,
-        })
+        }
     }
 
     /// Does what a client at that address asks for by that name.

@@ -1,25 +1,15 @@
-//! Passwords that are changed, and mails with a token that is good for one use: to verify an address, to reset a password.
-//!
-//! The mail itself is sent by a function: it consumes the queue that the manifest names. A message has no link in it, so
-//! nothing that a client says of its host can lead anybody elsewhere (threat F2).
+//! Passwords that are changed, and what tokens of mails are good for: to verify an address, to reset a password.
 
-use serde_json::json;
 use store::accounts::{Account, By, Change, Changed, Once, Purpose, normal_email};
-use store::catalog::ProjectId;
-use store::jobs::NewMessage;
 
 use super::answer;
 use super::call::{Password, Passwords, RequestReset, Reset, Verify};
 use super::sign_in::new_password;
 use super::{AuthDoor, Place};
+use crate::accounts::mails::Letter;
 use crate::accounts::secrets;
 use crate::client_api::answer::{Answered, Refusal};
 use crate::problem::Problem;
-
-/// How long an address can be verified, milliseconds.
-const VERIFY_MS: u64 = 24 * 3_600_000;
-/// How long a password can be reset, milliseconds.
-const RESET_MS: u64 = 3_600_000;
 
 impl AuthDoor {
     /// Sets another password. All sessions end, and one begins.
@@ -84,7 +74,7 @@ impl AuthDoor {
             let sent = async {
                 let account = door.accounts.find(project, &By::Email(normal)).await?;
                 let Some(account) = account.filter(|account| !account.disabled) else { return Ok(()) };
-                door.mail(project, &queue, &account, Purpose::Reset).await
+                door.mails.send(project, &queue, &account, Letter::Reset).await
             };
             if let Err(problem) = sent.await {
                 tracing::error!(project = %project.0, %problem, "a mail to reset a password could not be asked for");
@@ -96,43 +86,9 @@ impl AuthDoor {
     /// Has a mail sent that asks to verify the address. The account is there with or without it.
     pub(super) async fn ask_to_verify(&self, at: &Place<'_>, account: &Account) {
         let Some(queue) = &at.settings.mail else { return };
-        if let Err(problem) = self.mail(at.project, queue, account, Purpose::Verify).await {
+        if let Err(problem) = self.mails.send(at.project, queue, account, Letter::Verify).await {
             tracing::error!(project = %at.project.0, %problem, "a mail to verify an address could not be asked for");
         }
-    }
-
-    async fn mail(
-        &self,
-        project: ProjectId,
-        queue: &str,
-        account: &Account,
-        purpose: Purpose,
-    ) -> Result<(), Problem> {
-        let token = secrets::once()?;
-        let (name, ttl_ms) = match purpose {
-            Purpose::Verify => ("verify", VERIFY_MS),
-            Purpose::Reset => ("reset", RESET_MS),
-        };
-        let hash = secrets::once_hash(&token).ok_or_else(invalid_token)?;
-        let issue = Once::Issue { account: account.id, purpose, token: hash, ttl_ms };
-        if self.accounts.once(project, issue).await?.is_none() {
-            return Ok(());
-        }
-        let message = json!({
-            "purpose": name,
-            "email": account.email,
-            "user": account.id.0,
-            "token": token,
-            "expires_in": ttl_ms / 1_000,
-        });
-        let message = NewMessage {
-            payload: message.to_string().into(),
-            content_type: "application/json".to_owned(),
-            ..NewMessage::default()
-        };
-        let job = message.into_job(queue).map_err(|unfit| Problem::internal(&unfit))?;
-        self.jobs.enqueue(project, vec![job]).await?;
-        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use store::accounts::{Account, By, Change, Changed, NewAccount, PasswordHash, no
 use super::answer;
 use super::call::{Credentials, Password};
 use super::{AuthDoor, Place};
-use crate::accounts::passwords::{Asking, MIN_PASSWORD_CHARACTERS};
+use crate::accounts::passwords::{Asking, check_strength};
 use crate::client_api::answer::{Answered, Refusal, unauthenticated};
 use crate::problem::Problem;
 
@@ -125,13 +125,7 @@ fn new_credentials(words: Credentials) -> Result<(String, String), Problem> {
 
 /// A password that is long enough.
 pub(super) fn new_password(Password(password): Password) -> Result<String, Problem> {
-    match password.chars().count() < MIN_PASSWORD_CHARACTERS {
-        true => {
-            let message = format!("a password has {MIN_PASSWORD_CHARACTERS} characters at least");
-            Err(Problem::new(400, "weak_password", message))
-        }
-        false => Ok(password),
-    }
+    check_strength(&password).map(|()| password)
 }
 
 fn email_taken() -> Problem {

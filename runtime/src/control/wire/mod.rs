@@ -22,6 +22,7 @@ mod server;
 mod site;
 mod text;
 mod tokens;
+mod users;
 
 pub use audit::{AuditList, AuditRow};
 pub use backup::{BackupReport, BackupRequest, MissingView};
@@ -55,5 +56,8 @@ pub use server::{ErrorBody, ErrorInfo, Health, Whoami};
 pub use site::{SiteDeploy, SiteOutcome, SiteReceived, SiteReport, SiteVersionView, SiteView};
 pub use text::text_or_base64;
 pub use tokens::{CreatedToken, NewToken, Scope, TokenList, TokenView};
+pub use users::{
+    IdentityView, MAX_USERS, NewUser, UserChange, UserDetail, UserList, UserPassword, UserQuery, UserView,
+};
 
 pub use crate::telemetry::{Bill, HostCalls, InvocationRecord, LogLine, LogStream, OutcomeCode};
