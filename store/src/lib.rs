@@ -13,6 +13,7 @@ pub mod keys;
 pub mod kv;
 pub mod objects;
 mod project;
+pub mod realtime;
 pub mod sql;
 mod sqlite;
 pub mod transactions;
@@ -34,6 +35,7 @@ use jobs::{Cleanup, JobStore, Jobs, Queues, Schedules};
 use kv::KeyValue;
 use objects::Blobs;
 use project::ProjectFiles;
+use realtime::Realtime;
 use sql::Databases;
 use transactions::Transactions;
 
@@ -111,6 +113,8 @@ pub struct Store {
     pub documents: Arc<dyn Documents>,
     /// Who is told of changes of data.
     pub events: Arc<dyn Events>,
+    /// Who is told of changes while they happen.
+    pub realtime: Arc<dyn Realtime>,
     /// Transactions over documents, keys and queues.
     pub transactions: Arc<dyn Transactions>,
     /// SQL databases.
@@ -143,7 +147,8 @@ pub fn open_with(config: Config, quotas: Quotas) -> Result<Store, StoreError> {
     let keys = Keys::load(&data, config.key)?;
     let catalog = catalog::sqlite::open(&data)?;
     let stores = open_projects(&data, config.clock.clone(), config.timer, quotas)?;
-    let ProjectStores { jobs, kv, accounts, documents, transactions, events, buckets, sql } = stores;
+    let ProjectStores { jobs, kv, accounts, documents, transactions, events, realtime, buckets, sql } =
+        stores;
     let blobs = objects::local::open(&data)?;
     // Last: from here on, a missing part means that something was lost.
     data.establish()?;
@@ -165,6 +170,7 @@ pub fn open_with(config: Config, quotas: Quotas) -> Result<Store, StoreError> {
         directory: accounts.directory,
         documents,
         events,
+        realtime,
         transactions,
         sql,
         buckets: buckets.buckets,
@@ -182,6 +188,7 @@ struct ProjectStores {
     accounts: AccountStore,
     documents: Arc<dyn Documents>,
     events: Arc<dyn Events>,
+    realtime: Arc<dyn Realtime>,
     transactions: Arc<dyn Transactions>,
     sql: Arc<dyn Databases>,
     buckets: BucketStore,
@@ -198,14 +205,15 @@ fn open_projects(
     let catalog = Arc::<documents::sqlite::Catalog>::default();
     let running = buckets::local::running(data)?;
     // In files of their own, which go with the project's.
-    let sql = Arc::new(sql::sqlite::Sqlite::new(data, clock.clone(), timer, sql::sqlite::Limits::default())?);
+    let sql = sql::sqlite::Sqlite::new(data, clock.clone(), timer.clone(), sql::sqlite::Limits::default())?;
+    let (sql, hub) = (Arc::new(sql), realtime::Hub::new(timer, realtime::Limits::default()));
     let accounts: Vec<Arc<dyn project::Account>> =
-        vec![index.clone(), names.clone(), catalog.clone(), running.clone(), sql.clone()];
+        vec![index.clone(), names.clone(), catalog.clone(), running.clone(), sql.clone(), hub.clone()];
     let files = Arc::new(ProjectFiles::open(data, clock, project::Limits::default(), accounts)?);
     let (job_limits, kv_limits) = (jobs::sqlite::Limits::default(), kv::sqlite::Limits::default());
     let enqueuer = jobs::sqlite::Enqueuer::new(index.clone(), job_limits);
     let limits = documents::sqlite::Limits::default();
-    let documents = documents::sqlite::Sqlite::new(files.clone(), catalog, enqueuer.clone(), limits);
+    let documents = documents::sqlite::Sqlite::new(files.clone(), catalog, enqueuer.clone(), hub, limits);
     let documents = Arc::new(documents);
     let bytes = sqlite::stored(quotas.object_bytes);
     let limits = buckets::local::Limits { bytes, ..buckets::local::Limits::default() };
@@ -214,6 +222,7 @@ fn open_projects(
         kv: kv::sqlite::open(files.clone(), names, kv_limits),
         accounts: accounts::sqlite::open(files.clone(), accounts::sqlite::Limits::default()),
         events: events::sqlite::open(files.clone()),
+        realtime: Arc::new(realtime::sqlite::Sqlite::new(documents.clone())?),
         transactions: Arc::new(transactions::sqlite::Sqlite::new(
             documents.clone(),
             enqueuer.clone(),

@@ -5,6 +5,7 @@
 
 use super::perform::Operation;
 use super::question::{Chosen, Find, Fresh, Question, Shown, Task};
+use super::sight::Sight;
 use crate::documents::language::{Caller, Condition, Fault, Filter, Hidden, Object, Path, Rule, Value};
 use crate::documents::{Failure, Result, Rules};
 
@@ -111,6 +112,15 @@ impl Access {
                 Question::Aggregate { pipeline, filter: self.ruled(filter, &self.read)? }
             }
         })
+    }
+
+    /// What the caller is told of changes, of the documents that a filter is about.
+    pub(super) fn sight(&self, filter: &Filter) -> Result<Sight> {
+        if self.read.is_never() {
+            return Err(Failure::Forbidden);
+        }
+        let (filter, shown) = (self.ruled(filter, &self.read)?, Shown::default().without(&self.hidden)?);
+        Ok(Sight::new(filter, shown, format!("{:?}", self.read)))
     }
 
     fn find(&self, find: &Find) -> Result<Find> {

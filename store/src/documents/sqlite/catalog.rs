@@ -71,6 +71,11 @@ impl Collection {
         self.indexes.iter().map(Index::spec).collect()
     }
 
+    /// Whether nothing but documents is other than there.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.generation == other.generation
+    }
+
     fn is_current(&self, connection: &Connection) -> Result<bool> {
         let mut find = connection.prepare_cached(GENERATION)?;
         let generation: Option<i64> = find.query_row([self.id], |row| row.get(0)).optional()?;

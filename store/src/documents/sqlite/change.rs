@@ -19,6 +19,7 @@ use crate::documents::language::{Object, Path, entries};
 use crate::documents::{DOCUMENT_BYTES, Failure, MAX_KEY_BYTES, Result};
 use crate::events::sqlite::Listeners;
 use crate::jobs::sqlite::{Enqueuer, Sent};
+use crate::realtime::Recorder;
 use crate::sqlite::{Json, stored};
 
 /// What is counted.
@@ -60,6 +61,8 @@ pub(crate) struct Change<'c> {
     listeners: BTreeMap<i64, Listeners>,
     /// What has been told of it so far.
     told: Vec<Sent>,
+    /// What those are told who watch.
+    recorder: Recorder,
 }
 
 /// What a change that is done leaves to whoever has made it.
@@ -69,6 +72,8 @@ pub(crate) struct Finished {
     pub(crate) renewed: Vec<Arc<Collection>>,
     /// What tells of it: enqueued in the same transaction, to be made known once that is committed.
     pub(crate) told: Vec<Sent>,
+    /// What those are told who watch, once it is committed.
+    pub(crate) recorder: Recorder,
 }
 
 /// A collection that is not what it was.
@@ -96,12 +101,25 @@ impl<'c> Change<'c> {
         now: i64,
         limits: Limits,
         enqueuer: &'c Enqueuer,
+        recorder: Recorder,
     ) -> Result<Self> {
         let mut totals = connection.prepare_cached(TOTALS)?;
         let (version, bytes) = totals.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let (touched, listeners, told) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         let bytes_before = bytes;
-        Ok(Self { connection, now, limits, enqueuer, bytes_before, version, bytes, touched, listeners, told })
+        Ok(Self {
+            connection,
+            now,
+            limits,
+            enqueuer,
+            bytes_before,
+            version,
+            bytes,
+            touched,
+            listeners,
+            told,
+            recorder,
+        })
     }
 
     /// Begins it with what one collection is now, if that is as it was last seen.
@@ -111,6 +129,7 @@ impl<'c> Change<'c> {
         limits: Limits,
         enqueuer: &'c Enqueuer,
         seen: &Collection,
+        recorder: Recorder,
     ) -> Result<Option<Self>> {
         let mut head = connection.prepare_cached(HEAD)?;
         let found = head.query_row((seen.id, Json(&seen.source)), |row| {
@@ -136,6 +155,7 @@ impl<'c> Change<'c> {
             touched,
             listeners,
             told,
+            recorder,
         };
         Ok(Some(begun))
     }
@@ -148,7 +168,7 @@ impl<'c> Change<'c> {
         }
         let mut renewed = Vec::new();
         if self.touched.is_empty() {
-            return Ok(Finished { renewed, told: Vec::new() });
+            return Ok(Finished { renewed, told: Vec::new(), recorder: self.recorder });
         }
         self.connection.prepare_cached(COUNT)?.execute((self.version, self.bytes))?;
         let mut count = self.connection.prepare_cached(COUNT_COLLECTION)?;
@@ -165,7 +185,7 @@ impl<'c> Change<'c> {
         for listeners in self.listeners.values_mut() {
             self.told.extend(enqueue(self.connection, self.now, self.enqueuer, listeners)?);
         }
-        Ok(Finished { renewed, told: self.told })
+        Ok(Finished { renewed, told: self.told, recorder: self.recorder })
     }
 
     /// Puts in a new document.
@@ -318,6 +338,7 @@ impl<'c> Change<'c> {
 
     /// Every document that is written comes by here, in the transaction that writes it.
     fn passed(&mut self, collection: &Collection, passed: Passed<'_>) -> Result<()> {
+        self.recorder.passed(collection.id, passed.id, passed.before, passed.after);
         let (change, body) = match (passed.before, passed.after) {
             (None, Some(after)) => (DataChange::Insert, after),
             (Some(_), Some(after)) => (DataChange::Update, after),

@@ -16,6 +16,7 @@ use crate::documents::{
     CollectionSpec, Failure, IndexSpec, MAX_COLLECTIONS, MAX_INDEX_FIELDS, MAX_INDEXES, Result, Rules,
 };
 use crate::jobs::sqlite::Enqueuer;
+use crate::realtime::Recorder;
 use crate::sqlite::Json;
 
 /// Fails unless the indexes are ones that can be declared.
@@ -56,7 +57,7 @@ pub(super) fn declare(
     enqueuer: &Enqueuer,
     specs: &[CollectionSpec],
 ) -> Result<Vec<Arc<Collection>>> {
-    let mut change = Change::begin(connection, now, limits, enqueuer)?;
+    let mut change = Change::begin(connection, now, limits, enqueuer, Recorder::default())?;
     for spec in specs {
         make(connection, &spec.name)?;
         if let Some(indexes) = &spec.indexes {

@@ -19,6 +19,7 @@ mod plan;
 pub(crate) mod question;
 mod schema;
 mod select;
+mod sight;
 mod writes;
 
 use std::sync::Arc;
@@ -29,11 +30,12 @@ use tokio::sync::Semaphore;
 
 use self::access::Ruling;
 use self::asides::Asides;
-pub(crate) use self::catalog::Catalog;
+pub(crate) use self::catalog::{Catalog, Collection};
 pub(crate) use self::functions::Watch;
 use self::question::{Question, Task, may_be_id};
 pub(crate) use self::schema::{RULES, TABLES};
 use self::select::Look;
+pub(crate) use self::sight::{Passed, Seen, Sight};
 use super::language::Fault;
 use super::{
     Call, Caller, Change, CollectionInfo, CollectionSpec, Documents, Explained, Failure, Found, MAX_LOOK_MS,
@@ -43,6 +45,7 @@ use crate::StoreError;
 use crate::catalog::ProjectId;
 use crate::jobs::sqlite::Enqueuer;
 use crate::project::ProjectFiles;
+use crate::realtime::Hub;
 use crate::sqlite::{Durability, stored};
 
 /// What a look may cost on its caller's thread: half a millisecond or so.
@@ -78,6 +81,8 @@ pub(crate) struct Sqlite {
     pub(crate) limits: Limits,
     /// For jobs that tell of changes.
     enqueuer: Enqueuer,
+    /// Who watches changes.
+    pub(crate) hub: Arc<Hub>,
     asides: Asides,
     /// Long texts that are parsed at once: what they say takes many times their bytes meanwhile.
     parsing: Arc<Semaphore>,
@@ -95,7 +100,11 @@ impl Documents for Sqlite {
         let declare = move |connection: &Connection, now| {
             Ok(declare::declare(connection, now, limits, &enqueuer, &specs)?)
         };
-        let declared = move |made: &mut Vec<_>| catalog.saw(project, made.drain(..));
+        let hub = self.hub.clone();
+        let declared = move |made: &mut Vec<_>| {
+            hub.renewed(project, made);
+            catalog.saw(project, made.drain(..));
+        };
         self.files.write(project, Durability::Now, declare, declared).await?;
         Ok(())
     }
@@ -162,10 +171,11 @@ impl Sqlite {
         files: Arc<ProjectFiles>,
         catalog: Arc<Catalog>,
         enqueuer: Enqueuer,
+        hub: Arc<Hub>,
         limits: Limits,
     ) -> Self {
         let parsing = Arc::new(Semaphore::new(PARSED_AT_ONCE));
-        Self { files, catalog, limits, enqueuer, asides: Asides::default(), parsing }
+        Self { files, catalog, limits, enqueuer, hub, asides: Asides::default(), parsing }
     }
 
     /// Reads what is asked: on the caller's thread, or aside where that takes long.

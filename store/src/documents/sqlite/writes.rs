@@ -23,6 +23,7 @@ use crate::catalog::ProjectId;
 use crate::documents::language::{Caller, Object};
 use crate::documents::{Failure, MAX_CHANGED, Result, Which, Written};
 use crate::jobs::sqlite::Enqueuer;
+use crate::realtime::Recorder;
 use crate::sqlite::Durability;
 
 /// The version of the last change of a collection.
@@ -86,10 +87,11 @@ impl Sqlite {
         let (owned, asked, limits) = (name.clone(), asked.clone(), self.limits);
         let (catalog, remembers) = (self.catalog.clone(), self.catalog.clone());
         let (enqueuer, sender) = (self.enqueuer.clone(), self.enqueuer.clone());
-        let watch = self.watch(limits.quick);
+        let (watch, hub) = (self.watch(limits.quick), self.hub.clone());
         let change = move |connection: &Connection, now| {
             let seen = catalog.seen(project, &owned);
-            let (change, collection) = begin(connection, now, limits, &enqueuer, (seen, &owned))?;
+            let recorder = hub.recorder(project);
+            let (change, collection) = begin(connection, now, limits, &enqueuer, (seen, &owned), recorder)?;
             let look = Look { connection, queries: &catalog.queries, collection: &collection, watch: &watch };
             let access = asked.access(&collection);
             let mut writer = Writer { change, look, candidates };
@@ -99,6 +101,7 @@ impl Sqlite {
         let committed = move |(_, done): &mut (_, Finished)| {
             remembers.saw(project, done.renewed.drain(..));
             done.told.iter_mut().for_each(|sent| sender.committed(project, sent));
+            done.recorder.publish();
         };
         let written = self.files.write_existing(project, Durability::Now, change, committed).await?;
         written.map(|(written, ..)| written).ok_or_else(|| Failure::NoCollection(name.to_string()))
@@ -139,14 +142,15 @@ fn begin<'c>(
     limits: Limits,
     enqueuer: &'c Enqueuer,
     (seen, name): (Option<Arc<Collection>>, &str),
+    recorder: Recorder,
 ) -> Result<(Change<'c>, Arc<Collection>)> {
     if let Some(seen) = seen
-        && let Some(change) = Change::begin_in(connection, now, limits, enqueuer, &seen)?
+        && let Some(change) = Change::begin_in(connection, now, limits, enqueuer, &seen, recorder.again())?
     {
         return Ok((change, seen));
     }
     let collection = Collection::load(connection, name).map(Arc::new)?;
-    Ok((Change::begin(connection, now, limits, enqueuer)?, collection))
+    Ok((Change::begin(connection, now, limits, enqueuer, recorder)?, collection))
 }
 
 impl Chosen {

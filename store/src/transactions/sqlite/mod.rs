@@ -150,7 +150,8 @@ impl Transaction for Open {
         let (driver, sender) = (documents.clone(), enqueuer.clone());
         let change = move |connection: &Connection, now| {
             let view = View { connection, catalog: &driver.catalog, watch: &watch, now };
-            let mut change = Change::begin(connection, now, driver.limits, &sender)?;
+            let recorder = driver.hub.recorder(project);
+            let mut change = Change::begin(connection, now, driver.limits, &sender, recorder)?;
             held.keys.check(connection, now)?;
             held.overlay.as_ref().ok_or(Failure::Expired)?.commit(view, &mut change)?;
             held.keys.apply(connection, now, kv_limits)?;
@@ -161,6 +162,7 @@ impl Transaction for Open {
         let committed = move |(done, sent): &mut (Finished, Sent)| {
             catalog.saw(project, done.renewed.drain(..));
             done.told.iter_mut().chain([sent]).for_each(|sent| enqueuer.committed(project, sent));
+            done.recorder.publish();
         };
         let (_, sent) = documents.files.write(project, Durability::Now, change, committed).await?;
         Ok(sent.enqueued)

@@ -3,6 +3,7 @@
 mod plans;
 mod rules;
 mod speed;
+mod told;
 mod waiting;
 
 use std::path::Path;
@@ -19,7 +20,12 @@ pub(super) fn open_in(folder: &Path, clock: StoreClock, limits: Limits) -> Resul
     let data = DataDir::open(folder)?;
     let catalog = Arc::<Catalog>::default();
     let files = ProjectFiles::open(&data, clock, crate::project::Limits::default(), vec![catalog.clone()])?;
-    Ok(Sqlite::new(Arc::new(files), catalog, enqueuer(), limits))
+    Ok(Sqlite::new(Arc::new(files), catalog, enqueuer(), nobody(), limits))
+}
+
+/// Nobody watches here.
+fn nobody() -> Arc<Hub> {
+    Hub::new(Arc::new(|| std::time::Duration::ZERO), crate::realtime::Limits::default())
 }
 
 /// Nobody is told of anything here.

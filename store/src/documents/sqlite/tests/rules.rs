@@ -1,7 +1,7 @@
 //! Rules in the driver: which index they lead to, what is stored of them, cursors that somebody made up, and rules at
 //! random against another evaluation of the same.
 
-mod reference;
+pub(super) mod reference;
 
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -80,7 +80,7 @@ fn a_rule_leads_to_its_index() {
     ));
 }
 
-fn rules(read: &str) -> crate::documents::Rules {
+pub(super) fn rules(read: &str) -> crate::documents::Rules {
     let all = Some("true".to_owned());
     crate::documents::Rules {
         read: Some(read.to_owned()),
@@ -176,13 +176,13 @@ fn value() -> impl Strategy<Value = Json> {
     })
 }
 
-fn document() -> impl Strategy<Value = Json> {
+pub(super) fn document() -> impl Strategy<Value = Json> {
     let name = prop::sample::select(vec!["owner", "n", "tags", "deep", "open"]);
     prop::collection::vec((name, value()), 0..5)
         .prop_map(|fields| fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-fn caller() -> impl Strategy<Value = Caller> {
+pub(super) fn caller() -> impl Strategy<Value = Caller> {
     let user = prop::sample::select(vec![None, Some("ada"), Some("bob"), Some("")]);
     let roles = prop::collection::vec(prop::sample::select(vec!["editor", "ada"]), 0..2);
     (user, roles, any::<bool>()).prop_map(|(user, roles, anonymous)| Caller {
@@ -193,10 +193,10 @@ fn caller() -> impl Strategy<Value = Caller> {
 }
 
 /// Whether a row is one that is asked for.
-type IsAsked = fn(&Json) -> bool;
+pub(super) type IsAsked = fn(&Json) -> bool;
 
 /// What callers ask for beside what rules let them see, and how the reference decides the same.
-fn asked() -> impl Strategy<Value = (String, IsAsked)> {
+pub(super) fn asked() -> impl Strategy<Value = (String, IsAsked)> {
     let cases: Vec<(&str, IsAsked)> = vec![
         ("{}", |_| true),
         (r#"{"n":1}"#, |row| match &row["n"] {

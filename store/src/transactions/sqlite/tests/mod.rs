@@ -17,6 +17,7 @@ use crate::jobs::{JobState, Lane, NewJob, Trigger, View};
 use crate::kv::{self, KeyValue, NamespaceSpec};
 use crate::project::tests::{files_of, project, scratch};
 use crate::project::{Account, ProjectFiles};
+use crate::realtime::Realtime;
 use crate::transactions::{MAX_CALLS, MAX_HELD_BYTES, MAX_LIFE_MS, MAX_OPEN, Transaction, Transactions};
 
 /// All that transactions are over.
@@ -27,6 +28,7 @@ struct Bench {
     kv: Arc<dyn KeyValue>,
     jobs: crate::jobs::JobStore,
     transactions: Arc<dyn Transactions>,
+    realtime: Arc<dyn Realtime>,
 }
 
 /// A store in that folder, with collections `a` (indexed by `n`) and `b` (unique by `n`), namespace `k` and queue
@@ -47,12 +49,16 @@ async fn bench_with(folder: &Path, limits: crate::documents::sqlite::Limits) -> 
     let files = Arc::new(files.unwrap());
     let (job_limits, kv_limits) = (crate::jobs::sqlite::Limits::default(), kv::sqlite::Limits::default());
     let enqueuer = crate::jobs::sqlite::Enqueuer::new(index.clone(), job_limits);
-    let documents = crate::documents::sqlite::Sqlite::new(files.clone(), catalog, enqueuer.clone(), limits);
+    let timer = Arc::new(|| std::time::Duration::ZERO);
+    let hub = crate::realtime::Hub::new(timer, crate::realtime::Limits::default());
+    let documents =
+        crate::documents::sqlite::Sqlite::new(files.clone(), catalog, enqueuer.clone(), hub, limits);
     let documents = Arc::new(documents);
     let bench = Bench {
         transactions: Arc::new(super::Sqlite::new(documents.clone(), enqueuer, kv_limits)),
         jobs: crate::jobs::sqlite::open(files.clone(), index, job_limits),
         kv: kv::sqlite::open(files.clone(), names, kv_limits),
+        realtime: Arc::new(crate::realtime::sqlite::Sqlite::new(documents.clone()).unwrap()),
         documents,
         files,
         clock,

@@ -1,10 +1,12 @@
-//! What functions are told of documents that change, where that is enqueued in pieces.
+//! What functions, and those who watch, are told of documents that a transaction changes.
 
 use uuid::Uuid;
 
 use super::*;
 use crate::catalog::{DataChange, DataSource, FunctionId};
+use crate::documents::{Caller, Rules};
 use crate::events::{self, Subscription};
+use crate::realtime::{Event, Topic};
 
 const LISTENER: FunctionId = FunctionId(Uuid::from_u128(1));
 
@@ -65,4 +67,41 @@ async fn what_fails_has_told_nothing() {
     let failed = bench.documents.write(project(1), "b", write).await;
     assert!(matches!(failed, Err(Failure::Duplicate { .. })), "{failed:?}");
     assert_eq!(told(&bench).await, Vec::<String>::new());
+}
+
+/// Those who watch hear of a transaction when it is committed, and of nothing else that was in it.
+#[tokio::test]
+async fn who_watches_is_told_what_was_committed() {
+    let folder = scratch();
+    let bench = bench_in(folder.path(), 1 << 40).await;
+    let rules = Rules { read: Some("true".to_owned()), ..Rules::default() };
+    let spec = CollectionSpec { name: "a".to_owned(), indexes: None, rules: Some(rules) };
+    bench.documents.declare(project(1), &[spec]).await.unwrap();
+    let topic = Topic::Documents { collection: "a".to_owned(), filter: "{}".to_owned() };
+    let mut feed = bench.realtime.watch(project(1), &Caller::default(), vec![topic], None).await.unwrap();
+    assert!(feed.next().await.unwrap().told.is_empty());
+    let insert = |text: &str| Write::Insert(vec![text.to_owned()]);
+    let mut dropped = bench.transactions.begin(project(1)).await.unwrap();
+    dropped.write("a", insert(r#"{"_id":"dropped","n":1}"#)).await.unwrap();
+    drop(dropped);
+    let mut late = bench.transactions.begin(project(1)).await.unwrap();
+    late.write("a", insert(r#"{"_id":"1","n":1}"#)).await.unwrap();
+    let mut first = bench.transactions.begin(project(1)).await.unwrap();
+    for id in ["1", "2"] {
+        first.write("a", insert(&format!(r#"{{"_id":"{id}","n":{id}}}"#))).await.unwrap();
+    }
+    first.commit().await.unwrap();
+    assert!(late.commit().await.is_err(), "its document is there already");
+    bench.documents.write(project(1), "a", Write::Delete(Target::many("{}"))).await.unwrap();
+    let mut told = Vec::new();
+    while told.len() < 4 {
+        told.extend(feed.next().await.unwrap().told.into_iter().map(|told| match told.event {
+            Event::Insert(document) => format!("insert {document}"),
+            Event::Delete(id) => format!("delete {id}"),
+            other => panic!("{other:?}"),
+        }));
+    }
+    let inserted = [r#"insert {"_id":"1","n":1}"#, r#"insert {"_id":"2","n":2}"#];
+    assert_eq!(told[..2], inserted);
+    assert_eq!(told[2..], ["delete 1", "delete 2"]);
 }

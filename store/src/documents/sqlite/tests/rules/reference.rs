@@ -7,7 +7,7 @@ use crate::documents::Caller;
 
 /// A rule as it was made up.
 #[derive(Clone, Debug)]
-pub(super) enum Made {
+pub(in super::super) enum Made {
     Constant(Json),
     User,
     Roles,
@@ -21,7 +21,7 @@ pub(super) enum Made {
     Compare(&'static str, Box<Made>, Box<Made>),
 }
 
-pub(super) fn rule() -> impl Strategy<Value = Made> {
+pub(in super::super) fn rule() -> impl Strategy<Value = Made> {
     let constant = prop::sample::select(vec![
         json!(null),
         json!(true),
@@ -62,7 +62,7 @@ pub(super) fn rule() -> impl Strategy<Value = Made> {
 
 impl Made {
     /// As somebody would write it who likes parentheses.
-    pub(super) fn text(&self) -> String {
+    pub(in super::super) fn text(&self) -> String {
         match self {
             Self::Constant(value) => match value.as_f64().filter(|_| value.is_f64()) {
                 Some(number) => format!("{number:?}"),

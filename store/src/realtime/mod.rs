@@ -1,0 +1,90 @@
+//! Realtime: what is changed in a project is told, while it happens, to those who watch it and may see it.
+//!
+//! Only what has been committed is told, in the order of the commits. Who watches has a [`Feed`], in which everything
+//! stands at a place; from there another feed goes on later. Recent changes are kept for that, in memory and not for
+//! long: where something may have been missed, [`Event::Reset`] is told, and never nothing at all.
+
+mod feed;
+mod hub;
+mod judge;
+mod kept;
+pub(crate) mod sqlite;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use feed::{Batch, Feed};
+pub(crate) use hub::{Hub, Limits, Recorder};
+pub use kept::Mark;
+
+use crate::catalog::ProjectId;
+use crate::documents::{Caller, Failure};
+
+/// What one feed watches at most.
+pub const MAX_SUBSCRIPTIONS: usize = 16;
+/// Longest filter, bytes of JSON: it is asked at each change.
+pub const MAX_FILTER_BYTES: usize = 4 << 10;
+/// What waits for whoever has a feed and does not read, bytes. Beyond that the feed ends.
+pub const MAX_WAITING_BYTES: usize = 1 << 20;
+/// Recent changes of a project that are kept, bytes.
+pub const MAX_KEPT_BYTES: usize = 8 << 20;
+/// How long changes are kept, and after the last feed of a project has ended; milliseconds.
+pub const KEPT_MS: u64 = 5 * 60_000;
+
+/// The outcome of a call.
+pub type Result<T> = std::result::Result<T, Failure>;
+
+/// What is watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// Documents of a collection.
+    Documents {
+        /// The collection's name.
+        collection: String,
+        /// Which of its documents, at most [`MAX_FILTER_BYTES`].
+        filter: String,
+    },
+}
+
+/// Something that happened to what is watched.
+#[derive(Debug)]
+pub struct Told {
+    /// Which of the feed's topics, by its number.
+    pub topic: usize,
+    /// What happened.
+    pub event: Event,
+    /// A feed that goes on from here is told what comes next. None where more follows of the same change.
+    pub mark: Option<Mark>,
+}
+
+/// What happened. Documents are JSON, without the fields that are hidden from whoever watches.
+#[derive(Debug)]
+pub enum Event {
+    /// A document is new, or has become one that is watched and seen.
+    Insert(Arc<str>),
+    /// A document is not what it was.
+    Update(Arc<str>),
+    /// The document of that `_id` is gone, or is not watched or not seen any more.
+    Delete(Arc<str>),
+    /// Something may have been missed: what is there has to be read again.
+    Reset,
+    /// The topic is not told any more, or never was: that is not open to the caller, or cannot be understood.
+    Refused(Failure),
+}
+
+/// Who is told of what happens.
+#[async_trait]
+pub trait Realtime: Send + Sync {
+    /// Watches up to [`MAX_SUBSCRIPTIONS`] topics for a caller, under the rules as they are at each moment. When it
+    /// returns, whatever is committed from now on is told. With `after`, an [`Feed::id`] of before, what came in
+    /// between is told first, or [`Event::Reset`] where that is not known any more. A topic that is refused is told as
+    /// [`Event::Refused`]. `Forbidden` where the project has no data at all.
+    async fn watch(
+        &self,
+        project: ProjectId,
+        caller: &Caller,
+        topics: Vec<Topic>,
+        after: Option<&str>,
+    ) -> Result<Feed>;
+}
