@@ -24,24 +24,24 @@ indexes = [["owner"], { fields = ["slug"], unique = true }]
 "#;
 
 /// Somebody at a page of the project.
-struct Visitor<'b> {
-    bench: &'b Bench,
-    id: String,
-    token: String,
+pub struct Visitor<'b> {
+    pub bench: &'b Bench,
+    pub id: String,
+    pub token: String,
 }
 
 impl<'b> Visitor<'b> {
-    fn sign_up(bench: &'b Bench, name: &str) -> Self {
+    pub fn sign_up(bench: &'b Bench, name: &str) -> Self {
         let grant = bench.sign_up(&format!("{name}@example.com"), "correct horse");
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         Self { bench, id: text(&grant["user"]["id"]), token: text(&grant["access_token"]) }
     }
 
-    fn nobody(bench: &'b Bench) -> Self {
+    pub fn nobody(bench: &'b Bench) -> Self {
         Self { bench, id: String::new(), token: String::new() }
     }
 
-    fn request(&self, path: &str, body: &Value) -> Request {
+    pub fn request(&self, path: &str, body: &Value) -> Request {
         let host = self.bench.server.listen.to_string();
         let request = Request::new("POST", &format!("/_ostro/v1/{path}"), &host);
         let request = request.header("content-type", "application/json").body(body.to_string());
@@ -51,7 +51,7 @@ impl<'b> Visitor<'b> {
         }
     }
 
-    fn ask(&self, path: &str, body: &Value) -> Answer {
+    pub fn ask(&self, path: &str, body: &Value) -> Answer {
         self.request(path, body).send(self.bench.server.listen)
     }
 

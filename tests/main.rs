@@ -49,6 +49,7 @@ mod producer;
 mod projects;
 mod queue;
 mod ready_made;
+mod realtime;
 mod rollback;
 mod rules;
 mod sdk_rust;

@@ -161,7 +161,7 @@ impl App {
             forbidden_ports: Arc::from([admin_address.port()]),
             trusted_proxies: config.trusted_proxies,
             pass: pass.clone(),
-            doors: Doors::new(&store, passwords.clone(), clock.clone()),
+            doors: Doors::new(&store, passwords.clone(), clock.clone(), stopping.clone()),
             head_time: config.head_time,
             drain_time: config.drain_time,
         };

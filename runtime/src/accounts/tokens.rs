@@ -42,6 +42,8 @@ pub struct Verified {
     pub account: AccountId,
     /// The session. It may be over, which the token does not know.
     pub session: SessionId,
+    /// When the token ends, milliseconds since 1970.
+    pub ends_ms: i64,
 }
 
 /// Why nobody is vouched for.
@@ -106,6 +108,7 @@ impl AccessTokens {
         Ok(Verified {
             account: AccountId(id(&claims.sub)?),
             session: SessionId(id(&claims.sid)?),
+            ends_ms: claims.exp.saturating_mul(1_000),
             caller: Caller { user: Some(claims.sub), roles: claims.roles, anonymous: claims.anon },
         })
     }

@@ -59,10 +59,20 @@ impl Callers {
     /// As whom a request acts: whom its token vouches for, or nobody where it has none. A token that is not good is
     /// refused, so that nobody takes what is open to all for all there is.
     pub(super) async fn caller(&self, project: ProjectId, headers: &HeaderMap) -> Result<Caller, Problem> {
-        match headers.contains_key(http::header::AUTHORIZATION) {
-            true => Ok(self.bearer(project, headers).await?.caller),
-            false => Ok(Caller::default()),
+        Ok(self.caller_until(project, headers).await?.0)
+    }
+
+    /// The same, and until when the token vouches for it, milliseconds since 1970.
+    pub(super) async fn caller_until(
+        &self,
+        project: ProjectId,
+        headers: &HeaderMap,
+    ) -> Result<(Caller, Option<i64>), Problem> {
+        if !headers.contains_key(http::header::AUTHORIZATION) {
+            return Ok((Caller::default(), None));
         }
+        let Verified { caller, ends_ms, .. } = self.bearer(project, headers).await?;
+        Ok((caller, Some(ends_ms)))
     }
 }
 

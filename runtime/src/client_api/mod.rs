@@ -10,6 +10,7 @@ mod callers;
 pub mod documents;
 pub mod objects;
 mod origin;
+pub mod realtime;
 mod reply;
 pub mod site;
 
@@ -21,6 +22,7 @@ use http_body::Body;
 use store::Store;
 use store::catalog::ProjectId;
 use store::documents::Caller;
+use tokio::sync::watch;
 
 pub use self::reply::ReplyBody;
 
@@ -30,6 +32,7 @@ use self::callers::{Callers, Place};
 use self::documents::DocumentDoor;
 use self::objects::ObjectDoor;
 use self::origin::Origin;
+use self::realtime::RealtimeDoor;
 use self::site::SiteDoor;
 use crate::accounts::passwords::Passwords;
 use crate::accounts::tokens::AccessTokens;
@@ -45,6 +48,7 @@ pub struct ClientApi {
     callers: Callers,
     auth: AuthDoor,
     documents: DocumentDoor,
+    realtime: RealtimeDoor,
 }
 
 /// All that is answered here. A cheap handle.
@@ -59,12 +63,12 @@ pub struct Doors {
 }
 
 impl Doors {
-    /// Over that store.
-    pub fn new(store: &Store, passwords: Passwords, clock: Clock) -> Self {
+    /// Over that store, until `stopping` turns true.
+    pub fn new(store: &Store, passwords: Passwords, clock: Clock, stopping: watch::Receiver<bool>) -> Self {
         Self {
             objects: ObjectDoor::new(store, clock.clone()),
             sites: SiteDoor::new(store),
-            api: ClientApi::new(store, passwords, clock),
+            api: ClientApi::new(store, passwords, clock, stopping),
         }
     }
 }
@@ -75,12 +79,13 @@ pub fn is_client_path(path: &str) -> bool {
 }
 
 impl ClientApi {
-    fn new(store: &Store, passwords: Passwords, clock: Clock) -> Self {
+    fn new(store: &Store, passwords: Passwords, clock: Clock, stopping: watch::Receiver<bool>) -> Self {
         let tokens = AccessTokens::new(store.accounts.clone(), store.keys.clone());
         let callers = Callers::new(store, tokens.clone(), clock.clone());
         Self {
-            auth: AuthDoor::new(store, callers.clone(), tokens, passwords, clock),
+            auth: AuthDoor::new(store, callers.clone(), tokens, passwords, clock.clone()),
             documents: DocumentDoor::new(store, callers.clone()),
+            realtime: RealtimeDoor::new(store, callers.clone(), clock, stopping),
             callers,
         }
     }
@@ -136,6 +141,7 @@ impl ClientApi {
         let answered = match path.split_once('/') {
             Some(("auth", name)) => self.auth.serve(place, name, client, request).await,
             Some(("db", operation)) => self.documents.one(place.project, operation, request).await,
+            None if path == "realtime" => return self.realtime.open(place.project, client, request).await,
             None if path == "batch" => self.documents.batch(place.project, request).await,
             _ => Err(no_route().into()),
         }?;

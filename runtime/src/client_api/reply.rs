@@ -8,6 +8,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 
 use super::objects::ObjectBody;
+use super::realtime::StreamBody;
 use crate::dispatch::Unfinished;
 
 /// A body.
@@ -16,6 +17,8 @@ pub enum ReplyBody {
     Whole(Full<Bytes>),
     /// An object, or parts of it.
     Object(ObjectBody),
+    /// What happens, as it happens.
+    Stream(StreamBody),
 }
 
 impl From<Full<Bytes>> for ReplyBody {
@@ -30,6 +33,12 @@ impl From<ObjectBody> for ReplyBody {
     }
 }
 
+impl From<StreamBody> for ReplyBody {
+    fn from(stream: StreamBody) -> Self {
+        Self::Stream(stream)
+    }
+}
+
 impl Body for ReplyBody {
     type Data = Bytes;
     type Error = Unfinished;
@@ -41,6 +50,7 @@ impl Body for ReplyBody {
         match self.get_mut() {
             Self::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
             Self::Object(body) => Pin::new(body).poll_frame(cx),
+            Self::Stream(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
@@ -48,6 +58,7 @@ impl Body for ReplyBody {
         match self {
             Self::Whole(body) => body.is_end_stream(),
             Self::Object(body) => body.is_end_stream(),
+            Self::Stream(body) => body.is_end_stream(),
         }
     }
 
@@ -55,6 +66,7 @@ impl Body for ReplyBody {
         match self {
             Self::Whole(body) => body.size_hint(),
             Self::Object(body) => body.size_hint(),
+            Self::Stream(body) => body.size_hint(),
         }
     }
 }

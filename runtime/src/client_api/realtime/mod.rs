@@ -1,0 +1,142 @@
+//! Realtime over HTTP: `POST /_ostro/v1/realtime` answers with server-sent events (HTML standard, section 9.2) of what
+//! happens to what a page watches, under the rules as they are at each moment. The store judges; here is who asks, how
+//! much at once, and when a stream ends.
+
+mod asked;
+mod blocks;
+mod body;
+mod stream;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request, Response};
+use http_body::Body;
+use store::Store;
+use store::catalog::ProjectId;
+use store::realtime::Realtime;
+use tokio::sync::watch;
+
+use self::asked::Asked;
+pub use self::body::StreamBody;
+use self::stream::Stream;
+use super::answer::{Refusal, other_method};
+use super::body::Posted;
+use super::callers::Callers;
+use super::reply::ReplyBody;
+use crate::accounts::attempts::network;
+use crate::clock::Clock;
+use crate::places::{NoPlace, Place, Places};
+use crate::problem::Problem;
+
+/// Streams that are open, of one project, and of all.
+const STREAMS: (u32, u32) = (2_000, 4_000);
+/// Streams of one address, unless it is this machine.
+const STREAMS_PER_ADDRESS: u32 = 200;
+/// What is asked for, bytes of JSON.
+const MAX_BODY_BYTES: usize = 128 << 10;
+/// The longest stream; nobody's access token lives for ever either.
+const MAX_TIME: Duration = Duration::from_secs(3600);
+/// Longest place to go on from, bytes.
+const MAX_ID_BYTES: usize = 64;
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+/// Proxies that would wait for more hand on what there is.
+const UNBUFFERED: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+
+/// The way to what happens. A cheap handle: clones share their bounds.
+#[derive(Clone)]
+pub(super) struct RealtimeDoor {
+    callers: Callers,
+    realtime: Arc<dyn Realtime>,
+    clock: Clock,
+    /// Turns true when the server ends.
+    stopping: watch::Receiver<bool>,
+    streams: Places<ProjectId>,
+    addresses: Places<IpAddr>,
+}
+
+/// Room for a stream.
+pub(super) struct Room {
+    _stream: Place<ProjectId>,
+    _address: Option<Place<IpAddr>>,
+}
+
+impl RealtimeDoor {
+    /// The way to what happens in that store, until `stopping` turns true.
+    pub(super) fn new(
+        store: &Store,
+        callers: Callers,
+        clock: Clock,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        let (streams, addresses) =
+            (Places::new(STREAMS.0, STREAMS.1), Places::new(STREAMS_PER_ADDRESS, STREAMS.1));
+        Self { callers, realtime: store.realtime.clone(), clock, stopping, streams, addresses }
+    }
+
+    /// Begins a stream for a client at that address. Its head is answered when everything is watched.
+    pub(super) async fn open<B>(
+        &self,
+        project: ProjectId,
+        client: IpAddr,
+        request: Request<B>,
+    ) -> Result<Response<ReplyBody>, Refusal>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let (parts, body) = request.into_parts();
+        if parts.method != Method::POST {
+            return Err(other_method("POST").into());
+        }
+        let (caller, until_ms) = self.callers.caller_until(project, &parts.headers).await?;
+        let room = self.room(project, client)?;
+        let posted = Posted::read(&parts.headers, body, MAX_BODY_BYTES).await?;
+        let Asked { names, topics } = Asked::read(posted.bytes()?)?;
+        let after = last_event_id(&parts.headers);
+        let watched = self.realtime.watch(project, &caller, topics, after).await;
+        let feed = watched.map_err(Problem::from)?;
+        let life = until_ms.map_or(MAX_TIME, |until| {
+            let left = until.saturating_sub(self.clock.now_ms()).max(0);
+            Duration::from_millis(left.unsigned_abs()).min(MAX_TIME)
+        });
+        let (to, body) = StreamBody::new();
+        let stream = Stream { feed, names, to, stopping: self.stopping.clone(), _room: room };
+        tokio::spawn(stream.run(life));
+        Ok(answer(body))
+    }
+
+    fn room(&self, project: ProjectId, client: IpAddr) -> Result<Room, Problem> {
+        let address = match client.is_loopback() {
+            true => None,
+            false => Some(self.addresses.begin(network(client)).map_err(too_many)?),
+        };
+        Ok(Room { _stream: self.streams.begin(project).map_err(too_many)?, _address: address })
+    }
+}
+
+/// Where the client was. What is no place at all is one that is not known.
+fn last_event_id(headers: &HeaderMap) -> Option<&str> {
+    let id = headers.get(LAST_EVENT_ID)?;
+    Some(id.to_str().ok().filter(|id| id.len() <= MAX_ID_BYTES).unwrap_or_default())
+}
+
+fn answer(body: StreamBody) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::from(body));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, EVENT_STREAM);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(UNBUFFERED.0, UNBUFFERED.1);
+    response
+}
+
+fn too_many(_: NoPlace) -> Problem {
+    Problem::new(429, "too_many_streams", "too many streams are open")
+        .hint("one stream carries all that a page watches")
+}
