@@ -151,7 +151,11 @@ fn faults_of_a_manifest_are_told_with_line_and_column() {
         ),
         ("bad limit", "[function.faulty]\nlimits = { memory = \"128 parsecs\" }\n", "line 2"),
         ("limit over the ceiling", "[function.faulty]\nlimits = { memory = \"64TiB\" }\n", "line 2"),
-        ("a feature to come", "[function.faulty]\n[bucket.x]\nrules = {}\n", "line 3, column 1"),
+        (
+            "no field of objects",
+            "[function.faulty]\n[bucket.x]\nrules = { read = \"colour == 'red'\" }\n",
+            "line 3",
+        ),
         (
             "no rule",
             "[function.faulty]\n[collection.x]\nrules = { read = \"owner = auth.user\" }\n",

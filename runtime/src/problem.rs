@@ -93,6 +93,9 @@ impl From<StoreError> for Problem {
                 .hint("send it again later, when the consumer has caught up"),
             StoreError::Busy { .. } => Self::new(503, "busy", format!("{error}; nothing was done"))
                 .hint("try again when one of them has ended"),
+            StoreError::Forbidden => Self::new(403, "forbidden", error.to_string()),
+            StoreError::Slow { .. } => Self::new(504, "query_timeout", error.to_string())
+                .hint("ask for less: a narrower prefix, or a rule that names the owner"),
             StoreError::NoSpace(_) => {
                 Self::new(507, "no_space", "the server's disk is full; nothing was changed")
             }

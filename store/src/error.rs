@@ -35,6 +35,15 @@ pub enum StoreError {
         /// How many may.
         limit: u64,
     },
+    /// The rules of a bucket do not let the caller do it, or there is no such bucket; nothing was done.
+    #[error("nothing in this bucket is open to you")]
+    Forbidden,
+    /// It takes too long and was given up; nothing was changed.
+    #[error("{what} takes too long")]
+    Slow {
+        /// What does, such as `the list`.
+        what: &'static str,
+    },
     /// The disk is full; nothing was written.
     #[error("no space left on the device")]
     NoSpace(#[source] std::io::Error),

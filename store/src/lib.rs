@@ -27,7 +27,7 @@ pub use error::StoreError;
 pub use keys::{KeySource, Keys};
 
 use accounts::{AccountStore, Accounts, Directory};
-use buckets::{BucketStore, Buckets, Objects};
+use buckets::{BucketStore, Buckets, Objects, RuledObjects};
 use catalog::{Audit, Functions, Projects, Secrets, Sites, Tokens, Totals};
 use documents::Documents;
 use events::Events;
@@ -123,6 +123,8 @@ pub struct Store {
     pub buckets: Arc<dyn Buckets>,
     /// What is in the buckets.
     pub objects: Arc<dyn Objects>,
+    /// The same for callers from outside.
+    pub ruled_objects: Arc<dyn RuledObjects>,
     /// Components, asset bundles and files of sites, by digest.
     pub blobs: Arc<dyn Blobs>,
     /// Keys of this server.
@@ -175,6 +177,7 @@ pub fn open_with(config: Config, quotas: Quotas) -> Result<Store, StoreError> {
         sql,
         buckets: buckets.buckets,
         objects: buckets.objects,
+        ruled_objects: buckets.ruled,
         blobs,
         keys,
         clock: config.clock,

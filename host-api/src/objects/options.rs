@@ -121,6 +121,7 @@ pub(super) fn upload(options: &str) -> Answer<Put> {
     let attributes = (content_type.is_some() || metadata.is_some()).then(|| Attributes {
         content_type: content_type.unwrap_or_default(),
         metadata: metadata.unwrap_or_default(),
+        owner: None,
     });
     if let Some(attributes) = &attributes {
         attributes.check().map_err(|unfit| Error::Invalid(unfit.to_string()))?;
@@ -148,7 +149,7 @@ pub(super) fn action(method: &str, options: &str) -> Answer<Action> {
         "put" => {
             let SignPut { max_bytes, content_type, metadata, if_none_match } = read(options)?;
             check_printable("contentType", content_type.as_deref())?;
-            let attributes = Attributes { content_type: String::new(), metadata };
+            let attributes = Attributes { metadata, ..Attributes::default() };
             attributes.check().map_err(|unfit| Error::Invalid(unfit.to_string()))?;
             let if_absent = condition(None, if_none_match.as_deref())? == Condition::IfAbsent;
             if max_bytes.is_some_and(|most| most > MAX_OBJECT_BYTES) {
@@ -171,7 +172,7 @@ pub(super) fn expires_ms(now_ms: i64, seconds: u32) -> Answer<i64> {
 /// What is said of an object, as a guest reads it.
 pub(super) fn said(key: &str, info: &Info) -> Answer<String> {
     let Info { size, etag, written_ms, attributes } = info;
-    let Attributes { content_type, metadata } = attributes;
+    let Attributes { content_type, metadata, owner: _ } = attributes;
     let said = Said {
         key,
         size: *size,
@@ -284,7 +285,10 @@ mod tests {
         assert_eq!(put(r#"{"ifNoneMatch": "*"}"#).unwrap().1, Condition::IfAbsent);
         let (attributes, _) = put(r#"{"contentType": "text/css", "metadata": {"a": "b"}}"#).unwrap();
         let metadata = Metadata::from([("a".to_owned(), "b".to_owned())]);
-        assert_eq!(attributes, Some(Attributes { content_type: "text/css".to_owned(), metadata }));
+        assert_eq!(
+            attributes,
+            Some(Attributes { content_type: "text/css".to_owned(), metadata, owner: None })
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use host_api::grants::{Data, Grants};
 use store::Store;
 use store::accounts;
-use store::buckets::MAX_BUCKETS;
+use store::buckets::{self, MAX_BUCKETS};
 use store::catalog::{Bindings, DataSource, ProjectId};
 use store::documents::{CollectionSpec, Failure, IndexSpec, MAX_COLLECTIONS};
 use store::jobs::QueueSpec;
@@ -30,6 +30,8 @@ pub(super) struct Resources {
     pub(super) namespaces: Vec<NamespaceSpec>,
     /// Collections that a manifest declares, with their indexes.
     pub(super) collections: Vec<CollectionSpec>,
+    /// Buckets that a manifest declares, with their rules.
+    pub(super) buckets: Vec<(String, buckets::Rules)>,
     /// What is only used, by kind and name: where it exists, it stays as it is.
     pub(super) used: BTreeSet<(Data, String)>,
     /// How people sign in, as a manifest declares it; none where no manifest says.
@@ -59,8 +61,9 @@ impl Resources {
             queues,
             namespaces: manifest.namespaces.into_iter().map(namespace).collect(),
             collections: collections(manifest.collections),
-            // A bucket has no settings: to be declared is no more than to be used.
-            used: manifest.buckets.into_keys().map(|name| (Data::Bucket, name)).collect(),
+            // A bucket that is declared without rules has none.
+            buckets: manifest.buckets.into_iter().map(|(name, bucket)| (name, bucket.rules)).collect(),
+            used: BTreeSet::new(),
             auth: Some(SignIn(manifest.auth)),
         }
     }
@@ -89,6 +92,9 @@ impl Resources {
         for collection in &self.collections {
             self.used.remove(&(Data::Collection, collection.name.clone()));
         }
+        for (bucket, _) in &self.buckets {
+            self.used.remove(&(Data::Bucket, bucket.clone()));
+        }
         for namespace in &self.namespaces {
             self.used.remove(&(Data::KeyValue, namespace.name.clone()));
         }
@@ -112,16 +118,22 @@ impl Resources {
         within(&names, wanted, MAX_COLLECTIONS, "collections", "too_many_collections")?;
         let known = store.buckets.buckets(project).await?;
         let names = known.iter().map(String::as_str).collect();
-        within(&names, self.used(Data::Bucket), MAX_BUCKETS, "buckets", "too_many_buckets")
+        let wanted = self.buckets.iter().map(|(name, _)| name.as_str()).chain(self.used(Data::Bucket));
+        within(&names, wanted, MAX_BUCKETS, "buckets", "too_many_buckets")
     }
 
     /// Makes namespaces that do not exist, before anybody can write to them: a crash must not leave one without the time
     /// to live that is declared for it. Makes the collections and indexes that are declared: a unique index over what is
-    /// not unique ends the deploy.
+    /// not unique ends the deploy. Makes the buckets that are declared, and sets their rules.
     pub(super) async fn prepare(&self, store: &Store, project: ProjectId) -> Result<(), Problem> {
         let new = missing(store, project, self.namespaces.clone()).await?;
         declare_namespaces(store, project, &new).await?;
-        declare_collections(store, project, &self.collections).await
+        declare_collections(store, project, &self.collections).await?;
+        declare_buckets(store, project, self.buckets.iter().map(|(name, _)| name.as_str())).await?;
+        match self.buckets.is_empty() {
+            true => Ok(()),
+            false => Ok(store.buckets.set_rules(project, &self.buckets).await?),
+        }
     }
 
     /// Makes what does not exist, and sets what is declared.
@@ -138,12 +150,7 @@ impl Resources {
         let used: Vec<_> =
             used.map(|name| CollectionSpec { name: name.to_owned(), indexes: None, rules: None }).collect();
         declare_collections(store, project, &used).await?;
-        let known = store.buckets.buckets(project).await?;
-        let new = self.used(Data::Bucket).filter(|name| known.iter().all(|known| known != name));
-        let new: Vec<String> = new.map(str::to_owned).collect();
-        if !new.is_empty() {
-            store.buckets.declare(project, &new).await?;
-        }
+        declare_buckets(store, project, self.used(Data::Bucket)).await?;
         if let Some(SignIn(settings)) = &self.auth {
             store.accounts.declare(project, settings.as_ref()).await?;
         }
@@ -160,7 +167,7 @@ impl Resources {
             project: project.to_owned(),
             accounts: matches!(self.auth, Some(SignIn(Some(_)))),
             collections: named(&mut self.collections.iter().map(|collection| collection.name.as_str())),
-            buckets: named(&mut self.used(Data::Bucket)),
+            buckets: named(&mut self.buckets.iter().map(|(name, _)| name.as_str())),
             namespaces: named(&mut self.namespaces.iter().map(|namespace| namespace.name.as_str())),
             queues: named(&mut self.queues.iter().map(|queue| queue.name.as_str())),
             took_ms,
@@ -218,6 +225,21 @@ async fn declare_namespaces(
 ) -> Result<(), Problem> {
     if !namespaces.is_empty() {
         store.kv.declare(project, namespaces).await?;
+    }
+    Ok(())
+}
+
+/// Makes those that the project does not have.
+async fn declare_buckets(
+    store: &Store,
+    project: ProjectId,
+    wanted: impl Iterator<Item = &str>,
+) -> Result<(), Problem> {
+    let known = store.buckets.buckets(project).await?;
+    let new = wanted.filter(|name| known.iter().all(|known| known != name));
+    let new: Vec<String> = new.map(str::to_owned).collect();
+    if !new.is_empty() {
+        store.buckets.declare(project, &new).await?;
     }
     Ok(())
 }

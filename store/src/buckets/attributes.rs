@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{MAX_CONTENT_TYPE_BYTES, MAX_KEY_BYTES, MAX_METADATA_BYTES};
+use super::{MAX_CONTENT_TYPE_BYTES, MAX_KEY_BYTES, MAX_METADATA_BYTES, MAX_OWNER_BYTES};
 
 /// Texts under names.
 pub type Metadata = BTreeMap<String, String>;
@@ -14,6 +14,8 @@ pub struct Attributes {
     pub content_type: String,
     /// Anything else.
     pub metadata: Metadata,
+    /// The id of the account that the object belongs to; none where it belongs to nobody.
+    pub owner: Option<String>,
 }
 
 /// Why a key or an attribute is refused.
@@ -28,6 +30,9 @@ pub enum Unfit {
     /// The metadata is over its limit.
     #[error("metadata has {} KiB at most, names and values together", MAX_METADATA_BYTES >> 10)]
     Metadata,
+    /// The owner is empty or over its limit.
+    #[error("an owner is the id of an account, of 1 to {MAX_OWNER_BYTES} bytes")]
+    Owner,
 }
 
 /// Keys have 1 to [`MAX_KEY_BYTES`] bytes. Nothing in them means anything.
@@ -46,9 +51,12 @@ impl Attributes {
             return Err(Unfit::ContentType);
         }
         let bytes: usize = self.metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
-        match bytes <= MAX_METADATA_BYTES {
+        if bytes > MAX_METADATA_BYTES {
+            return Err(Unfit::Metadata);
+        }
+        match self.owner.as_ref().is_none_or(|owner| (1..=MAX_OWNER_BYTES).contains(&owner.len())) {
             true => Ok(()),
-            false => Err(Unfit::Metadata),
+            false => Err(Unfit::Owner),
         }
     }
 }
@@ -89,8 +97,13 @@ mod tests {
         for (bytes, result) in [(MAX_METADATA_BYTES, Ok(())), (MAX_METADATA_BYTES + 1, Err(Unfit::Metadata))]
         {
             let metadata = Metadata::from([("name".to_owned(), "v".repeat(bytes - 4))]);
-            let attributes = Attributes { content_type: String::new(), metadata };
+            let attributes = Attributes { metadata, ..Attributes::default() };
             assert_eq!(attributes.check(), result);
         }
+        let owned =
+            |owner: &str| Attributes { owner: Some(owner.to_owned()), ..Attributes::default() }.check();
+        assert_eq!(owned(""), Err(Unfit::Owner));
+        assert_eq!(owned(&"x".repeat(MAX_OWNER_BYTES)), Ok(()));
+        assert_eq!(owned(&"x".repeat(MAX_OWNER_BYTES + 1)), Err(Unfit::Owner));
     }
 }

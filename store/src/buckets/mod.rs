@@ -8,6 +8,7 @@ mod attributes;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub(crate) mod local;
+mod rules;
 
 use std::sync::Arc;
 
@@ -15,8 +16,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 pub use self::attributes::{Attributes, Metadata, Unfit, check_key};
+pub use self::rules::{Open, Rules};
 use crate::StoreError;
 use crate::catalog::{Digest, ProjectId};
+use crate::documents::Caller;
 
 /// Longest key, bytes.
 pub const MAX_KEY_BYTES: usize = 1024;
@@ -24,6 +27,8 @@ pub const MAX_KEY_BYTES: usize = 1024;
 pub const MAX_CONTENT_TYPE_BYTES: usize = 256;
 /// Names and values of an object's metadata together, bytes.
 pub const MAX_METADATA_BYTES: usize = 8 << 10;
+/// Longest id of an owner, bytes.
+pub const MAX_OWNER_BYTES: usize = 128;
 /// Most objects of one page.
 pub const MAX_PAGE: usize = 1000;
 /// What one read hands out at most, bytes.
@@ -119,6 +124,9 @@ pub enum Outcome {
 pub trait Buckets: Send + Sync {
     /// Makes buckets that do not exist; durable when it returns. `Full` beyond [`MAX_BUCKETS`]: then none was made.
     async fn declare(&self, project: ProjectId, names: &[String]) -> Result<()>;
+    /// Sets what callers from outside may do with buckets that exist; durable when it returns. `NotFound` where one of them
+    /// does not: then none was set.
+    async fn set_rules(&self, project: ProjectId, rules: &[(String, Rules)]) -> Result<()>;
     /// The buckets of a project, in order of their names.
     async fn buckets(&self, project: ProjectId) -> Result<Vec<String>>;
 }
@@ -178,6 +186,71 @@ pub trait Objects: Send + Sync {
     ) -> Result<Outcome>;
 }
 
+/// What is in the buckets for callers from outside, who may do what the rules of a bucket say. Functions use [`Objects`].
+///
+/// What a caller may not see is for it as if it were not there: in lists and their ends, for conditions, for who reads or
+/// deletes. `Forbidden` where nothing of that kind is open to it, where there is no such bucket, and where it may see an
+/// object but not do that to it. Under the key of an object that it may not see it can put none: that is all it can learn.
+///
+/// An object that a caller puts is its own: the owner is the caller's account. Who replaces one leaves it to its owner.
+#[async_trait]
+pub trait RuledObjects: Send + Sync {
+    /// What of a bucket is open to a caller. Nothing where there is no such bucket.
+    async fn open_to(&self, project: ProjectId, caller: &Caller, bucket: &str) -> Result<Open>;
+    /// Begins an upload. The rules are asked of what is known already, and again of all of it when it is finished. None
+    /// where the condition does not hold.
+    async fn upload_as(
+        &self,
+        project: ProjectId,
+        caller: &Caller,
+        at: Place<'_>,
+        announced: Announced,
+    ) -> Result<Option<Box<dyn Upload>>>;
+    /// An object, to be read.
+    async fn get_as(&self, project: ProjectId, caller: &Caller, at: Place<'_>) -> Result<Option<Found>>;
+    /// An object without its content.
+    async fn head_as(&self, project: ProjectId, caller: &Caller, at: Place<'_>) -> Result<Option<Info>>;
+    /// The same as [`Objects::list`] of what the caller may see. `Slow` where it has to look at too much for that; objects
+    /// of one owner are found by their owner.
+    async fn list_as(
+        &self,
+        project: ProjectId,
+        caller: &Caller,
+        bucket: &str,
+        wanted: Wanted<'_>,
+    ) -> Result<Page>;
+    /// Deletes an object.
+    async fn delete_as(
+        &self,
+        project: ProjectId,
+        caller: &Caller,
+        at: Place<'_>,
+        condition: Condition,
+    ) -> Result<Outcome>;
+}
+
+/// What is known of an object before its content comes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Announced {
+    /// What will be said of it; its owner is not asked.
+    pub attributes: Attributes,
+    /// What must be true of what is there.
+    pub condition: Condition,
+    /// Its size, bytes; none where it is not known.
+    pub size: Option<u64>,
+}
+
+/// Which objects a list is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    /// What their keys begin with.
+    pub prefix: &'a str,
+    /// The key that they are behind, whether or not it is there; from the first for none.
+    pub after: Option<&'a str>,
+    /// How many at most.
+    pub limit: usize,
+}
+
 /// Where an object is in its project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place<'a> {
@@ -209,6 +282,7 @@ pub trait Content: Send {
 pub(crate) struct BucketStore {
     pub(crate) buckets: Arc<dyn Buckets>,
     pub(crate) objects: Arc<dyn Objects>,
+    pub(crate) ruled: Arc<dyn RuledObjects>,
 }
 
 impl std::fmt::Debug for Found {

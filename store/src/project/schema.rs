@@ -16,5 +16,6 @@ pub(crate) const SCHEMA: Schema = Schema {
         documents::sqlite::RULES,
         accounts::sqlite::TABLES,
         accounts::sqlite::SEVERAL_TOKENS,
+        buckets::local::RULES,
     ],
 };

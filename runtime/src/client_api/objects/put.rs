@@ -85,7 +85,7 @@ impl Put {
                 return Err(Problem::new(400, "bad_request", "the content type is no text"));
             }
         };
-        let attributes = Attributes { content_type, metadata: self.metadata.clone() };
+        let attributes = Attributes { content_type, metadata: self.metadata.clone(), owner: None };
         attributes.check().map_err(|unfit| Problem::new(400, "bad_request", unfit.to_string()))?;
         Ok(attributes)
     }

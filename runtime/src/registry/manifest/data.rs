@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use store::buckets;
 use store::documents::Rules;
-use store::documents::language::Rule;
+use store::documents::language::{self, Rule};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::reader::{Fault, Later, Section, inside, string, wrong_type};
+use super::reader::{Fault, Section, inside, string, wrong_type};
 use super::{BucketSettings, CollectionSettings, IndexSettings, NamespaceSettings, units};
 use crate::registry::settings;
-
-/// What a bucket will have.
-const RULES: &[Later] = &[("rules", "access by clients")];
 
 /// The `[collection.NAME]` sections.
 pub(super) fn collections(root: &Section<'_, '_>) -> Result<BTreeMap<String, CollectionSettings>, Fault> {
@@ -31,29 +29,9 @@ pub(super) fn collections(root: &Section<'_, '_>) -> Result<BTreeMap<String, Col
 
 /// `rules`, `hidden` and `owner` of a collection.
 fn rules(body: &Section<'_, '_>) -> Result<Rules, Fault> {
-    let mut rules = Rules::default();
-    if let Some(section) = body.section("rules")? {
-        section.allow(&["read", "create", "update", "delete"], &[])?;
-        let rule = |key: &str| {
-            let (Some((text, _)), Some(value)) = (section.string(key)?, section.value(key)) else {
-                return Ok(None);
-            };
-            match Rule::locate(text) {
-                Ok(_) => Ok(Some(text.to_owned())),
-                Err((byte, fault)) => {
-                    Err(Fault::at(inside(value, byte), format!("`{}`, {}", section.name(key), fault.message)))
-                }
-            }
-        };
-        rules = Rules {
-            read: rule("read")?,
-            create: rule("create")?,
-            update: rule("update")?,
-            delete: rule("delete")?,
-            ..rules
-        };
-    }
-    rules.hidden = body.strings("hidden")?.into_iter().map(|(field, _)| field.to_owned()).collect();
+    let [read, create, update, delete] = four(body, |text| Rule::locate(text).map(|_| ()))?;
+    let hidden = body.strings("hidden")?.into_iter().map(|(field, _)| field.to_owned()).collect();
+    let mut rules = Rules { read, create, update, delete, hidden, owner: None };
     let start = |key| body.value(key).map_or(body.start(), |value| value.span().start);
     rules.check().map_err(|fault| Fault::at(start("hidden"), fault.message))?;
     rules.owner = body.string("owner")?.map(|(field, _)| field.to_owned());
@@ -61,11 +39,33 @@ fn rules(body: &Section<'_, '_>) -> Result<Rules, Fault> {
     Ok(rules)
 }
 
+/// `rules`: those for `read`, `create`, `update` and `delete`. `judge` finds what is wrong with one, and at which byte.
+fn four(
+    body: &Section<'_, '_>,
+    judge: impl Fn(&str) -> Result<(), (usize, language::Fault)>,
+) -> Result<[Option<String>; 4], Fault> {
+    let Some(section) = body.section("rules")? else { return Ok(Default::default()) };
+    section.allow(&["read", "create", "update", "delete"], &[])?;
+    let rule = |key: &str| {
+        let (Some((text, _)), Some(value)) = (section.string(key)?, section.value(key)) else {
+            return Ok(None);
+        };
+        match judge(text) {
+            Ok(()) => Ok(Some(text.to_owned())),
+            Err((byte, fault)) => {
+                Err(Fault::at(inside(value, byte), format!("`{}`, {}", section.name(key), fault.message)))
+            }
+        }
+    };
+    Ok([rule("read")?, rule("create")?, rule("update")?, rule("delete")?])
+}
+
 /// The `[bucket.NAME]` sections.
 pub(super) fn buckets(root: &Section<'_, '_>) -> Result<BTreeMap<String, BucketSettings>, Fault> {
     named(root, "bucket", "a bucket", |body| {
-        body.allow(&[], RULES)?;
-        Ok(BucketSettings {})
+        body.allow(&["rules"], &[])?;
+        let [read, create, update, delete] = four(body, buckets::Rules::locate)?;
+        Ok(BucketSettings { rules: buckets::Rules { read, create, update, delete } })
     })
 }
 

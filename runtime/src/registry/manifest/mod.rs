@@ -87,8 +87,11 @@ pub struct IndexSettings {
 }
 
 /// One `[bucket.NAME]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BucketSettings {}
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BucketSettings {
+    /// What callers from outside may do.
+    pub rules: store::buckets::Rules,
+}
 
 /// One `[kv.NAME]`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -263,7 +263,10 @@ fn refusals_name_their_place() {
 #[test]
 fn refusals_of_data_name_their_place() {
     for (text, line, column, message, hint) in [
-        ("[bucket.x]\nrules = {}", 2, 1, "clients comes in a later", "remove `rules`"),
+        ("[bucket.x]\nrules = 'true'", 2, 9, "a table, not a string", ""),
+        ("[bucket.x]\nrules = { read = 'size < 9 && title == 1' }", 2, 30, "an object has no `title`", ""),
+        ("[bucket.x]\nrules = { put = 'true' }", 2, 11, "unknown key", "read, create, update, delete"),
+        ("[bucket.x]\nhidden = ['key']", 2, 1, "unknown key", ""),
         ("[collection.x]\nrules = 'true'", 2, 9, "a table, not a string", ""),
         ("[collection.x]\nrules = { write = 'true' }", 2, 11, "unknown key", "read, create, update, delete"),
         ("[collection.x]\nrules = { read = true }", 2, 18, "a string", ""),
@@ -385,6 +388,22 @@ fn a_project_declares_its_data() {
     assert_eq!(manifest.collections, BTreeMap::from(expected));
     assert_eq!(manifest.buckets.keys().collect::<Vec<_>>(), ["avatars"]);
     assert_eq!(manifest.namespaces["s"].ttl_ms, Some(3_600_000));
+}
+
+#[test]
+fn a_bucket_has_rules() {
+    let text = "[bucket.a]\nrules = { read = 'owner == auth.user', create = 'size < 9' }\n[bucket.b]";
+    let manifest = read(text).unwrap();
+    let rule = |text: &str| Some(text.to_owned());
+    let rules = store::buckets::Rules {
+        read: rule("owner == auth.user"),
+        create: rule("size < 9"),
+        ..store::buckets::Rules::default()
+    };
+    let expected = [("a", rules), ("b", store::buckets::Rules::default())];
+    let found: Vec<_> =
+        manifest.buckets.iter().map(|(name, bucket)| (name.as_str(), bucket.rules.clone())).collect();
+    assert_eq!(found, expected);
 }
 
 #[test]

@@ -85,7 +85,8 @@ async fn parts_of_it(bench: &Bench<'_>) -> Result<()> {
 async fn what_is_said_of_it(bench: &Bench<'_>) -> Result<()> {
     let metadata =
         Metadata::from([("Owner".to_owned(), "Ánna\n\"x\"".to_owned()), (String::new(), String::new())]);
-    let attributes = Attributes { content_type: "text/plain; charset=utf-8".to_owned(), metadata };
+    let attributes =
+        Attributes { content_type: "text/plain; charset=utf-8".to_owned(), metadata, owner: None };
     let upload = bench.upload("k").await?;
     let info = done(upload.finish(attributes.clone(), Condition::Always).await?);
     assert_eq!((info.attributes.clone(), info.written_ms), (attributes, START_MS));

@@ -14,12 +14,13 @@ mod keys;
 mod pages;
 mod projects;
 mod room;
+mod ruled;
 mod uploads;
 
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::{Buckets, Objects, Result};
+use super::{Buckets, Objects, Result, RuledObjects};
 use crate::StoreClock;
 use crate::jobs::conformance::{START_MS, TurnedClock};
 use bench::Bench;
@@ -38,7 +39,7 @@ pub struct Wanted {
 }
 
 /// A store under test.
-pub type Opened = (Arc<dyn Buckets>, Arc<dyn Objects>);
+pub type Opened = (Arc<dyn Buckets>, Arc<dyn Objects>, Arc<dyn RuledObjects>);
 
 /// Runs every suite; `open` opens what it is asked for.
 ///
@@ -51,7 +52,8 @@ pub async fn run(open: impl Fn(&Wanted) -> Result<Opened>) -> Result<()> {
     pages::all(&opener).await?;
     uploads::all(&opener).await?;
     room::all(&opener).await?;
-    projects::all(&opener).await
+    projects::all(&opener).await?;
+    ruled::all(&opener).await
 }
 
 /// Makes a bench for each suite.

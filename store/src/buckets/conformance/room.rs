@@ -23,6 +23,7 @@ async fn all_of_it_counts(bench: &Bench<'_>) -> Result<()> {
     let attributes = Attributes {
         content_type: "text/html".to_owned(),
         metadata: Metadata::from([("a".to_owned(), "b".to_owned())]),
+        owner: None,
     };
     let metadata = r#"{"a":"b"}"#.len();
     let put = async |size: usize| {

@@ -6,26 +6,31 @@ use std::collections::btree_map::Entry as Known;
 use rusqlite::{Connection, OptionalExtension as _};
 use serde::Serialize;
 
-use super::{Limits, no_bucket};
+use super::{Limits, no_bucket, read};
 use crate::StoreError;
-use crate::buckets::{Attributes, Condition, Info, Metadata, Outcome, Result};
+use crate::buckets::rules::{Access, Rules};
+use crate::buckets::{Announced, Attributes, Condition, Info, Metadata, Outcome, Result};
 use crate::catalog::{DataChange, DataSource, Digest};
+use crate::documents::Caller;
 use crate::events::sqlite::Listeners;
 use crate::jobs::NewJob;
 use crate::sqlite::{Json, stored};
 
 /// Makes a bucket, if there is none of that name.
 pub(super) const DECLARE: &str = "INSERT INTO buckets (name) VALUES (?1) ON CONFLICT (name) DO NOTHING";
+/// Sets the rules of a bucket.
+pub(super) const SET_RULES: &str = "UPDATE buckets SET rules = ?2 WHERE name = ?1";
 /// The bucket of that name.
 pub(super) const BUCKET: &str = "SELECT id FROM buckets WHERE name = ?1";
 /// What there is under a key.
-pub(super) const FIND: &str = "SELECT id, content, size, etag, written_ms, content_type, metadata,
+pub(super) const FIND: &str = "SELECT size, etag, written_ms, content_type, metadata, owner, id, content,
         octet_length(key) + size + octet_length(content_type) + octet_length(metadata)
+            + coalesce(octet_length(owner), 0)
     FROM objects WHERE bucket = ?1 AND key = ?2";
 /// Puts an object where there is none.
 pub(super) const INSERT: &str =
-    "INSERT INTO objects (bucket, key, content, size, etag, written_ms, content_type, metadata)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    "INSERT INTO objects (bucket, key, content, size, etag, written_ms, content_type, metadata, owner)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 /// Removes an object.
 pub(super) const DELETE: &str = "DELETE FROM objects WHERE id = ?1";
 /// A content before it has bytes.
@@ -85,6 +90,16 @@ pub(super) struct At {
     pub(super) key: String,
 }
 
+/// What is to become of an upload.
+#[derive(Clone, Debug)]
+pub(super) struct Put {
+    pub(super) at: At,
+    /// Under whose rules; none for a function.
+    pub(super) caller: Option<Caller>,
+    pub(super) attributes: Attributes,
+    pub(super) condition: Condition,
+}
+
 /// The content of an upload that is complete.
 #[derive(Clone, Debug)]
 pub(super) struct Written {
@@ -109,6 +124,14 @@ struct Entry {
 pub(super) fn declare(connection: &Connection, name: &str) -> Result<()> {
     connection.prepare_cached(DECLARE)?.execute([name])?;
     Ok(())
+}
+
+/// Sets the rules of a bucket that exists.
+pub(super) fn set_rules(connection: &Connection, name: &str, rules: &Rules) -> Result<()> {
+    match connection.prepare_cached(SET_RULES)?.execute((name, Json(rules)))? {
+        0 => Err(no_bucket()),
+        _ => Ok(()),
+    }
 }
 
 /// The bucket of that name.
@@ -164,22 +187,24 @@ impl<'c> Change<'c> {
     }
 
     /// Puts what was uploaded in place of what is there.
-    pub(super) fn put(
-        &mut self,
-        at: &At,
-        written: &Written,
-        attributes: Attributes,
-        condition: &Condition,
-    ) -> Result<Outcome> {
+    pub(super) fn put(&mut self, put: &Put, written: &Written) -> Result<Outcome> {
+        let Put { at, caller, attributes, condition } = put;
+        let access = self.access(at, caller.as_ref())?;
         let bucket = bucket(self.connection, &at.bucket)?;
         let there = self.find(bucket, &at.key)?;
-        if !condition.holds(there.as_ref().map(|entry| &entry.info.etag)) {
+        if !condition.holds_for(at, there.as_ref(), access.as_ref()) {
             return Ok(Outcome::Lost);
         }
-        self.totals.bytes -= self.reserved(written.content)?;
-        self.connection.prepare_cached(SETTLE)?.execute((written.content, &written.blocks))?;
         let Written { content, size, ref etag, .. } = *written;
-        let info = Info { size, etag: etag.clone(), written_ms: self.now, attributes };
+        let attributes = attributes.clone();
+        let mut info = Info { size, etag: etag.clone(), written_ms: self.now, attributes };
+        if let Some(access) = access {
+            let there = there.as_ref().map(|entry| &entry.info);
+            info.attributes.owner = access.owner(there);
+            access.permit_put(&at.key, there, &info)?;
+        }
+        self.totals.bytes -= self.reserved(content)?;
+        self.connection.prepare_cached(SETTLE)?.execute((content, &written.blocks))?;
         self.replace(bucket, &at.key, there, content, &info)?;
         self.tell(at, DataChange::Put, &info)?;
         Ok(Outcome::Done(info))
@@ -200,7 +225,9 @@ impl<'c> Change<'c> {
         if !condition.holds(there.as_ref().map(|entry| &entry.info.etag)) {
             return Ok(Outcome::Lost);
         }
-        let attributes = attributes.unwrap_or(source.info.attributes);
+        let owner = source.info.attributes.owner.clone();
+        let mut attributes = attributes.unwrap_or(source.info.attributes);
+        attributes.owner = attributes.owner.or(owner);
         let info = Info { written_ms: self.now, attributes, ..source.info };
         self.connection.prepare_cached(USE)?.execute((source.content, 1))?;
         self.replace(bucket, &to.key, there, source.content, &info)?;
@@ -209,9 +236,19 @@ impl<'c> Change<'c> {
     }
 
     /// Deletes an object.
-    pub(super) fn delete(&mut self, at: &At, condition: &Condition) -> Result<Outcome> {
+    pub(super) fn delete(
+        &mut self,
+        at: &At,
+        condition: &Condition,
+        caller: Option<&Caller>,
+    ) -> Result<Outcome> {
+        let access = self.access(at, caller)?;
+        if access.as_ref().is_some_and(|access| !access.open().delete) {
+            return Err(StoreError::Forbidden);
+        }
         let bucket = bucket(self.connection, &at.bucket)?;
-        let Some(entry) = self.find(bucket, &at.key)? else {
+        let there = self.find(bucket, &at.key)?;
+        let Some(entry) = there.filter(|entry| entry.is_seen(at, access.as_ref())) else {
             return Ok(match condition {
                 Condition::Always | Condition::IfAbsent => Outcome::Missing,
                 Condition::IfPresent | Condition::IfMatch(_) => Outcome::Lost,
@@ -220,6 +257,7 @@ impl<'c> Change<'c> {
         if !condition.holds(Some(&entry.info.etag)) {
             return Ok(Outcome::Lost);
         }
+        access.map_or(Ok(()), |access| access.permit_delete(&at.key, &entry.info))?;
         self.remove(&entry)?;
         self.tell(at, DataChange::Delete, &entry.info)?;
         Ok(Outcome::Done(entry.info))
@@ -248,7 +286,8 @@ impl<'c> Change<'c> {
         }
         let Info { size, etag, written_ms, attributes } = info;
         let metadata = serde_json::to_string(&attributes.metadata).map_err(StoreError::driver)?;
-        let texts = key.len() + attributes.content_type.len() + metadata.len();
+        let owner = attributes.owner.as_ref();
+        let texts = key.len() + attributes.content_type.len() + metadata.len() + owner.map_or(0, String::len);
         self.connection.prepare_cached(INSERT)?.execute((
             bucket,
             key,
@@ -258,6 +297,7 @@ impl<'c> Change<'c> {
             written_ms,
             &attributes.content_type,
             metadata,
+            owner,
         ))?;
         self.totals.objects += 1;
         self.totals.bytes += stored(*size) + stored(texts as u64);
@@ -298,15 +338,49 @@ impl<'c> Change<'c> {
     fn find(&self, bucket: i64, key: &str) -> Result<Option<Entry>> {
         let mut find = self.connection.prepare_cached(FIND)?;
         let entry = find.query_row((bucket, key), |row| {
-            let Json(metadata) = row.get::<_, Json<Metadata>>(6)?;
-            let attributes = Attributes { content_type: row.get(5)?, metadata };
-            let size: i64 = row.get(2)?;
-            let info =
-                Info { size: size.unsigned_abs(), etag: row.get(3)?, written_ms: row.get(4)?, attributes };
-            Ok(Entry { id: row.get(0)?, content: row.get(1)?, info, bytes: row.get(7)? })
+            Ok(Entry { info: read::info(row)?, id: row.get(6)?, content: row.get(7)?, bytes: row.get(8)? })
         });
         Ok(entry.optional()?)
     }
+
+    /// What a caller from outside may do there; none for a function, which may do everything.
+    fn access(&self, at: &At, caller: Option<&Caller>) -> Result<Option<Access>> {
+        caller.map(|caller| read::access(self.connection, &at.bucket, caller)).transpose()
+    }
+}
+
+impl Entry {
+    /// Whether it is there for whoever has that access.
+    fn is_seen(&self, at: &At, access: Option<&Access>) -> bool {
+        access.is_none_or(|access| access.sees(&at.key, &self.info))
+    }
+}
+
+/// Fails where an upload would be in vain, as far as it can be known before its content comes; false where its condition
+/// does not hold.
+pub(super) fn foresee(
+    connection: &Connection,
+    now: i64,
+    at: &At,
+    caller: &Caller,
+    announced: &Announced,
+) -> Result<bool> {
+    let access = read::access(connection, &at.bucket, caller)?;
+    if !access.open().put {
+        return Err(StoreError::Forbidden);
+    }
+    let there = read::head(connection, &at.bucket, &at.key)?;
+    let seen = there.as_ref().filter(|there| access.sees(&at.key, there));
+    if !announced.condition.holds(seen.map(|there| &there.etag)) {
+        return Ok(false);
+    }
+    if let Some(size) = announced.size {
+        let attributes = Attributes { owner: access.owner(there.as_ref()), ..announced.attributes.clone() };
+        // What rules cannot ask for may be anything.
+        let new = Info { size, etag: Digest::of(&[]), written_ms: now, attributes };
+        access.permit_put(&at.key, there.as_ref(), &new)?;
+    }
+    Ok(true)
 }
 
 impl Condition {
@@ -317,6 +391,12 @@ impl Condition {
             (Self::IfMatch(etags), Some(etag)) => etags.contains(etag),
             (Self::IfAbsent, Some(_)) | (Self::IfPresent | Self::IfMatch(_), None) => false,
         }
+    }
+
+    /// Whether it holds for whoever has that access, for whom there is only what it sees.
+    fn holds_for(&self, at: &At, there: Option<&Entry>, access: Option<&Access>) -> bool {
+        let seen = there.filter(|entry| entry.is_seen(at, access));
+        self.holds(seen.map(|entry| &entry.info.etag))
     }
 }
 

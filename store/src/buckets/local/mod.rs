@@ -7,6 +7,7 @@
 mod change;
 mod files;
 mod read;
+mod ruled;
 mod running;
 mod schema;
 mod upload;
@@ -16,14 +17,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::Connection;
 
-use self::change::{At, Change, Written};
+use self::change::{At, Change, Put, Written};
 use self::files::Files;
+use self::read::Stored;
 pub(crate) use self::running::Running;
-pub(crate) use self::schema::TABLES;
+pub(crate) use self::schema::{RULES, TABLES};
 use self::upload::Draft;
 use super::{
     Attributes, BucketStore, Buckets, Condition, Found, Info, MAX_BUCKETS, MAX_OBJECT_BYTES,
-    MAX_PROJECT_BYTES, MAX_PROJECT_OBJECTS, MAX_UPLOADS, Objects, Outcome, Page, Place, Result, Upload,
+    MAX_PROJECT_BYTES, MAX_PROJECT_OBJECTS, MAX_UPLOADS, Objects, Outcome, Page, Place, Result, Rules,
+    Upload, Wanted,
 };
 use crate::catalog::ProjectId;
 use crate::jobs::sqlite::{Enqueuer, Sent};
@@ -75,7 +78,7 @@ pub(crate) fn open(
 ) -> BucketStore {
     let local = Arc::new(Local { rows, files: running.files(), running, enqueuer, limits });
     let driver = Arc::new(Driver(local));
-    BucketStore { buckets: driver.clone(), objects: driver }
+    BucketStore { buckets: driver.clone(), objects: driver.clone(), ruled: driver }
 }
 
 /// What the driver and its uploads share.
@@ -109,6 +112,15 @@ impl Buckets for Driver {
         self.0.rows.write(project, Durability::Now, declare, |()| {}).await
     }
 
+    async fn set_rules(&self, project: ProjectId, rules: &[(String, Rules)]) -> Result<()> {
+        let rules = rules.to_vec();
+        let set = move |connection: &Connection, _| {
+            rules.iter().try_for_each(|(name, rules)| change::set_rules(connection, name, rules))
+        };
+        let set = self.0.rows.write_existing(project, Durability::Now, set, |()| {}).await?;
+        set.ok_or_else(no_bucket)
+    }
+
     async fn buckets(&self, project: ProjectId) -> Result<Vec<String>> {
         // A start asks every project: a file that is closed stays closed.
         if let Some(all) = self.0.rows.look(project, |connection, _| read::buckets(connection)).await {
@@ -128,36 +140,13 @@ impl Objects for Driver {
         key: &str,
         reserve_bytes: u64,
     ) -> Result<Box<dyn Upload>> {
-        let local = &self.0;
-        if reserve_bytes > local.limits.object_bytes {
-            return Err(change::full("an object (bytes)", stored(local.limits.object_bytes)));
-        }
-        let file = format!("{:032x}", u128::from_ne_bytes(crate::keys::random::<16>()?));
-        let place = local.running.take(project, file.clone(), local.limits.uploads)?;
-        let at = At { bucket: bucket.to_owned(), key: key.to_owned() };
-        let name = at.bucket.clone();
-        // Durable before there is a file: nothing is ever on the disk that no row speaks of.
-        let draft = move |change: &mut Change<'_>| change.draft(&name, &file, reserve_bytes);
-        let content = local.change_with_room(project, Durability::Now, draft).await?;
-        Ok(Draft::new(local.clone(), project, at, content, place, reserve_bytes).into_upload())
+        let at = At::from(Place { bucket, key });
+        Ok(self.0.begin(project, at, reserve_bytes).await?.into_upload())
     }
 
     async fn get(&self, project: ProjectId, bucket: &str, key: &str) -> Result<Option<Found>> {
-        let get = async || {
-            let get = |connection: &Connection, _| read::get(connection, bucket, key);
-            self.0.rows.read(project, get).await?.ok_or_else(no_bucket)
-        };
-        let mut missing = None;
-        loop {
-            let Some(stored) = get().await? else { return Ok(None) };
-            if let Some(content) = self.0.files.read(project, &stored).await? {
-                return Ok(Some(Found { info: stored.info, content }));
-            }
-            // It was replaced in between, unless the row still says so.
-            if missing.replace(stored.file.clone()) == Some(stored.file) {
-                return Err(StoreError::Damaged("the content of an object is missing".to_owned()));
-            }
-        }
+        let get = |connection: &Connection| read::get(connection, bucket, key);
+        self.0.found(project, get).await
     }
 
     async fn head(&self, project: ProjectId, bucket: &str, key: &str) -> Result<Option<Info>> {
@@ -173,7 +162,8 @@ impl Objects for Driver {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page> {
-        let list = |connection: &Connection, _| read::list(connection, bucket, prefix, after, limit);
+        let wanted = Wanted { prefix, after, limit };
+        let list = |connection: &Connection, _| read::list(connection, bucket, &wanted, None, &|| false);
         self.0.rows.read(project, list).await?.ok_or_else(no_bucket)
     }
 
@@ -200,7 +190,7 @@ impl Objects for Driver {
         condition: Condition,
     ) -> Result<Outcome> {
         let at = At::from(Place { bucket, key });
-        let delete = move |change: &mut Change<'_>| change.delete(&at, &condition);
+        let delete = move |change: &mut Change<'_>| change.delete(&at, &condition, None);
         let outcome = self.0.change(project, Durability::Now, delete).await?;
         self.0.sweep_later(project);
         Ok(outcome)
@@ -208,6 +198,42 @@ impl Objects for Driver {
 }
 
 impl Local {
+    /// Begins an upload.
+    async fn begin(self: &Arc<Self>, project: ProjectId, at: At, reserve_bytes: u64) -> Result<Draft> {
+        if reserve_bytes > self.limits.object_bytes {
+            return Err(change::full("an object (bytes)", stored(self.limits.object_bytes)));
+        }
+        let file = format!("{:032x}", u128::from_ne_bytes(crate::keys::random::<16>()?));
+        let place = self.running.take(project, file.clone(), self.limits.uploads)?;
+        let name = at.bucket.clone();
+        // Durable before there is a file: nothing is ever on the disk that no row speaks of.
+        let draft = move |change: &mut Change<'_>| change.draft(&name, &file, reserve_bytes);
+        let content = self.change_with_room(project, Durability::Now, draft).await?;
+        let mut draft = Draft::new(self.clone(), project, at, content, place);
+        draft.reserved = reserve_bytes;
+        Ok(draft)
+    }
+
+    /// Opens the content of an object that a look at the rows finds.
+    async fn found(
+        &self,
+        project: ProjectId,
+        look: impl Fn(&Connection) -> Result<Option<Stored>>,
+    ) -> Result<Option<Found>> {
+        let mut missing = None;
+        loop {
+            let stored = self.rows.read(project, |connection, _| look(connection)).await?;
+            let Some(stored) = stored.ok_or_else(no_bucket)? else { return Ok(None) };
+            if let Some(content) = self.files.read(project, &stored).await? {
+                return Ok(Some(Found { info: stored.info, content }));
+            }
+            // It was replaced in between, unless the row still says so.
+            if missing.replace(stored.file.clone()) == Some(stored.file) {
+                return Err(StoreError::Damaged("the content of an object is missing".to_owned()));
+            }
+        }
+    }
+
     /// Changes the rows of a project. A project without a file has no buckets.
     async fn change<T: Send + 'static>(
         &self,
@@ -261,14 +287,12 @@ impl Local {
     async fn put(
         self: Arc<Self>,
         project: ProjectId,
-        at: At,
         place: running::Place,
+        put: Put,
         written: Written,
-        attributes: Attributes,
-        condition: Condition,
     ) -> Result<Outcome> {
         let file = place.file().to_owned();
-        let put = move |change: &mut Change<'_>| change.put(&at, &written, attributes.clone(), &condition);
+        let put = move |change: &mut Change<'_>| change.put(&put, &written);
         let outcome = self.change_with_room(project, Durability::Now, put).await;
         drop(place);
         if let Err(StoreError::NotFound { .. }) = outcome {

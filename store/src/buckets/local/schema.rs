@@ -40,3 +40,10 @@ pub(crate) const TABLES: &str = "
     ) STRICT;
     CREATE INDEX object_contents_unused ON object_contents (uses, id) WHERE uses = 0;
 ";
+
+/// Rules as JSON; none permit nothing. owner is the id of the account that an object belongs to, if it belongs to one.
+pub(crate) const RULES: &str = "
+    ALTER TABLE buckets ADD COLUMN rules TEXT;
+    ALTER TABLE objects ADD COLUMN owner TEXT;
+    CREATE INDEX objects_owners ON objects (bucket, owner, key) WHERE owner IS NOT NULL;
+";

@@ -7,12 +7,13 @@ use bytes::{Bytes, BytesMut};
 use object_store::MultipartUpload;
 
 use super::Local;
-use super::change::{At, Written, full};
+use super::change::{At, Put, Written, full};
 use super::files::{DIGEST_BYTES, digest};
 use super::running::Place;
 use crate::StoreError;
 use crate::buckets::{Attributes, BLOCK_BYTES, Condition, Outcome, Result, Upload};
 use crate::catalog::{Digest, ProjectId};
+use crate::documents::Caller;
 use crate::objects::local::failed;
 use crate::sqlite::stored;
 
@@ -31,6 +32,8 @@ pub(super) struct Draft {
     pub(super) local: Arc<Local>,
     pub(super) project: ProjectId,
     pub(super) at: At,
+    /// Under whose rules; none for a function.
+    pub(super) caller: Option<Caller>,
     /// The row of its content.
     pub(super) content: i64,
     pub(super) place: Place,
@@ -49,23 +52,18 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    pub(super) fn new(
-        local: Arc<Local>,
-        project: ProjectId,
-        at: At,
-        content: i64,
-        place: Place,
-        reserved: u64,
-    ) -> Self {
+    pub(super) fn new(local: Arc<Local>, project: ProjectId, at: At, content: i64, place: Place) -> Self {
         let (rest, blocks) = (BytesMut::new(), Vec::new());
+        let (caller, reserved, size) = (None, 0, 0);
         Self {
             local,
             project,
             at,
+            caller,
             content,
             place,
             reserved,
-            size: 0,
+            size,
             rest,
             parts: None,
             blocks,
@@ -133,7 +131,8 @@ impl Draft {
             etag: Digest::of(&self.blocks),
             blocks: std::mem::take(&mut self.blocks),
         };
-        self.local.clone().put(self.project, self.at, self.place, written, attributes, condition).await
+        let put = Put { at: self.at, caller: self.caller, attributes, condition };
+        self.local.clone().put(self.project, self.place, put, written).await
     }
 
     async fn reserve(&mut self, needs: u64) -> Result<()> {

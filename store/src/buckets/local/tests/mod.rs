@@ -14,6 +14,8 @@ use crate::project::tests::{copy, folder_of, project, scratch};
 use crate::project::{self, SCHEMA};
 use crate::sqlite::plan;
 
+mod ruled;
+
 /// The driver over the data in a folder.
 struct Opens {
     objects: Arc<dyn Objects>,
@@ -30,11 +32,11 @@ fn open_in(folder: &Path, clock: StoreClock, bytes: i64) -> Result<(Opened, Arc<
     let rows = ProjectFiles::open(&data, clock, project::Limits::default(), vec![running.clone()])?;
     let rows = Arc::new(rows);
     let store = open(rows.clone(), running, enqueuer(), Limits { bytes, ..Limits::default() });
-    Ok(((store.buckets, store.objects), rows))
+    Ok(((store.buckets, store.objects, store.ruled), rows))
 }
 
 async fn opened(folder: &Path) -> Opens {
-    let ((buckets, objects), rows) =
+    let ((buckets, objects, _), rows) =
         open_in(folder, TurnedClock::at(START_MS).store_clock(), 1 << 30).unwrap();
     buckets.declare(project(1), &["a".to_owned()]).await.unwrap();
     Opens { objects, rows }
@@ -348,7 +350,7 @@ async fn an_object_holds_to_its_largest_size_exactly() {
     let accounts: Vec<Arc<dyn crate::project::Account>> = vec![running.clone()];
     let rows = Arc::new(ProjectFiles::open(&data, clock, project::Limits::default(), accounts).unwrap());
     let limits = Limits { object_bytes: 1_000, ..Limits::default() };
-    let BucketStore { buckets, objects } = open(rows, running, enqueuer(), limits);
+    let BucketStore { buckets, objects, .. } = open(rows, running, enqueuer(), limits);
     buckets.declare(project(1), &["a".to_owned()]).await.unwrap();
     for (size, fits) in [(999, true), (1_000, true), (1_001, false)] {
         let mut upload = objects.upload(project(1), "a", "k", 0).await.unwrap();
@@ -389,6 +391,9 @@ fn no_statement_scans_or_sorts() {
         (read::FROM, "objects_keys (bucket=? AND key>?)"),
         (read::BEHIND, "objects_keys (bucket=? AND key>?)"),
         (change::FIND, "objects_keys (bucket=? AND key=?)"),
+        (read::OWN_FROM, "objects_owners (bucket=? AND owner=? AND key>?)"),
+        (read::OWN_BEHIND, "objects_owners (bucket=? AND owner=? AND key>?)"),
+        (read::RULES, "sqlite_autoindex_buckets_1 (name=?)"),
         (read::UNUSED, "object_contents_unused (uses=?)"),
     ] {
         let steps = plan(&connection, sql);

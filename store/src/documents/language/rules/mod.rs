@@ -12,6 +12,8 @@ mod fold;
 
 mod hidden;
 mod necessary;
+#[cfg(test)]
+pub(crate) mod reference;
 mod words;
 
 use super::{Fault, Path, Value};
@@ -82,6 +84,13 @@ impl Rule {
         self.0.any(&|part| matches!(part, Expression::Data(_)))
     }
 
+    /// The fields that it asks for, of the document that is there and of what it is to become.
+    pub(crate) fn fields(&self) -> Vec<&Path> {
+        let mut fields = Vec::new();
+        self.0.fields(&mut fields);
+        fields
+    }
+
     /// What is left of it for that caller.
     pub fn known(&self, caller: &Caller) -> Condition {
         Condition(fold::known(&self.0, caller))
@@ -91,8 +100,20 @@ impl Rule {
 impl Expression {
     /// Whether something is so for it or for anything in it.
     fn any(&self, is_so: &dyn Fn(&Self) -> bool) -> bool {
-        let inner = match self {
-            Self::List(all) | Self::And(all) | Self::Or(all) => all.as_slice(),
+        is_so(self) || self.inner().iter().any(|part| part.any(is_so))
+    }
+
+    fn fields<'e>(&'e self, found: &mut Vec<&'e Path>) {
+        match self {
+            Self::Field(path) | Self::Data(Some(path)) => found.push(path),
+            other => other.inner().iter().for_each(|part| part.fields(found)),
+        }
+    }
+
+    /// What it is made of.
+    fn inner(&self) -> &[Self] {
+        match self {
+            Self::List(all) | Self::And(all) | Self::Or(all) => all,
             Self::Not(one) => std::slice::from_ref(&**one),
             Self::Compare(_, both) | Self::In(both) => both.as_slice(),
             Self::Literal(_)
@@ -101,7 +122,6 @@ impl Expression {
             | Self::Anonymous
             | Self::Data(_)
             | Self::Field(_) => &[],
-        };
-        is_so(self) || inner.iter().any(|part| part.any(is_so))
+        }
     }
 }

@@ -1,8 +1,6 @@
 //! Rules in the driver: which index they lead to, what is stored of them, cursors that somebody made up, and rules at
 //! random against another evaluation of the same.
 
-pub(super) mod reference;
-
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -11,6 +9,7 @@ use super::super::plan::{Source, plan};
 use super::super::select::{Columns, text};
 use super::plans::{Bench, wanted};
 use super::*;
+use crate::documents::language::rules::reference;
 use crate::documents::language::{Direction, Filter, Hidden, Rule};
 use crate::documents::{Caller, IndexSpec};
 use crate::sqlite;
@@ -209,13 +208,19 @@ pub(super) fn asked() -> impl Strategy<Value = (String, IsAsked)> {
     prop::sample::select(cases).prop_map(|(filter, is_so)| (filter.to_owned(), is_so))
 }
 
+/// What rules ask of what is to come.
+pub(super) const DATA: [&str; 2] = ["request.data", "request.data.n"];
+/// What rules ask for.
+pub(super) const FIELDS: [&str; 9] =
+    ["owner", "n", "tags", "deep", "deep.x", "deep.x.y", "open", "none", "_id"];
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     /// Row by row, what a caller is answered is what another evaluation of the same rule lets it see.
     #[test]
     fn what_is_answered_is_what_the_rule_says(
-        rule in reference::rule(),
+        rule in reference::rule(&FIELDS, &DATA),
         rows in prop::collection::vec(document(), 1..8),
         callers in prop::collection::vec(caller(), 1..4),
         (filter, is_asked) in asked(),

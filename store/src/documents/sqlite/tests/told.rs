@@ -7,8 +7,9 @@ use futures_util::FutureExt as _;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-use super::rules::{asked, caller, document, reference, rules};
+use super::rules::{DATA, FIELDS, asked, caller, document, rules};
 use super::*;
+use crate::documents::language::rules::reference;
 use crate::documents::{Caller, Rules};
 use crate::realtime::sqlite::Sqlite as Watching;
 use crate::realtime::{Batch, Event, Feed, Realtime as _, Topic};
@@ -172,7 +173,7 @@ proptest! {
 
     #[test]
     fn what_is_told_makes_of_what_was_read_what_would_be_read(
-        read in [reference::rule(), reference::rule()],
+        read in [reference::rule(&FIELDS, &DATA), reference::rule(&FIELDS, &DATA)],
         hidden in prop::sample::select(vec![None, Some("deep"), Some("tags")]),
         callers in prop::collection::vec(caller(), 1..4),
         (filter, _) in asked(),

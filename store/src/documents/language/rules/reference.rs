@@ -7,7 +7,7 @@ use crate::documents::Caller;
 
 /// A rule as it was made up.
 #[derive(Clone, Debug)]
-pub(in super::super) enum Made {
+pub(crate) enum Made {
     Constant(Json),
     User,
     Roles,
@@ -21,7 +21,11 @@ pub(in super::super) enum Made {
     Compare(&'static str, Box<Made>, Box<Made>),
 }
 
-pub(in super::super) fn rule() -> impl Strategy<Value = Made> {
+/// Rules that ask for some of these fields, of what is there and of what it is to become.
+pub(crate) fn rule(
+    fields: &'static [&'static str],
+    data: &'static [&'static str],
+) -> impl Strategy<Value = Made> {
     let constant = prop::sample::select(vec![
         json!(null),
         json!(true),
@@ -32,17 +36,16 @@ pub(in super::super) fn rule() -> impl Strategy<Value = Made> {
         json!(0.5),
         json!("ada"),
         json!("editor"),
+        json!("ben"),
         json!(""),
     ]);
-    let field =
-        prop::sample::select(vec!["owner", "n", "tags", "deep", "deep.x", "deep.x.y", "open", "none", "_id"]);
     let operand = prop_oneof![
-        4 => field.prop_map(Made::Field),
+        4 => prop::sample::select(fields).prop_map(Made::Field),
         3 => constant.prop_map(Made::Constant),
         3 => Just(Made::User),
         1 => Just(Made::Roles),
         1 => Just(Made::Anonymous),
-        1 => prop::sample::select(vec!["request.data", "request.data.n"]).prop_map(Made::Data),
+        1 => prop::sample::select(data).prop_map(Made::Data),
     ];
     let list = prop::collection::vec(operand.clone(), 0..3).prop_map(Made::List);
     let value = prop_oneof![5 => operand, 1 => list];
@@ -62,7 +65,7 @@ pub(in super::super) fn rule() -> impl Strategy<Value = Made> {
 
 impl Made {
     /// As somebody would write it who likes parentheses.
-    pub(in super::super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self {
             Self::Constant(value) => match value.as_f64().filter(|_| value.is_f64()) {
                 Some(number) => format!("{number:?}"),
@@ -81,7 +84,7 @@ impl Made {
     }
 
     /// Whether a caller may see that row.
-    pub(super) fn lets(&self, caller: &Caller, row: &Json) -> bool {
+    pub(crate) fn lets(&self, caller: &Caller, row: &Json) -> bool {
         self.value(caller, row) == Json::Bool(true)
     }
 
