@@ -17,12 +17,30 @@ fn f3_a_token_that_comes_again_ends_its_session() {
     let apart = bench.sign_in("ann@example.com", "correct horse").expect_status(200).json();
     let second = bench.refresh(&first).expect_status(200).json();
     assert_ne!(second["refresh_token"], first["refresh_token"]);
+    let third = bench.refresh(&second).expect_status(200).json();
     bench.server.clock().turn(Duration::from_secs(11));
     bench.refresh(&first).expect_error(401, "unauthenticated");
-    bench.refresh(&second).expect_error(401, "unauthenticated");
-    bench.get("user", access(&second)).expect_error(401, "unauthenticated");
+    bench.refresh(&third).expect_error(401, "unauthenticated");
+    bench.get("user", access(&third)).expect_error(401, "unauthenticated");
     bench.get("user", access(&apart)).expect_status(200);
     bench.refresh(&apart).expect_status(200);
+}
+
+/// A client whose answer was lost has the token that it sent, and asks again; a thief who does is found out.
+#[test]
+fn f3_a_lost_answer_signs_nobody_out() {
+    let bench = Bench::turned(MANIFEST);
+    let first = bench.sign_up("ann@example.com", "correct horse");
+    let lost = bench.refresh(&first).expect_status(200).json();
+    bench.refresh(&first).expect_error(409, "refresh_race");
+    bench.server.clock().turn(Duration::from_secs(11));
+    let second = bench.refresh(&first).expect_status(200).json();
+    assert_ne!(second["refresh_token"], lost["refresh_token"]);
+    let third = bench.refresh(&second).expect_status(200).json();
+    bench.get("user", access(&third)).expect_status(200);
+    // Had it not been lost, but stolen, this is the next refresh of whoever got it.
+    bench.refresh(&lost).expect_error(401, "unauthenticated");
+    bench.refresh(&third).expect_error(401, "unauthenticated");
 }
 
 #[test]

@@ -149,12 +149,13 @@ export class Session implements Sender {
     } catch (error) {
       const isRace = hasCode(error, "refresh_race");
       if (isRace) {
-        // Another tab was faster: what it was given comes through the store. If nothing does, the answer was lost on its way.
+        // Another tab was faster: what it was given comes through the store. If nothing does, the answer was lost on its
+        // way, and the token is good again in a while.
         await sleep(RACE_MS);
         this.#adopt(await this.#load());
       }
       if (this.#tokens?.refresh !== tokens.refresh) return;
-      if (isRace || hasStatus(error, 401)) await this.#keep(null);
+      if (hasStatus(error, 401)) await this.#keep(null);
       throw error;
     }
   }

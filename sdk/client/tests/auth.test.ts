@@ -125,6 +125,19 @@ test("tabs that race without locks: the slower one takes what the faster one was
   assert.deepEqual(counts, ["Bearer access-2", "Bearer access-2"]);
 });
 
+test("a renewal whose answer was lost does not end the session", async (t) => {
+  let asked = 0;
+  const server = await account(t, {
+    expiresIn: 1,
+    more: { "auth/refresh": (_, response) => ((asked += 1) === 1 ? refuse(response, 409, "refresh_race") : session(2)), "db/": () => ({ count: 1 }) },
+  });
+  const { auth, db } = server.client();
+  await auth.signIn(CREDENTIALS);
+  await assert.rejects(db.collection("a").countDocuments(), { code: "refresh_race" });
+  assert.equal(auth.user?.id, "u1");
+  assert.equal(await db.collection("a").countDocuments(), 1);
+});
+
 test("a refused renewal ends the session, and the request is not sent in nobody's name", async (t) => {
   const server = await account(t, { expiresIn: 1, more: { "auth/refresh": (_, response) => refuse(response, 401, "unauthenticated") } });
   const { auth, db } = server.client();

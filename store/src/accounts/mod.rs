@@ -30,8 +30,8 @@ pub const MAX_IDENTITIES: u64 = 20;
 /// Tokens for one use of an account and a purpose that are good at once. Another one is refused rather than one of them made
 /// void, because anybody can have one made.
 pub const MAX_TOKENS: u64 = 3;
-/// The refresh token before the present one is no theft for so long after the change, milliseconds: two tabs that refresh
-/// at once.
+/// The refresh token before the present one is not replaced again for so long after the change, milliseconds: two tabs that
+/// refresh at once.
 pub const RACE_MS: i64 = 10_000;
 /// A signing key that has a successor is kept for so long, milliseconds: longer than any access token lives.
 pub const RETIRED_KEY_MS: i64 = 25 * 3_600_000;

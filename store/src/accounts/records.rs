@@ -191,7 +191,8 @@ pub enum SessionChange {
         /// How long it lives when nobody uses it, milliseconds.
         ttl_ms: u64,
     },
-    /// Uses a refresh token, and puts another one in its place.
+    /// Uses a refresh token, and puts another one in its place. The one before may be used again until its successor was: the
+    /// answer with that was lost, and it is none any more.
     Refresh {
         /// What all refresh tokens of the session have in common.
         family: TokenHash,
@@ -217,7 +218,7 @@ pub enum SessionAnswer {
     Live(SessionId, Account),
     /// The token was used within [`super::RACE_MS`]; the session goes on with the one that took its place.
     Race,
-    /// A token that was used before came again: somebody has stolen it. The session is over.
+    /// A token that was replaced came again: somebody has stolen it. The session is over.
     Reused,
     /// There is no such session, or not any more.
     Over,

@@ -7,6 +7,8 @@ use crate::accounts::{Change, RACE_MS, Result, SessionAnswer, SessionChange};
 pub(super) async fn all(opener: &Opener<'_>) -> Result<()> {
     f3_tokens_rotate(opener.bench()?).await?;
     f3_a_used_token_ends_the_session(&opener.bench()?).await?;
+    f3_a_lost_answer_ends_nothing(opener.bench()?).await?;
+    f3_a_thief_is_found_out_by_the_next_refresh(&opener.bench()?).await?;
     f3_two_at_once(&opener.bench()?).await?;
     ends(&opener.bench()?).await?;
     times(&opener.bench()?).await?;
@@ -33,10 +35,11 @@ async fn f3_a_used_token_ends_the_session(bench: &Bench<'_>) -> Result<()> {
     let person = bench.person("a@b.c").await?;
     let (stolen, other) = (bench.begin(person.id, 1).await?, bench.begin(person.id, 50).await?);
     bench.refresh(1, 1, 2).await?;
+    bench.refresh(1, 2, 3).await?;
     bench.clock.turn(RACE_MS);
     assert_eq!(bench.refresh(1, 1, 9).await?, SessionAnswer::Reused);
     assert!(!bench.is_live(stolen).await?);
-    assert_eq!(bench.refresh(1, 2, 3).await?, SessionAnswer::Over, "the honest one is out as well");
+    assert_eq!(bench.refresh(1, 3, 4).await?, SessionAnswer::Over, "the honest one is out as well");
     assert!(bench.is_live(other).await?, "only that session");
     // Older than the one before, however quick.
     let quick = bench.begin(person.id, 20).await?;
@@ -44,6 +47,46 @@ async fn f3_a_used_token_ends_the_session(bench: &Bench<'_>) -> Result<()> {
     bench.refresh(20, 21, 22).await?;
     assert_eq!(bench.refresh(20, 20, 9).await?, SessionAnswer::Reused);
     assert!(!bench.is_live(quick).await?);
+    Ok(())
+}
+
+async fn f3_a_lost_answer_ends_nothing(bench: Bench<'_>) -> Result<()> {
+    let person = bench.person("a@b.c").await?;
+    let id = bench.begin(person.id, 1).await?;
+    let live = SessionAnswer::Live(id, person);
+    assert_eq!(bench.refresh(1, 1, 2).await?, live);
+    // Nobody got 2, nor 3.
+    for next in [3, 4] {
+        bench.clock.turn(RACE_MS);
+        assert_eq!(bench.refresh(1, 1, next).await?, live);
+        assert_eq!(bench.refresh(1, 1, 9).await?, SessionAnswer::Race, "another tab, a moment later");
+    }
+    let bench = bench.reopen()?;
+    assert_eq!(bench.refresh(1, 4, 5).await?, live);
+    bench.clock.turn(RACE_MS);
+    assert_eq!(bench.refresh(1, 4, 6).await?, live, "the same again, with the next one");
+    assert_eq!(bench.refresh(1, 6, 7).await?, live);
+    assert_eq!(bench.refresh(1, 4, 8).await?, SessionAnswer::Reused, "its successor was used");
+    assert!(!bench.is_live(id).await?);
+    Ok(())
+}
+
+/// Who has stolen a token and uses it before its owner's next refresh is found out by that.
+async fn f3_a_thief_is_found_out_by_the_next_refresh(bench: &Bench<'_>) -> Result<()> {
+    let person = bench.person("a@b.c").await?;
+    for is_thief_first in [false, true] {
+        let id = bench.begin(person.id, 1).await?;
+        let live = SessionAnswer::Live(id, person.clone());
+        assert_eq!(bench.refresh(1, 1, 2).await?, live, "of the honest one");
+        bench.clock.turn(RACE_MS);
+        assert_eq!(bench.refresh(1, 1, 3).await?, live, "of the thief");
+        if is_thief_first {
+            assert_eq!(bench.refresh(1, 3, 4).await?, live);
+        }
+        assert_eq!(bench.refresh(1, 2, 5).await?, SessionAnswer::Reused);
+        assert_eq!(bench.refresh(1, 3, 6).await?, SessionAnswer::Over);
+        assert!(!bench.is_live(id).await?);
+    }
     Ok(())
 }
 
@@ -61,7 +104,7 @@ async fn f3_two_at_once(bench: &Bench<'_>) -> Result<()> {
     assert_eq!(bench.refresh(1, 2, 3).await?, SessionAnswer::Live(id, person));
     // A clock that is turned back lets nothing pass.
     bench.clock.turn(-60_000);
-    assert_eq!(bench.refresh(1, 2, 9).await?, SessionAnswer::Reused);
+    assert_eq!(bench.refresh(1, 1, 9).await?, SessionAnswer::Reused);
     Ok(())
 }
 

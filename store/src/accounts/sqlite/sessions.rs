@@ -1,4 +1,8 @@
-//! Sessions: a refresh token is used once and replaced; one that comes again ends its session.
+//! Sessions: a refresh token is used and replaced; one that comes again ends its session.
+//!
+//! An answer may be lost on its way, and the client has nothing but the token that it sent. So the one before is good for
+//! as long as its successor was not used: it is replaced by another one, and what was in the lost answer is none any more. A thief
+//! who uses that way makes the token of the honest client one that comes again, and both are out at its next refresh.
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use subtle::ConstantTimeEq as _;
@@ -86,15 +90,20 @@ fn refresh(
     ttl_ms: u64,
     now: i64,
 ) -> Result<SessionAnswer> {
-    if !same(token, &found.token) {
-        let is_previous = found.previous.is_some_and(|previous| same(token, &previous));
-        // A clock that was turned back makes no race of an old theft.
-        if is_previous && (0..RACE_MS).contains(&now.saturating_sub(found.moved_ms)) {
-            return Ok(SessionAnswer::Race);
+    // The one whose successor nobody has used stays the one before, whoever comes with it.
+    let used = match found.previous {
+        Some(previous) if same(token, &previous) => {
+            if (0..RACE_MS).contains(&now.saturating_sub(found.moved_ms)) {
+                return Ok(SessionAnswer::Race);
+            }
+            previous
         }
-        end(connection, found.id)?;
-        return Ok(SessionAnswer::Reused);
-    }
+        _ if same(token, &found.token) => found.token,
+        _ => {
+            end(connection, found.id)?;
+            return Ok(SessionAnswer::Reused);
+        }
+    };
     let account = people::find(connection, &By::Id(found.account), now)?;
     let Some(account) = account.filter(|account| !account.disabled) else {
         end(connection, found.id)?;
@@ -103,7 +112,7 @@ fn refresh(
     let set = "UPDATE account_sessions
         SET token = ?2, previous = ?3, moved_ms = ?4, used_ms = ?4, expires_ms = ?5 WHERE id = ?1";
     let expires = now.saturating_add(stored(ttl_ms));
-    connection.prepare_cached(set)?.execute((found.id, next, found.token, now, expires))?;
+    connection.prepare_cached(set)?.execute((found.id, next, used, now, expires))?;
     Ok(SessionAnswer::Live(found.id, account))
 }
 
