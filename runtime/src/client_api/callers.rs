@@ -1,23 +1,23 @@
-//! Where a call is made, and by whom: the project of a host, how people sign in to it, whom a request's token vouches for.
+//! Where a call is made, and by whom: how people sign in to a project, and whom a request's token vouches for.
 
 use std::sync::Arc;
 
 use http::HeaderMap;
-use store::Store;
 use store::accounts::{Accounts, Settings};
-use store::catalog::{ProjectId, Projects};
+use store::catalog::ProjectId;
 use store::documents::Caller;
+use store::{Store, StoreError};
 
 use super::answer::unauthenticated;
 use crate::accounts::tokens::{AccessTokens, Refused, Verified};
 use crate::bearer::bearer;
 use crate::clock::Clock;
 use crate::problem::Problem;
+use crate::registry::live::LivePlace;
 
 /// Knows callers. A cheap handle.
 #[derive(Clone)]
 pub(super) struct Callers {
-    projects: Arc<dyn Projects>,
     accounts: Arc<dyn Accounts>,
     tokens: AccessTokens,
     clock: Clock,
@@ -28,22 +28,20 @@ pub(super) struct Place {
     /// Which.
     pub(super) project: ProjectId,
     /// How people sign in to it; none: they don't.
-    pub(super) settings: Option<Settings>,
+    pub(super) settings: Option<Arc<Settings>>,
 }
 
 impl Callers {
     /// Over the accounts of that store.
     pub(super) fn new(store: &Store, tokens: AccessTokens, clock: Clock) -> Self {
-        Self { projects: store.projects.clone(), accounts: store.accounts.clone(), tokens, clock }
+        Self { accounts: store.accounts.clone(), tokens, clock }
     }
 
-    /// The project of that name, if there is one.
-    pub(super) async fn place(&self, project: Option<&str>) -> Result<Option<Place>, Problem> {
-        let Some(name) = project else { return Ok(None) };
-        let found = self.projects.by_name(name).await?;
-        let Some(project) = found else { return Ok(None) };
-        let settings = self.accounts.settings(project.id).await?;
-        Ok(Some(Place { project: project.id, settings }))
+    /// That project with how people sign in to it. The store is asked for that once, until another table is made.
+    pub(super) async fn place(&self, live: &LivePlace) -> Result<Place, Problem> {
+        let read = async || Ok(self.accounts.settings(live.project).await?.map(Arc::new));
+        let settings: Result<_, StoreError> = live.sign_in.get_or_try_init(read).await;
+        Ok(Place { project: live.project, settings: settings?.clone() })
     }
 
     /// Who bears the access token of the request. Whether the session is over is not asked.

@@ -38,6 +38,7 @@ use crate::accounts::passwords::Passwords;
 use crate::accounts::tokens::AccessTokens;
 use crate::clock::Clock;
 use crate::problem::Problem;
+use crate::registry::live::LivePlace;
 
 /// Where it is.
 const PATH: &str = "/_ostro/v1/";
@@ -96,10 +97,10 @@ impl ClientApi {
         self.callers.caller(project, headers).await
     }
 
-    /// Answers a request of a client at that address, on a host of the project of that name. `path` is in its normal form.
+    /// Answers a request of a client at that address, on a host of that project. `path` is in its normal form.
     pub async fn serve<B>(
         &self,
-        project: Option<&str>,
+        live: Option<&LivePlace>,
         path: &str,
         client: IpAddr,
         request: Request<B>,
@@ -107,9 +108,9 @@ impl ClientApi {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let place = match self.callers.place(project).await {
-            Ok(Some(place)) => place,
-            Ok(None) => return answer::refusal(&no_route().into()).map(ReplyBody::from),
+        let Some(live) = live else { return answer::refusal(&no_route().into()).map(ReplyBody::from) };
+        let place = match self.callers.place(live).await {
+            Ok(place) => place,
             Err(problem) => return answer::refusal(&problem.into()).map(ReplyBody::from),
         };
         let origin = Origin::of(request.headers(), request.uri(), place.origins());

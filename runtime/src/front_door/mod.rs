@@ -52,9 +52,9 @@ impl Service {
             Err(refusal) => return respond::refusal(Uuid::now_v7(), version, refusal),
         };
         if client_api::objects::is_signed_path(checked.path.as_str()) {
-            let project = self.routes.load().project(&checked.host);
+            let project = self.routes.load().project(&checked.host).map(|place| place.project);
             let (method, door) = (checked.request.method().clone(), &self.doors.objects);
-            let served = door.serve(project.as_deref(), checked.request).await;
+            let served = door.serve(project, checked.request).await;
             return respond::object(Uuid::now_v7(), version, &method, served);
         }
         if client_api::is_client_path(checked.path.as_str()) {
@@ -100,7 +100,7 @@ impl Service {
     async fn page(&self, checked: &Checked, others: Option<&[String]>) -> Response<Answer> {
         let Checked { request, path, host } = checked;
         let (id, version, method) = (Uuid::now_v7(), request.version(), request.method());
-        let site = self.routes.load().site(host).cloned();
+        let site = self.routes.load().owner(host).and_then(|place| place.site.clone());
         let site = site.filter(|site| others.is_none() || site::has(&site.spec, path));
         let is_read = matches!(*method, Method::GET | Method::HEAD);
         if let Some(site) = &site
@@ -123,8 +123,8 @@ impl Service {
         let Checked { request, host, path } = checked;
         let (version, method) = (request.version(), request.method().clone());
         let client = address::of_client(request.headers(), client, &self.trusted_proxies);
-        let project = self.routes.load().project(&host);
-        let served = self.doors.api.serve(project.as_deref(), path.as_str(), client, request).await;
+        let place = self.routes.load().project(&host).cloned();
+        let served = self.doors.api.serve(place.as_ref(), path.as_str(), client, request).await;
         respond::client_api(Uuid::now_v7(), version, &method, served)
     }
 }

@@ -106,6 +106,7 @@ impl Registry {
         };
         // Before anybody can send to them; what is committed is served even if that fails.
         let declared = resources.declare(&self.store, project.id).await;
+        self.refresher.forget_sign_in(project.id).await;
         self.refresh().await?;
         declared?;
         self.reconciler.reconcile(project.id).await?;

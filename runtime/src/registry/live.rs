@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use host_api::grants::Grants;
 use host_api::{Identity, SecretValues};
+use store::accounts::Settings;
 use store::catalog::{
     Access, CronTrigger, DataTrigger, Digest, Export, FunctionId, ProjectId, QueueTrigger, RevisionSpec,
     Route, SiteSpec,
 };
 use store::jobs::ScheduleId;
+use tokio::sync::OnceCell;
 
 use crate::router::Table;
 use crate::triggers::schedule::Schedule;
@@ -87,8 +89,23 @@ pub struct LiveSite {
     pub spec: SiteSpec,
 }
 
+/// What clients find on the hosts of a project, whatever functions it has. Never changed: a deploy makes another one.
+#[derive(Clone)]
+pub struct LivePlace {
+    /// Immutable id.
+    pub project: ProjectId,
+    /// Its site.
+    pub site: Option<Arc<LiveSite>>,
+    /// How people sign in to it.
+    pub sign_in: Arc<LiveSignIn>,
+}
+
+/// How people sign in to a project; none: they don't. Read from its file when somebody asks for the first time, so that a start
+/// opens no file for that; a deploy that may have changed it makes another one.
+pub type LiveSignIn = OnceCell<Option<Arc<Settings>>>;
+
 /// Who answers which request.
-pub type Routes = Table<Arc<Live>, Arc<LiveSite>>;
+pub type Routes = Table<Arc<Live>, LivePlace>;
 
 /// What the functions of a project share.
 pub struct LiveProject {

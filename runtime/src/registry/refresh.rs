@@ -13,7 +13,7 @@ use store::catalog::{
 };
 use tokio::sync::Mutex;
 
-use super::live::{Consumers, Live, LiveProject, LiveSchedule, LiveSite, Routes};
+use super::live::{Consumers, Live, LivePlace, LiveProject, LiveSchedule, LiveSignIn, LiveSite, Routes};
 use crate::problem::Problem;
 use crate::router::{Entry, Hosts, Table};
 use crate::triggers::schedule::{Schedule, schedule_id};
@@ -35,6 +35,7 @@ struct State {
     generations: u64,
     known: HashMap<FunctionId, Known>,
     sites: HashMap<ProjectId, (ActiveSite, Arc<LiveSite>)>,
+    sign_ins: HashMap<ProjectId, Arc<LiveSignIn>>,
 }
 
 /// What a `Live` was made of: as long as it is the same, instances may be kept.
@@ -74,6 +75,11 @@ impl Refresher {
         self.consumers.clone()
     }
 
+    /// How people sign in to that project may be another way now: the next table knows nothing of it.
+    pub(super) async fn forget_sign_in(&self, project: ProjectId) {
+        self.state.lock().await.sign_ins.remove(&project);
+    }
+
     /// Reads the catalog and swaps the table and the consumers. What it shows when it returns is at least as new as the
     /// catalog was when it was called.
     pub(super) async fn refresh(&self) -> Result<(), Problem> {
@@ -108,8 +114,8 @@ impl Refresher {
             known.insert(function.id, Known { function, sealed: shared.sealed.clone(), live });
         }
         state.sites = self.sites(&projects, std::mem::take(&mut state.sites)).await?;
-        let sites = state.sites.values().map(|(_, live)| (live.project.clone(), live.clone())).collect();
-        let (table, refused) = Table::build(self.hosts.clone(), entries, sites);
+        let places = state.places(&projects);
+        let (table, refused) = Table::build(self.hosts.clone(), entries, places);
         for reason in refused {
             tracing::error!(reason, "a route of the catalog is not served");
         }
@@ -206,6 +212,19 @@ impl Refresher {
             events: function.bindings.events.clone(),
             spec,
         })
+    }
+}
+
+impl State {
+    /// What clients find on the hosts of all projects, by name.
+    fn places(&mut self, projects: &HashMap<ProjectId, Shared>) -> HashMap<String, LivePlace> {
+        self.sign_ins.retain(|project, _| projects.contains_key(project));
+        let place = |(id, shared): (&ProjectId, &Shared)| {
+            let site = self.sites.get(id).map(|(_, live)| live.clone());
+            let sign_in = self.sign_ins.entry(*id).or_default().clone();
+            (shared.project.name.clone(), LivePlace { project: *id, site, sign_in })
+        };
+        projects.iter().map(place).collect()
     }
 }
 

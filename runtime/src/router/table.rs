@@ -59,13 +59,14 @@ pub enum Way {
 
 /// Every route of the server.
 #[derive(Debug)]
-pub struct Table<F, S> {
+pub struct Table<F, P> {
     hosts: Hosts,
     /// `FUNCTION` and `PROJECT` by name.
     functions: HashMap<(String, String), F>,
-    projects: HashMap<String, ProjectRoutes<F>>,
-    /// Static sites by project.
-    sites: HashMap<String, S>,
+    /// All there are, by name, with or without functions.
+    projects: HashMap<String, P>,
+    /// Explicit routes by project.
+    routes: HashMap<String, ProjectRoutes<F>>,
 }
 
 /// Explicit routes of one project. Those that end in a wildcard stand apart, because exact and parameter
@@ -96,10 +97,10 @@ struct Target<F> {
     function: F,
 }
 
-impl<F: Clone, S> Table<F, S> {
+impl<F: Clone, P> Table<F, P> {
     /// Builds the table. A route that can't be inserted (the catalog has refused clashes long before) is left
     /// out and returned with the reason, so that one bad route never takes the others away.
-    pub fn build(hosts: Hosts, entries: Vec<Entry<F>>, sites: HashMap<String, S>) -> (Self, Vec<String>) {
+    pub fn build(hosts: Hosts, entries: Vec<Entry<F>>, projects: HashMap<String, P>) -> (Self, Vec<String>) {
         let mut refused = Vec::new();
         let mut functions = HashMap::new();
         let mut collected: HashMap<String, Collected<F>> = HashMap::new();
@@ -123,14 +124,11 @@ impl<F: Clone, S> Table<F, S> {
             }
             functions.insert((entry.function, entry.project), entry.target);
         }
-        for project in sites.keys() {
-            collected.entry(project.clone()).or_default();
-        }
-        let projects = collected
+        let routes = collected
             .into_iter()
             .map(|(project, routes)| (project, ProjectRoutes::build(routes, &mut refused)))
             .collect();
-        (Self { hosts, functions, projects, sites }, refused)
+        (Self { hosts, functions, projects, routes }, refused)
     }
 
     /// Finds who answers. The path is in its normal form and not reserved.
@@ -138,9 +136,7 @@ impl<F: Clone, S> Table<F, S> {
         let key = match self.hosts.classify(host) {
             HostKind::Reserved => return Found::Nobody,
             HostKind::Function { function, project } => (function, project),
-            HostKind::Label(label) if self.projects.contains_key(&label) && !self.is_function(&label) => {
-                return self.routed(&label, method, path);
-            }
+            HostKind::Label(label) if self.is_project(&label) => return self.routed(&label, method, path),
             HostKind::Label(label) => (label, DEFAULT_PROJECT.to_owned()),
             HostKind::Other => return self.anywhere(method, path),
         };
@@ -157,25 +153,23 @@ impl<F: Clone, S> Table<F, S> {
         }
     }
 
-    /// The site that answers on a host where no function does: on the project's own one, which for the default project is
-    /// every host that names nobody.
-    pub fn site(&self, host: &str) -> Option<&S> {
+    /// The project that a host belongs to: the default one where no other is named.
+    pub fn project(&self, host: &str) -> Option<&P> {
         match self.hosts.classify(host) {
-            HostKind::Label(label) if !self.is_function(&label) => self.sites.get(&label),
-            HostKind::Other => self.sites.get(DEFAULT_PROJECT),
-            HostKind::Label(_) | HostKind::Function { .. } | HostKind::Reserved => None,
+            HostKind::Reserved => None,
+            HostKind::Function { project, .. } => self.projects.get(&project),
+            HostKind::Label(label) if self.is_project(&label) => self.projects.get(&label),
+            HostKind::Label(_) | HostKind::Other => self.projects.get(DEFAULT_PROJECT),
         }
     }
 
-    /// The name of the project that a host belongs to, whether or not it exists: the default one where no other is named.
-    pub fn project(&self, host: &str) -> Option<String> {
+    /// The project whose own host that is: for the default project every host that names nobody. Its site answers there
+    /// where no function does.
+    pub fn owner(&self, host: &str) -> Option<&P> {
         match self.hosts.classify(host) {
-            HostKind::Reserved => None,
-            HostKind::Function { project, .. } => Some(project),
-            HostKind::Label(label) if self.projects.contains_key(&label) && !self.is_function(&label) => {
-                Some(label)
-            }
-            HostKind::Label(_) | HostKind::Other => Some(DEFAULT_PROJECT.to_owned()),
+            HostKind::Label(label) if !self.is_function(&label) => self.projects.get(&label),
+            HostKind::Other => self.projects.get(DEFAULT_PROJECT),
+            HostKind::Label(_) | HostKind::Function { .. } | HostKind::Reserved => None,
         }
     }
 
@@ -189,7 +183,7 @@ impl<F: Clone, S> Table<F, S> {
     }
 
     fn routed(&self, project: &str, method: &str, path: &NormalPath) -> Found<F> {
-        self.projects.get(project).map_or(Found::Nobody, |routes| routes.find(method, path))
+        self.routes.get(project).map_or(Found::Nobody, |routes| routes.find(method, path))
     }
 
     fn mounted(&self, path: &NormalPath) -> Option<Match<F>> {
@@ -202,6 +196,11 @@ impl<F: Clone, S> Table<F, S> {
             params: Vec::new(),
             way: Way::Name,
         })
+    }
+
+    /// Whether that label of a host is a project, and no function of the default project hides it.
+    fn is_project(&self, label: &str) -> bool {
+        self.projects.contains_key(label) && !self.is_function(label)
     }
 
     fn is_function(&self, name: &str) -> bool {
@@ -313,14 +312,16 @@ mod tests {
         Entry { project: project.into(), function: function.into(), routes, target: function.to_owned() }
     }
 
-    fn table(entries: Vec<Entry<String>>) -> Table<String, ()> {
+    fn table(entries: Vec<Entry<String>>) -> Table<String, String> {
         let hosts = Hosts::new(Some("example.com"));
-        let (table, refused) = Table::build(hosts, entries, HashMap::new());
+        let names = entries.iter().map(|entry| entry.project.clone()).chain(["empty".to_owned()]);
+        let projects = names.map(|name| (name.clone(), name)).collect();
+        let (table, refused) = Table::build(hosts, entries, projects);
         assert_eq!(refused, Vec::<String>::new());
         table
     }
 
-    fn find(table: &Table<String, ()>, host: &str, method: &str, path: &str) -> String {
+    fn find(table: &Table<String, String>, host: &str, method: &str, path: &str) -> String {
         match table.find(host, method, &NormalPath::parse(path).unwrap()) {
             Found::Function(found) => {
                 let params: Vec<_> =
@@ -362,6 +363,7 @@ mod tests {
             ("shop.localhost", "GET", "/hello", "404"),
             ("cart--shop.localhost", "GET", "/x", "cart"),
             ("cart--nobody.localhost", "GET", "/x", "404"),
+            ("empty.localhost", "GET", "/hello", "404"),
             ("hello--shop.localhost", "GET", "/x", "404"),
             ("3--hello.localhost", "GET", "/x", "404"),
         ] {
@@ -381,21 +383,22 @@ mod tests {
             ("shop.localhost", Some("shop")),
             ("cart--shop.example.com", Some("shop")),
             ("other--shop.localhost", Some("shop")),
-            ("cart--nobody.localhost", Some("nobody")),
+            ("cart--nobody.localhost", None),
             ("nobody.localhost", Some("default")),
+            ("empty.localhost", Some("empty")),
             ("127.0.0.1:8700", Some("default")),
             ("3--hello.localhost", None),
         ] {
-            assert_eq!(table.project(host).as_deref(), project, "{host}");
+            assert_eq!(table.project(host).map(String::as_str), project, "{host}");
         }
     }
 
     #[test]
-    fn d9_a_site_answers_on_the_hosts_of_its_project() {
-        let sites = ["default", "shop", "blog", "hello"].map(|name| (name.to_owned(), name));
+    fn d9_a_project_has_hosts_of_its_own() {
+        let projects = ["default", "shop", "blog", "hello"].map(|name| (name.to_owned(), name));
         let entries = vec![entry("default", "hello", vec![]), entry("shop", "cart", vec![])];
-        let (table, _) = Table::build(Hosts::new(Some("example.com")), entries, sites.into());
-        for (host, site) in [
+        let (table, _) = Table::build(Hosts::new(Some("example.com")), entries, projects.into());
+        for (host, owner) in [
             ("localhost:8700", Some("default")),
             ("127.0.0.1", Some("default")),
             ("[::1]:8700", Some("default")),
@@ -410,9 +413,9 @@ mod tests {
             ("3--shop.localhost", None),
             ("nobody.localhost", None),
         ] {
-            assert_eq!(table.site(host).copied(), site, "{host}");
+            assert_eq!(table.owner(host).copied(), owner, "{host}");
         }
-        assert_eq!(table.project("blog.localhost").as_deref(), Some("blog"));
+        assert_eq!(table.project("blog.localhost").copied(), Some("blog"));
     }
 
     /// The rule of the documentation, spelled out the slow way.

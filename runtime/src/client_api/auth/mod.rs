@@ -67,7 +67,7 @@ struct Limits {
 /// Where a call is made: in which project, from where, with what.
 struct Place<'r> {
     project: ProjectId,
-    settings: Settings,
+    settings: Arc<Settings>,
     headers: &'r HeaderMap,
     client: IpAddr,
 }

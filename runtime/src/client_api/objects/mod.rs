@@ -17,7 +17,7 @@ use http::{Method, Request, Response};
 use http_body::Body;
 use store::Store;
 use store::buckets::Objects;
-use store::catalog::{ProjectId, Projects};
+use store::catalog::ProjectId;
 use store::keys::Keys;
 
 pub use self::body::ObjectBody;
@@ -27,7 +27,6 @@ use crate::problem::Problem;
 /// The way to objects. A cheap handle: clones share their bounds.
 #[derive(Clone)]
 pub struct ObjectDoor {
-    projects: Arc<dyn Projects>,
     objects: Arc<dyn Objects>,
     keys: Keys,
     clock: Clock,
@@ -42,26 +41,20 @@ pub fn is_signed_path(path: &str) -> bool {
 impl ObjectDoor {
     /// The way to the objects of that store.
     pub fn new(store: &Store, clock: Clock) -> Self {
-        Self {
-            projects: store.projects.clone(),
-            objects: store.objects.clone(),
-            keys: store.keys.clone(),
-            clock,
-            places: Places::default(),
-        }
+        Self { objects: store.objects.clone(), keys: store.keys.clone(), clock, places: Places::default() }
     }
 
-    /// Does what the URL permits, for a request on a host of the project of that name.
+    /// Does what the URL permits, for a request on a host of that project.
     pub async fn serve<B>(
         &self,
-        project: Option<&str>,
+        project: Option<ProjectId>,
         request: Request<B>,
     ) -> Result<Response<ObjectBody>, Problem>
     where
         B: Body<Data = Bytes> + Send + Unpin,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
-        let (project, signed) = self.permitted(project, &request).await?;
+        let (project, signed) = self.permitted(project, &request)?;
         let Some(place) = self.places.take(project) else {
             return Err(Problem::new(503, "busy", "too many transfers run at once"));
         };
@@ -81,14 +74,13 @@ impl ObjectDoor {
     }
 
     /// The project, and what the URL permits in it.
-    async fn permitted<B>(
+    fn permitted<B>(
         &self,
-        project: Option<&str>,
+        project: Option<ProjectId>,
         request: &Request<B>,
     ) -> Result<(ProjectId, Signed), Problem> {
-        let name = project.ok_or_else(answer::refused)?;
-        let project = self.projects.by_name(name).await?.ok_or_else(answer::refused)?;
-        let signer = Signer::new(self.keys.url_mac_key(project.id)?);
+        let project = project.ok_or_else(answer::refused)?;
+        let signer = Signer::new(self.keys.url_mac_key(project)?);
         let url = request.uri().path_and_query().map_or("", |target| target.as_str());
         let signed = signer.read(url).ok_or_else(answer::refused)?;
         let is_method = match signed.permit.action {
@@ -96,7 +88,7 @@ impl ObjectDoor {
             Action::Put { .. } => request.method() == Method::PUT,
         };
         match is_method && self.clock.now_ms() < signed.permit.expires_ms {
-            true => Ok((project.id, signed)),
+            true => Ok((project, signed)),
             false => Err(answer::refused()),
         }
     }
