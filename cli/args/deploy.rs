@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use runtime::control::wire::AuthMode;
 
 use super::values::{self, RouteFlag};
 
@@ -36,8 +37,6 @@ pub(crate) struct DeployArgs {
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
-    #[command(flatten)]
-    pub(crate) later: LaterArgs,
 }
 
 /// What a manifest would say, for a function of one file.
@@ -50,6 +49,9 @@ pub(crate) struct SettingsArgs {
     /// Route: `/path`, or `GET,POST /path`; may be repeated
     #[arg(long = "route", value_name = "ROUTE", value_parser = values::route)]
     pub(crate) routes: Vec<RouteFlag>,
+    /// Whether callers have to be signed in: none, optional or required; of a route that says otherwise, as it says
+    #[arg(long, value_name = "MODE", value_parser = values::auth)]
+    pub(crate) auth: Option<AuthMode>,
     /// Thing that the function may use: secret:NAME, http:https://HOST, queue:NAME:send; may be repeated
     #[arg(long = "grant", value_name = "GRANT")]
     pub(crate) grants: Vec<String>,
@@ -106,6 +108,7 @@ impl SettingsArgs {
         let given = [
             ("--name", self.name.is_some()),
             ("--route", !self.routes.is_empty()),
+            ("--auth", self.auth.is_some()),
             ("--grant", !self.grants.is_empty()),
             ("--env", !self.env.is_empty()),
             ("--binding", !self.bindings.is_empty()),
@@ -144,18 +147,4 @@ pub(crate) struct BuildArgs {
     /// Build only this function of the manifest; of a file: the name
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-}
-
-/// Flags whose feature does not exist yet: known, so that the answer can say so.
-#[derive(Debug, Default, Args)]
-pub(crate) struct LaterArgs {
-    #[arg(long, hide = true)]
-    auth: Option<String>,
-}
-
-impl LaterArgs {
-    /// The first of these flags that was given, and the feature it waits for.
-    pub(crate) fn first_given(&self) -> Option<(&'static str, &'static str)> {
-        self.auth.is_some().then_some(("--auth", "accounts"))
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use runtime::control::wire::{JobState, Scope};
+use runtime::control::wire::{AuthMode, JobState, Scope};
 
 /// A route as given by `--route`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,6 +170,16 @@ pub(super) fn scope(text: &str) -> Result<Scope, String> {
         "invoke" => Ok(Scope::Invoke),
         "admin" => Ok(Scope::Admin),
         _ => Err("a scope is deploy, read, invoke or admin".to_owned()),
+    }
+}
+
+/// Whether callers have to be signed in.
+pub(super) fn auth(text: &str) -> Result<AuthMode, String> {
+    match text {
+        "none" => Ok(AuthMode::None),
+        "optional" => Ok(AuthMode::Optional),
+        "required" => Ok(AuthMode::Required),
+        _ => Err("it is none, optional or required".to_owned()),
     }
 }
 

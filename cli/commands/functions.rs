@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use runtime::{
     control::wire::{
-        CronTrigger, DataTrigger, FunctionDetail, FunctionList, JobLimits, Limits, Missed, OnDisconnect,
-        Overlap, QueueTrigger, Route,
+        AccessView, AuthMode, CronTrigger, DataTrigger, FunctionDetail, FunctionList, JobLimits, Limits,
+        Missed, OnDisconnect, Overlap, QueueTrigger, Route, RouteView,
     },
     registry::manifest::units::show_millis,
 };
@@ -22,11 +22,12 @@ pub(super) fn list(context: &Context) -> Result<(), Failure> {
     let session = context.session()?;
     let list: FunctionList = session.client.get(&session.path(&["functions"]), &[])?;
     context.out.show(&list, |list| {
-        let mut table = Table::new(&["NAME", "REVISION", "CALLS", "FAILED", "UPDATED", "URL"]);
+        let mut table = Table::new(&["NAME", "REVISION", "AUTH", "CALLS", "FAILED", "UPDATED", "URL"]);
         for function in &list.functions {
             table.row([
                 function.name.clone(),
                 function.revision.to_string(),
+                access_text(&function.access),
                 function.invocations.to_string(),
                 function.failures.to_string(),
                 units::time_to_second(function.updated_ms),
@@ -71,7 +72,12 @@ fn describe(detail: &FunctionDetail) -> String {
         ),
     ];
     facts.extend(function.urls.iter().map(|url| ("url", url.clone())));
-    facts.extend(function.routes.iter().map(|route| ("route", route_text(route))));
+    facts.push(("auth", access_text(&function.access)));
+    let route = |view: &RouteView| match &view.access {
+        Some(access) => format!("{} (auth {})", route_text(&view.route), access_text(access)),
+        None => route_text(&view.route),
+    };
+    facts.extend(function.routes.iter().map(|view| ("route", route(view))));
     facts.extend(detail.cron.iter().map(|trigger| ("cron", cron_text(trigger))));
     facts.extend(detail.queues.iter().map(|trigger| ("queue", queue_text(trigger))));
     facts.extend(detail.events.iter().map(|trigger| ("event", event_text(trigger))));
@@ -92,6 +98,19 @@ fn describe(detail: &FunctionDetail) -> String {
         let _ = writeln!(text, "{name:<12}{}", escape(&fact));
     }
     text
+}
+
+/// Who may call.
+fn access_text(access: &AccessView) -> String {
+    let mode = match access.auth {
+        AuthMode::None => "none",
+        AuthMode::Optional => "optional",
+        AuthMode::Required => "required",
+    };
+    match access.roles.as_slice() {
+        [] => mode.to_owned(),
+        roles => format!("{mode}, role {}", roles.join(" or ")),
+    }
 }
 
 /// A route as `--route` takes it.

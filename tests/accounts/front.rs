@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::bench::{Bench, MANIFEST};
+use crate::support::terminal::Terminal;
 use crate::support::{Request, guest};
 
 #[test]
@@ -127,7 +128,7 @@ fn f1_c7_a_token_opens_no_function_of_another_project() {
     }
 }
 
-/// Flags can't say who may call, so they must not open what a manifest has closed.
+/// Flags can't say who may come by a route, so they must not open what a manifest has closed.
 #[test]
 fn a_deploy_by_flags_opens_nothing() {
     let bench = Bench::start(MANIFEST);
@@ -140,6 +141,33 @@ fn a_deploy_by_flags_opens_nothing() {
     ask("/mine").expect_error(401, "unauthenticated");
     ask("/whoever").expect_status(200);
     ask("/echo/x").expect_error(401, "unauthenticated");
+}
+
+#[test]
+fn a_flag_says_who_may_call_and_show_tells() {
+    let terminal = Terminal::in_project("flagged");
+    terminal.write("echo.wasm", guest::component("echo-request"));
+    let manifest = "[project]\nname = 'flagged'\n[auth]\nemail = true\n[function.echo]\nauth = 'none'\n\
+        routes = ['/open', { path = '/desk', roles = ['editor'] }]\n";
+    let control = terminal.control();
+    control.try_deploy_manifest("echo", &guest::component("echo-request"), manifest).expect_status(200);
+    let ask = |path: &str| Request::new("GET", path, "flagged.localhost").send(terminal.server.listen);
+    ask("/open").expect_status(200);
+    terminal.run("deploy echo.wasm --auth required", 0);
+    ask("/open").expect_error(401, "unauthenticated");
+    let (shown, _) = terminal.run("show echo", 0);
+    for fact in
+        ["auth        required\n", "route       /open\n", "route       /desk (auth required, role editor)"]
+    {
+        assert!(shown.contains(fact), "no {fact:?} in {shown}");
+    }
+    let listed = terminal.json("list");
+    assert_eq!(listed["functions"][0]["access"], json!({ "auth": "required" }));
+    terminal.run("deploy echo.wasm --auth none", 0);
+    ask("/open").expect_status(200);
+    ask("/desk").expect_error(401, "unauthenticated");
+    let (_, words) = terminal.run("deploy echo.wasm --auth maybe", 2);
+    assert!(words.contains("none, optional or required"), "{words}");
 }
 
 /// A guest may read a path otherwise than the route table does: what it may take for one of a closed route is closed (threat D9).

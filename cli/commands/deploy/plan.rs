@@ -97,12 +97,6 @@ impl Target {
 impl Plan {
     /// Decides what to deploy.
     pub(in crate::commands) fn make(args: &DeployArgs) -> Result<Self, Failure> {
-        if let Some((flag, feature)) = args.later.first_given() {
-            return Err(Failure::usage(format!(
-                "`{flag}` comes with {feature}, in a later version of Ostro"
-            ))
-            .hint("deploy without it for now"));
-        }
         match Target::of(args.target.as_deref()) {
             Target::Manifest(file) => Self::of_manifest(args, &file),
             Target::File(file) => {
@@ -273,6 +267,7 @@ fn flags(args: &SettingsArgs) -> DeployFlags {
         args: given(args.args.is_empty()).map(|()| args.args.clone()),
         reuse: args.reuse,
         concurrent: args.concurrent,
+        auth: args.auth,
         on_disconnect: None,
     }
 }

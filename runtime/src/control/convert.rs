@@ -3,8 +3,8 @@
 use store::{catalog, jobs};
 
 use super::wire::{
-    AuditRow, CronTrigger, DataTrigger, JobLimits, JobState, Limits, Missed, OnDisconnect, Overlap, Project,
-    Purge, QueueTrigger, Route, Scope, SecretView, Sent,
+    AccessView, AuditRow, AuthMode, CronTrigger, DataTrigger, JobLimits, JobState, Limits, Missed,
+    OnDisconnect, Overlap, Project, Purge, QueueTrigger, Route, RouteView, Scope, SecretView, Sent,
 };
 
 impl From<catalog::Project> for Project {
@@ -35,9 +35,31 @@ impl From<Scope> for catalog::Scope {
     }
 }
 
-impl From<catalog::Route> for Route {
+impl From<catalog::Route> for RouteView {
     fn from(route: catalog::Route) -> Self {
-        Self { path: route.path, methods: route.methods, strip: route.strip }
+        let catalog::Route { path, methods, strip, access } = route;
+        Self { route: Route { path, methods, strip }, access: access.map(AccessView::from) }
+    }
+}
+
+impl From<catalog::Access> for AccessView {
+    fn from(access: catalog::Access) -> Self {
+        let auth = match access.signed_in {
+            catalog::SignedIn::None => AuthMode::None,
+            catalog::SignedIn::Optional => AuthMode::Optional,
+            catalog::SignedIn::Required => AuthMode::Required,
+        };
+        Self { auth, roles: access.roles }
+    }
+}
+
+impl From<AuthMode> for catalog::SignedIn {
+    fn from(auth: AuthMode) -> Self {
+        match auth {
+            AuthMode::None => Self::None,
+            AuthMode::Optional => Self::Optional,
+            AuthMode::Required => Self::Required,
+        }
     }
 }
 

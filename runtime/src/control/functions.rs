@@ -10,7 +10,7 @@ use super::auth::Caller;
 use super::body::Path;
 use super::error::Errors;
 use super::wire::{
-    CronTrigger, DataTrigger, FunctionDetail, FunctionList, FunctionView, QueueTrigger, Route,
+    CronTrigger, DataTrigger, FunctionDetail, FunctionList, FunctionView, QueueTrigger, RouteView,
 };
 use crate::problem::Problem;
 use crate::router;
@@ -119,7 +119,8 @@ fn view(state: &ControlState, project: &Project, function: Function) -> Function
         name: function.name,
         id: function.id.0,
         revision: function.active,
-        routes: function.bindings.routes.into_iter().map(Route::from).collect(),
+        routes: function.bindings.routes.into_iter().map(RouteView::from).collect(),
+        access: function.bindings.access.into(),
         grants: function.bindings.grants,
         urls,
         created_ms: function.created_ms,

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use store::catalog::{Bindings, CronTrigger, DataTrigger, JobLimits, Limits, OnDisconnect, Route};
+use store::catalog::{
+    Access, Bindings, CronTrigger, DataTrigger, JobLimits, Limits, OnDisconnect, Route, SignedIn,
+};
 
 use super::manifest;
 use super::resources::Resources;
@@ -121,14 +123,17 @@ pub(super) fn with_flags(
     if let Some(routes) = flags.routes {
         let routes = routes.into_iter().map(Into::into).collect();
         let mut routes = settings::normalise_routes(routes).map_err(|reason| refused(&reason))?;
-        // Flags can't say who may call: a route that stays is open to no more callers than before.
         for route in &mut routes {
-            let shape = route.shape();
-            let same = || current.bindings.routes.iter().filter(|before| before.shape() == shape);
-            let before = same().find(|before| before.methods == route.methods).or_else(|| same().next());
-            route.access = before.and_then(|before| before.access.clone());
+            route.access = access_before(route, &current.bindings);
         }
         current.bindings.routes = routes;
+    }
+    if let Some(auth) = flags.auth {
+        let signed_in = auth.into();
+        let roles = std::mem::take(&mut current.bindings.access.roles);
+        // Roles are asked of whoever has to be signed in.
+        let roles = if signed_in == SignedIn::Required { roles } else { Vec::new() };
+        current.bindings.access = Access { signed_in, roles };
     }
     if let Some(grants) = flags.grants {
         settings::check_grants(&grants).map_err(with_hint)?;
@@ -180,6 +185,32 @@ pub(super) fn with_flags(
         }
     }
     Ok(current)
+}
+
+/// Who may come by a route of flags, which can't say that: a route that stays is open to no more callers than before, nor is
+/// one that takes methods of several.
+fn access_before(route: &Route, before: &Bindings) -> Option<Access> {
+    let shape = route.shape();
+    let same: Vec<&Route> = before.routes.iter().filter(|before| before.shape() == shape).collect();
+    if let Some(same) = same.iter().find(|before| before.methods == route.methods) {
+        return same.access.clone();
+    }
+    let takes = |one: &Route, other: &Route| {
+        one.methods.is_empty()
+            || other.methods.is_empty()
+            || one.methods.iter().any(|method| other.methods.contains(method))
+    };
+    let strictness = |of: &&&Route| {
+        let access = of.access.as_ref().unwrap_or(&before.access);
+        let signed_in = match access.signed_in {
+            SignedIn::None => 0,
+            SignedIn::Optional => 1,
+            SignedIn::Required => 2,
+        };
+        (signed_in, !access.roles.is_empty())
+    };
+    let overlapping = same.iter().filter(|before| takes(before, route));
+    overlapping.max_by_key(strictness).and_then(|before| before.access.clone())
 }
 
 /// What a declarative deploy takes away, a sentence each.
@@ -269,7 +300,7 @@ fn refused(reason: &str) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::wire::{CronFlag, QueueFlag};
+    use crate::control::wire::{AuthMode, CronFlag, QueueFlag};
 
     fn fresh() -> Settled {
         Settled::new(&Ceilings::default())
@@ -324,6 +355,57 @@ mod tests {
             Settled { limits: current.limits.clone(), jobs: current.jobs.clone(), ..settled },
             current
         );
+    }
+
+    #[test]
+    fn a_route_of_flags_is_open_to_no_more_callers_than_before() {
+        let access = |roles: &[&str]| {
+            let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+            Some(Access { signed_in: SignedIn::Required, roles })
+        };
+        let route = |path: &str, methods: &[&str], access: Option<Access>| Route {
+            path: path.to_owned(),
+            methods: methods.iter().map(|method| (*method).to_owned()).collect(),
+            strip: None,
+            access,
+        };
+        let before = Bindings {
+            routes: vec![
+                route("/x/{id}", &["GET"], None),
+                route("/x/{id}", &["POST"], access(&[])),
+                route("/x/{id}", &["PUT"], access(&["editor"])),
+            ],
+            ..Bindings::default()
+        };
+        for (path, methods, expected) in [
+            ("/x/{name}", &["GET"][..], None),
+            ("/x/{name}", &["POST"], access(&[])),
+            ("/x/{name}", &["PUT"], access(&["editor"])),
+            // Of no other method's route.
+            ("/x/{name}", &["DELETE"], None),
+            ("/x/{name}", &["GET", "POST"], access(&[])),
+            ("/x/{name}", &["GET", "POST", "PUT"], access(&["editor"])),
+            ("/x/{name}", &[], access(&["editor"])),
+            ("/y", &[], None),
+        ] {
+            let found = access_before(&route(path, methods, None), &before);
+            assert_eq!(found, expected, "{methods:?} {path}");
+        }
+    }
+
+    #[test]
+    fn flags_say_who_may_call_the_function() {
+        let with = |before: Access, auth| {
+            let mut current = fresh();
+            current.bindings.access = before;
+            let flags = DeployFlags { auth, ..DeployFlags::default() };
+            with_flags(current, flags, &Ceilings::default()).unwrap().bindings.access
+        };
+        let editors = Access { signed_in: SignedIn::Required, roles: vec!["editor".to_owned()] };
+        assert_eq!(with(editors.clone(), None), editors);
+        assert_eq!(with(editors.clone(), Some(AuthMode::Required)), editors);
+        assert_eq!(with(editors, Some(AuthMode::None)), Access::default());
+        assert_eq!(with(Access::default(), Some(AuthMode::Optional)).signed_in, SignedIn::Optional);
     }
 
     #[test]

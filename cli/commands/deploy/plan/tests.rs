@@ -138,7 +138,6 @@ fn a_manifest_with_two_functions() {
 
 #[test]
 fn what_comes_later_is_said() {
-    assert!(refusal(&["a.wasm", "--auth", "required"]).contains("accounts"));
     assert!(refusal(&["a.wasm", "--function", "x"]).contains("manifest"));
     assert!(refusal(&["___.wasm"]).contains("no name"));
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{OnDisconnect, Route};
+use super::{AuthMode, OnDisconnect, Route};
 
 /// Part `flags` of a deploy. What is absent stays as it is (or is the default for a new function).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -44,6 +44,9 @@ pub struct DeployFlags {
     /// Of those, how many at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrent: Option<u32>,
+    /// Whether callers have to be signed in, by name and by routes that say nothing of it. Roles stay with `required`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<AuthMode>,
     /// What the client going away means.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_disconnect: Option<OnDisconnect>,

@@ -18,7 +18,10 @@ pub struct FunctionView {
     /// Number of the active revision.
     pub revision: u32,
     /// Explicit routes.
-    pub routes: Vec<Route>,
+    pub routes: Vec<RouteView>,
+    /// Who may call it, by its name and by routes that say nothing of it.
+    #[serde(default)]
+    pub access: AccessView,
     /// What it may use.
     pub grants: Vec<String>,
     /// Where it answers.
@@ -95,6 +98,40 @@ pub struct Route {
     /// Prefix that the guest does not see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strip: Option<String>,
+}
+
+/// An explicit route, and who may come by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RouteView {
+    /// The route.
+    #[serde(flatten)]
+    pub route: Route,
+    /// Who may come by it; none: whoever may call the function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<AccessView>,
+}
+
+/// Who may call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AccessView {
+    /// Whether callers have to be signed in.
+    pub auth: AuthMode,
+    /// One of these a caller must have; empty means any, or none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+}
+
+/// Whether callers have to be signed in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthMode {
+    /// Nobody looks.
+    #[default]
+    None,
+    /// Who is signed in is told; who isn't may call as well.
+    Optional,
+    /// Who isn't signed in is refused.
+    Required,
 }
 
 /// Limits of one function; every field has a value.

@@ -37,8 +37,8 @@ pub use documents::{
     MAX_INSERTED, MAX_PAGE, MAX_SKIP, NewCollection, UpdateRequest,
 };
 pub use functions::{
-    DataTrigger, FunctionDetail, FunctionList, FunctionView, JobLimits, Limits, OnDisconnect, QueueTrigger,
-    Route,
+    AccessView, AuthMode, DataTrigger, FunctionDetail, FunctionList, FunctionView, JobLimits, Limits,
+    OnDisconnect, QueueTrigger, Route, RouteView,
 };
 pub use invoke::{CALL_PATH, INVOCATION_HEADER, InvokeQuery, STATUS_HEADER};
 pub use jobs::{Accepted, JobList, JobQuery, JobResult, JobState, JobTrigger, JobView, Redriven};
