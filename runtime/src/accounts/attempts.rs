@@ -8,16 +8,19 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use store::catalog::ProjectId;
+
 /// How long attempts count, milliseconds.
 pub const WINDOW_MS: i64 = 15 * 60_000;
-/// Keys of one kind that are remembered. What makes more of them is slower: who signs in has a password hashed.
-const MAX_KEYS: usize = 100_000;
+/// Keys of one kind that are remembered of a project: whoever fills them fills no other project's. What makes more of them
+/// is slower, since who signs in has a password hashed.
+const MAX_KEYS: usize = 20_000;
 
 /// Counts the attempts of one kind. A cheap handle: clones count together.
 #[derive(Debug)]
 pub struct Attempts<K> {
     most: u32,
-    counts: Arc<Mutex<HashMap<K, Count>>>,
+    counts: Arc<Mutex<HashMap<ProjectId, HashMap<K, Count>>>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,9 +49,11 @@ impl<K: Hash + Eq> Attempts<K> {
         Self { most, counts: Arc::default() }
     }
 
-    /// Counts an attempt, or says that there were too many. The time is milliseconds since some moment of the past.
-    pub fn begin(&self, key: K, now: i64) -> Result<(), TooMany> {
+    /// Counts an attempt in a project, or says that there were too many. The time is milliseconds since some moment of the
+    /// past.
+    pub fn begin(&self, project: ProjectId, key: K, now: i64) -> Result<(), TooMany> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = counts.entry(project).or_default();
         let is_over = |count: &Count| !(0..WINDOW_MS).contains(&now.saturating_sub(count.since_ms));
         if counts.len() >= MAX_KEYS && !counts.contains_key(&key) {
             counts.retain(|_, count| !is_over(count));
@@ -70,13 +75,17 @@ impl<K: Hash + Eq> Attempts<K> {
     }
 
     /// The attempt was right: it does not count.
-    pub fn give_back(&self, key: &K) {
+    pub fn give_back(&self, project: ProjectId, key: &K) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(key) {
+        let Some(of_project) = counts.get_mut(&project) else { return };
+        if let Some(count) = of_project.get_mut(key) {
             count.attempts = count.attempts.saturating_sub(1);
             if count.attempts == 0 {
-                counts.remove(key);
+                of_project.remove(key);
             }
+        }
+        if of_project.is_empty() {
+            counts.remove(&project);
         }
     }
 }
@@ -93,33 +102,40 @@ pub fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
+    const ONE: ProjectId = ProjectId(uuid::Uuid::from_u128(1));
+    const OTHER: ProjectId = ProjectId(uuid::Uuid::from_u128(2));
+
     #[test]
     fn f2_so_many_and_no_more_until_the_while_is_over() {
         let attempts = Attempts::new(3);
         for now in 0..3 {
-            assert_eq!(attempts.begin("a", now), Ok(()));
+            assert_eq!(attempts.begin(ONE, "a", now), Ok(()));
         }
         let seconds = |retry_after_s| Err(TooMany { retry_after_s });
-        assert_eq!(attempts.begin("a", 10), seconds(900));
-        assert_eq!(attempts.begin("b", 10), Ok(()), "somebody else");
-        attempts.give_back(&"a");
-        assert_eq!(attempts.begin("a", 10), Ok(()), "one was right");
-        assert_eq!(attempts.begin("a", WINDOW_MS - 1), seconds(1));
-        assert_eq!(attempts.begin("a", WINDOW_MS), Ok(()));
-        assert_eq!(attempts.begin("a", WINDOW_MS), Ok(()));
+        assert_eq!(attempts.begin(ONE, "a", 10), seconds(900));
+        assert_eq!(attempts.begin(ONE, "b", 10), Ok(()), "somebody else");
+        assert_eq!(attempts.begin(OTHER, "a", 10), Ok(()), "somebody of that name elsewhere");
+        attempts.give_back(ONE, &"a");
+        assert_eq!(attempts.begin(ONE, "a", 10), Ok(()), "one was right");
+        assert_eq!(attempts.begin(ONE, "a", WINDOW_MS - 1), seconds(1));
+        assert_eq!(attempts.begin(ONE, "a", WINDOW_MS), Ok(()));
+        assert_eq!(attempts.begin(ONE, "a", WINDOW_MS), Ok(()));
     }
 
     #[test]
-    fn f2_memory_is_bounded() {
+    fn f2_memory_is_bounded_and_each_project_has_its_own() {
         let attempts = Attempts::new(1);
         for key in 0..MAX_KEYS {
-            attempts.begin(key, 0).unwrap();
+            attempts.begin(ONE, key, 0).unwrap();
         }
-        assert!(attempts.begin(MAX_KEYS, 1).is_err());
-        attempts.give_back(&7);
-        assert_eq!(attempts.begin(MAX_KEYS, 1), Ok(()));
-        assert_eq!(attempts.begin(MAX_KEYS + 1, WINDOW_MS), Ok(()), "what is over makes room");
-        assert!(attempts.counts.lock().unwrap().len() < 3);
+        assert!(attempts.begin(ONE, MAX_KEYS, 1).is_err());
+        assert_eq!(attempts.begin(OTHER, MAX_KEYS, 1), Ok(()), "another project is not full");
+        attempts.give_back(ONE, &7);
+        assert_eq!(attempts.begin(ONE, MAX_KEYS, 1), Ok(()));
+        assert_eq!(attempts.begin(ONE, MAX_KEYS + 1, WINDOW_MS), Ok(()), "what is over makes room");
+        assert!(attempts.counts.lock().unwrap()[&ONE].len() < 3);
+        attempts.give_back(OTHER, &MAX_KEYS);
+        assert_eq!(attempts.counts.lock().unwrap().len(), 1, "nothing is kept of who is not counted");
     }
 
     #[test]

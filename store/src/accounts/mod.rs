@@ -27,6 +27,8 @@ pub const MAX_SESSIONS: u64 = 100;
 pub const MAX_PAGE: u32 = 1_000;
 /// Identities of an account.
 pub const MAX_IDENTITIES: u64 = 20;
+/// An anonymous account whose sessions are all over goes so long after the last of them, milliseconds: nobody can sign in to it.
+pub const ABANDONED_MS: i64 = 30 * 86_400_000;
 /// Tokens for one use of an account and a purpose that are good at once. Another one is refused rather than one of them made
 /// void, because anybody can have one made.
 pub const MAX_TOKENS: u64 = 3;
@@ -42,7 +44,8 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// Accounts of projects. Two projects never see each other's.
 ///
 /// A change is done as a whole or not at all, and seen by everyone who asks afterwards. A session or a token past its time
-/// by the store's clock is not there any more, whoever looks.
+/// by the store's clock is not there any more, whoever looks. Anonymous accounts that nobody can sign in to any more go with
+/// new sessions, some with each.
 #[async_trait]
 pub trait Accounts: Send + Sync {
     /// Sets how people sign in to a project, or that they don't. Accounts stay.

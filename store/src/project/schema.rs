@@ -17,5 +17,6 @@ pub(crate) const SCHEMA: Schema = Schema {
         accounts::sqlite::TABLES,
         accounts::sqlite::SEVERAL_TOKENS,
         buckets::local::RULES,
+        accounts::sqlite::ABANDONED,
     ],
 };

@@ -57,11 +57,11 @@ pub struct AuthDoor {
 /// What is counted: an account by its normal address, which need not be there.
 #[derive(Clone)]
 struct Limits {
-    wrong_of: Attempts<(ProjectId, String)>,
-    wrong_from: Attempts<(ProjectId, IpAddr)>,
-    made_from: Attempts<(ProjectId, IpAddr)>,
-    mails_to: Attempts<(ProjectId, String)>,
-    mails_from: Attempts<(ProjectId, IpAddr)>,
+    wrong_of: Attempts<String>,
+    wrong_from: Attempts<IpAddr>,
+    made_from: Attempts<IpAddr>,
+    mails_to: Attempts<String>,
+    mails_from: Attempts<IpAddr>,
 }
 
 /// Where a call is made: in which project, from where, with what.

@@ -67,8 +67,8 @@ impl AuthDoor {
         let queue = at.settings.mail.clone().ok_or_else(answer::not_enabled)?;
         let now = self.uptime_ms();
         let normal = normal_email(&words.email).unwrap_or_default();
-        self.limits.mails_from.begin((at.project, at.client), now)?;
-        self.limits.mails_to.begin((at.project, normal.clone()), now)?;
+        self.limits.mails_from.begin(at.project, at.client, now)?;
+        self.limits.mails_to.begin(at.project, normal.clone(), now)?;
         let (door, project) = (self.clone(), at.project);
         tokio::spawn(async move {
             let sent = async {

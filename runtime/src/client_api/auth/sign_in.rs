@@ -14,7 +14,7 @@ impl AuthDoor {
     pub(super) async fn sign_up(&self, at: &Place<'_>, words: Credentials) -> Result<Answered, Refusal> {
         at.with_email()?;
         let (email, password) = new_credentials(words)?;
-        self.limits.made_from.begin((at.project, at.client), self.uptime_ms())?;
+        self.limits.made_from.begin(at.project, at.client, self.uptime_ms())?;
         let password = Some(self.passwords.hash(at.asking(), password).await?);
         let new = NewAccount { email: Some(email), password, ..NewAccount::default() };
         match self.accounts.change(at.project, Change::Create(new)).await? {
@@ -46,7 +46,7 @@ impl AuthDoor {
         if !at.settings.anonymous {
             return Err(answer::not_enabled().into());
         }
-        self.limits.made_from.begin((at.project, at.client), self.uptime_ms())?;
+        self.limits.made_from.begin(at.project, at.client, self.uptime_ms())?;
         let new = NewAccount { anonymous: true, ..NewAccount::default() };
         match self.accounts.change(at.project, Change::Create(new)).await? {
             Changed::Done(account) => self.begin(at, account).await,
@@ -62,7 +62,7 @@ impl AuthDoor {
             return Err(not_anonymous().into());
         }
         let (email, password) = new_credentials(words)?;
-        self.limits.made_from.begin((at.project, at.client), self.uptime_ms())?;
+        self.limits.made_from.begin(at.project, at.client, self.uptime_ms())?;
         let password = self.passwords.hash(at.asking(), password).await?;
         let change = Change::Upgrade { id: account.id, email, password };
         match self.accounts.change(at.project, change).await? {
@@ -80,16 +80,16 @@ impl AuthDoor {
         password: String,
         known: Option<&PasswordHash>,
     ) -> Result<bool, Refusal> {
-        let (of, from, now) = ((at.project, normal), (at.project, at.client), self.uptime_ms());
-        self.limits.wrong_from.begin(from, now)?;
-        if let Err(too_many) = self.limits.wrong_of.begin(of.clone(), now) {
-            self.limits.wrong_from.give_back(&from);
+        let (project, from, now) = (at.project, at.client, self.uptime_ms());
+        self.limits.wrong_from.begin(project, from, now)?;
+        if let Err(too_many) = self.limits.wrong_of.begin(project, normal.clone(), now) {
+            self.limits.wrong_from.give_back(project, &from);
             return Err(too_many.into());
         }
         let same = self.passwords.verify(at.asking(), password, known).await;
         if !matches!(same, Ok(false)) {
-            self.limits.wrong_of.give_back(&of);
-            self.limits.wrong_from.give_back(&from);
+            self.limits.wrong_of.give_back(project, &normal);
+            self.limits.wrong_from.give_back(project, &from);
         }
         Ok(same?)
     }

@@ -1,8 +1,9 @@
 //! Sessions: each refresh token is good for one use, and one that comes again ends its session.
 
 use super::Opener;
-use super::bench::{Bench, TTL_MS, done, nobody, of, project};
-use crate::accounts::{Change, RACE_MS, Result, SessionAnswer, SessionChange};
+use super::bench::{Bench, TTL_MS, done, identity, nobody, of, project};
+use crate::StoreError;
+use crate::accounts::{ABANDONED_MS, By, Change, NewAccount, RACE_MS, Result, SessionAnswer, SessionChange};
 
 pub(super) async fn all(opener: &Opener<'_>) -> Result<()> {
     f3_tokens_rotate(opener.bench()?).await?;
@@ -13,7 +14,8 @@ pub(super) async fn all(opener: &Opener<'_>) -> Result<()> {
     ends(&opener.bench()?).await?;
     times(&opener.bench()?).await?;
     disabled(&opener.bench()?).await?;
-    crowds(&opener.bench()?).await
+    crowds(&opener.bench()?).await?;
+    nobody_s_accounts_go(&opener.bench()?).await
 }
 
 async fn f3_tokens_rotate(bench: Bench<'_>) -> Result<()> {
@@ -168,5 +170,39 @@ async fn crowds(bench: &Bench<'_>) -> Result<()> {
     }
     assert_eq!(live, [true, false, true, true], "the one that was used longest ago is over");
     assert!(bench.is_live(apart).await?);
+    Ok(())
+}
+
+async fn nobody_s_accounts_go(bench: &Bench<'_>) -> Result<()> {
+    let ttl = TTL_MS.cast_signed();
+    let mut guests = Vec::new();
+    for number in 1..=3 {
+        let guest = done(bench.create(NewAccount { anonymous: true, ..NewAccount::default() }).await?);
+        bench.begin(guest.id, number).await?;
+        guests.push(guest);
+    }
+    let person = bench.person("a@b.c").await?;
+    done(bench.change(Change::Link(guests[2].id, identity("p", "s"))).await?);
+    bench.clock.turn(1);
+    bench.refresh(1, 1, 11).await?;
+    let left = async |number: u8| {
+        bench.begin(person.id, number).await?;
+        let mut left = Vec::new();
+        for guest in &guests {
+            left.push(bench.find(By::Id(guest.id)).await?.is_some());
+        }
+        Ok::<_, StoreError>(left)
+    };
+    bench.clock.turn(ttl + ABANDONED_MS - 2);
+    assert_eq!(left(21).await?, [true, true, true]);
+    bench.clock.turn(1);
+    assert_eq!(left(22).await?, [true, false, true], "the first was used later, the third may come back");
+    bench.clock.turn(1);
+    assert_eq!(left(23).await?, [false, false, true]);
+    assert_eq!(bench.find(By::Id(person.id)).await?, Some(person.clone()));
+    // There is room for them again: of five accounts there are two.
+    for _ in 0..3 {
+        done(bench.create(NewAccount { anonymous: true, ..NewAccount::default() }).await?);
+    }
     Ok(())
 }

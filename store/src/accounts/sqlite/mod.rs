@@ -12,7 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _};
 
-pub(crate) use self::schema::{SEVERAL_TOKENS, TABLES};
+pub(crate) use self::schema::{ABANDONED, SEVERAL_TOKENS, TABLES};
 use super::{
     Account, AccountId, AccountStore, Accounts, By, Change, Changed, Detail, Directory, MAX_ACCOUNTS,
     MAX_SESSIONS, NewKey, Once, Page, Result, SessionAnswer, SessionChange, Settings, SigningKey,

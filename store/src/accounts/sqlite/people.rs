@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::{Limits, once, sessions};
 use crate::StoreError;
 use crate::accounts::{
-    Account, AccountId, By, Change, Changed, Identity, MAX_IDENTITIES, NewAccount, PasswordHash, Result,
-    SessionId, normal_email,
+    ABANDONED_MS, Account, AccountId, By, Change, Changed, Identity, MAX_IDENTITIES, NewAccount,
+    PasswordHash, Result, SessionId, normal_email,
 };
 use crate::sqlite::{Json, new_id, stored};
 
@@ -39,6 +39,15 @@ pub(super) const BY_TOKEN: &str = concat!(
     " FROM account_tokens t JOIN accounts a ON a.id = t.account
       WHERE t.hash = ?1 AND t.purpose = ?2 AND t.expires_ms > ?3"
 );
+
+/// Anonymous accounts that nobody has used since, and nobody can: sessions that were begun when they lived longer may go on,
+/// and who is somebody elsewhere may come back.
+pub(super) const SWEEP: &str = "SELECT id FROM accounts WHERE anonymous AND seen_ms <= ?1
+    AND NOT EXISTS (SELECT 1 FROM account_sessions WHERE account = accounts.id AND expires_ms > ?2)
+    AND NOT EXISTS (SELECT 1 FROM account_identities WHERE account = accounts.id)
+    ORDER BY seen_ms LIMIT ?3";
+/// Of those go with each new session at most, so that it does not take long.
+const SWEPT_WITH_EACH: i64 = 20;
 
 /// The account that is meant.
 pub(super) fn find(connection: &Connection, by: &By, now: i64) -> Result<Option<Account>> {
@@ -114,8 +123,8 @@ fn create(connection: &Connection, new: NewAccount, limits: Limits, now: i64) ->
         return Ok(Changed::Taken);
     }
     let insert = "INSERT INTO accounts
-        (id, email, normal, password, verified, disabled, anonymous, roles, created_ms)
-        VALUES (?1, ?2, ?3, ?4, 0, 0, ?5, ?6, ?7)";
+        (id, email, normal, password, verified, disabled, anonymous, roles, created_ms, seen_ms)
+        VALUES (?1, ?2, ?3, ?4, 0, 0, ?5, ?6, ?7, ?7)";
     let password = password.map(|PasswordHash(phc)| phc);
     let row = (id, email, normal, password, anonymous, Json(&roles), now);
     connection.prepare_cached(insert)?.execute(row)?;
@@ -162,6 +171,26 @@ fn link(connection: &Connection, id: AccountId, identity: &Identity) -> Result<b
     let insert = "INSERT INTO account_identities (provider, subject, account) VALUES (?1, ?2, ?3)";
     connection.prepare_cached(insert)?.execute((provider, subject, id))?;
     Ok(true)
+}
+
+/// Notes that a session of an anonymous account is used.
+pub(super) fn seen(connection: &Connection, account: &Account, now: i64) -> Result<()> {
+    if account.anonymous {
+        let set = "UPDATE accounts SET seen_ms = ?2 WHERE id = ?1";
+        connection.prepare_cached(set)?.execute((account.id, now))?;
+    }
+    Ok(())
+}
+
+/// Deletes some anonymous accounts that nobody can sign in to any more. Sessions live `ttl_ms` after their last use.
+pub(super) fn sweep(connection: &Connection, ttl_ms: u64, now: i64) -> Result<()> {
+    let before = now.saturating_sub(stored(ttl_ms)).saturating_sub(ABANDONED_MS);
+    let mut abandoned = connection.prepare_cached(SWEEP)?;
+    let ids = abandoned.query_map((before, now, SWEPT_WITH_EACH), |row| row.get::<_, AccountId>(0))?;
+    for id in ids.collect::<rusqlite::Result<Vec<_>>>()? {
+        delete(connection, id, now)?;
+    }
+    Ok(())
 }
 
 fn delete(connection: &Connection, id: AccountId, now: i64) -> Result<Changed> {

@@ -74,3 +74,10 @@ pub(crate) const SEVERAL_TOKENS: &str = "
     DROP INDEX account_tokens_of;
     CREATE INDEX account_tokens_of ON account_tokens (account, purpose, expires_ms);
 ";
+
+/// Since then anonymous accounts go that nobody can sign in to any more. seen_ms is when a session of one was used last.
+pub(crate) const ABANDONED: &str = "
+    ALTER TABLE accounts ADD COLUMN seen_ms INTEGER NOT NULL DEFAULT 0;
+    UPDATE accounts SET seen_ms = created_ms;
+    CREATE INDEX accounts_abandoned ON accounts (seen_ms) WHERE anonymous;
+";

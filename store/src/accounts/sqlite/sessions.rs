@@ -52,6 +52,8 @@ pub(super) fn change(
                 return Ok(SessionAnswer::Over);
             }
             connection.prepare_cached(SWEEP)?.execute((now, SWEPT_WITH_EACH))?;
+            people::seen(connection, &account, now)?;
+            people::sweep(connection, ttl_ms, now)?;
             // The new one makes as many as there may be.
             connection.prepare_cached(CROWD)?.execute((account.id, limits.sessions - 1))?;
             let id = SessionId(new_id(now)?);
@@ -113,6 +115,7 @@ fn refresh(
         SET token = ?2, previous = ?3, moved_ms = ?4, used_ms = ?4, expires_ms = ?5 WHERE id = ?1";
     let expires = now.saturating_add(stored(ttl_ms));
     connection.prepare_cached(set)?.execute((found.id, next, used, now, expires))?;
+    people::seen(connection, &account, now)?;
     Ok(SessionAnswer::Live(found.id, account))
 }
 

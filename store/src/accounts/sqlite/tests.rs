@@ -77,6 +77,7 @@ fn questions_use_indexes() {
         people::BY_IDENTITY,
         people::BY_SESSION,
         people::BY_TOKEN,
+        people::SWEEP,
         directory::NEWEST,
         directory::ADDRESSES,
         directory::IDENTITIES,
