@@ -18,6 +18,7 @@ mod canary;
 mod cgi;
 mod cli;
 mod client_documents;
+mod client_objects;
 mod client_sdk;
 mod clock;
 mod contract;

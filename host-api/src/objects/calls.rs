@@ -233,7 +233,11 @@ impl HostBucket for HostCtxView<'_> {
         let action: Action = options::action(&method, &options)?;
         let buckets = &self.ctx.services.buckets;
         let expires_ms = options::expires_ms(buckets.now_ms()?, expires_seconds)?;
-        let signed = Signed { bucket: bucket.name.to_string(), key, permit: Permit { expires_ms, action } };
+        let signed = Signed {
+            bucket: bucket.name.to_string(),
+            key,
+            permit: Permit { expires_ms, caller: None, action },
+        };
         let long = || Error::Invalid("the URL would be too long: say less in its options".to_owned());
         Ok(buckets.signer()?.url(&signed).ok_or_else(long)?)
     }

@@ -9,6 +9,7 @@ use hmac::{Hmac, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use store::buckets::Metadata;
+use store::documents::Caller;
 
 /// Where signed URLs begin.
 pub const SIGNED_PATH: &str = "/_ostro/objects/";
@@ -43,6 +44,9 @@ pub struct Permit {
     /// Until then, milliseconds since 1970.
     #[serde(rename = "e")]
     pub expires_ms: i64,
+    /// As whom: the rules of the bucket are asked when it is used. None where a function has signed, which asks nobody.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<Caller>,
     /// What.
     #[serde(flatten)]
     pub action: Action,
@@ -85,7 +89,7 @@ impl Signer {
     }
 
     /// The URL, from its path on; `None` when it would be too long.
-    pub(crate) fn url(&self, signed: &Signed) -> Option<String> {
+    pub fn url(&self, signed: &Signed) -> Option<String> {
         let permit = serde_json::to_vec(&signed.permit).ok()?;
         let (key, permit) = (BASE64.encode(&signed.key), BASE64.encode(permit));
         let text = format!("{SIGNED_PATH}{}/{key}?p={permit}", signed.bucket);
@@ -108,13 +112,13 @@ impl Signer {
     }
 
     /// A cursor that goes on behind that key, in the list of that bucket and prefix and in no other.
-    pub(crate) fn cursor(&self, bucket: &str, prefix: &str, key: &str) -> Option<String> {
+    pub fn cursor(&self, bucket: &str, prefix: &str, key: &str) -> Option<String> {
         let tag = self.tag(bucket, prefix, key)?;
         Some(BASE64.encode([tag.as_slice(), key.as_bytes()].concat()))
     }
 
     /// The key of a cursor of that list.
-    pub(crate) fn after(&self, bucket: &str, prefix: &str, cursor: &str) -> Option<String> {
+    pub fn after(&self, bucket: &str, prefix: &str, cursor: &str) -> Option<String> {
         let bytes = BASE64.decode(cursor).ok()?;
         let (tag, key) = bytes.split_at_checked(TAG_BYTES)?;
         let key = std::str::from_utf8(key).ok()?;
@@ -149,7 +153,7 @@ mod tests {
 
     fn get(key: &str) -> Signed {
         let action = Action::Get { content_type: None, content_disposition: Some("inline".to_owned()) };
-        let permit = Permit { expires_ms: 1_767_225_600_000, action };
+        let permit = Permit { expires_ms: 1_767_225_600_000, caller: None, action };
         Signed { bucket: "avatars".to_owned(), key: key.to_owned(), permit }
     }
 
@@ -162,7 +166,9 @@ mod tests {
             metadata: Metadata::from([("a".to_owned(), "é\"".to_owned())]),
             if_absent: true,
         };
-        let put = Signed { permit: Permit { expires_ms: 1, action: put }, ..get("k") };
+        let roles = vec!["editor".to_owned()];
+        let ann = Caller { user: Some("ann".to_owned()), roles, anonymous: false };
+        let put = Signed { permit: Permit { expires_ms: 1, caller: Some(ann), action: put }, ..get("k") };
         for signed in [get("k"), get("../x"), get("\0"), get("é\u{301}?&s=#"), get(&"x".repeat(1024)), put] {
             let url = signer.url(&signed).unwrap();
             assert!(url.parse::<http::uri::PathAndQuery>().is_ok(), "{url}");
@@ -191,7 +197,10 @@ mod tests {
     fn a_url_has_an_end() {
         let signer = Signer::new([7; 32]);
         let long = Action::Get { content_type: None, content_disposition: Some("x".repeat(MAX_URL_BYTES)) };
-        assert_eq!(signer.url(&Signed { permit: Permit { expires_ms: 1, action: long }, ..get("k") }), None);
+        assert_eq!(
+            signer.url(&Signed { permit: Permit { expires_ms: 1, caller: None, action: long }, ..get("k") }),
+            None
+        );
     }
 
     #[test]

@@ -13,6 +13,8 @@ mod origin;
 pub mod realtime;
 mod reply;
 pub mod site;
+mod storage;
+mod turns;
 
 use std::net::IpAddr;
 
@@ -34,6 +36,7 @@ use self::objects::ObjectDoor;
 use self::origin::Origin;
 use self::realtime::RealtimeDoor;
 use self::site::SiteDoor;
+use self::storage::StorageDoor;
 use crate::accounts::passwords::Passwords;
 use crate::accounts::tokens::AccessTokens;
 use crate::clock::Clock;
@@ -50,6 +53,7 @@ pub struct ClientApi {
     auth: AuthDoor,
     documents: DocumentDoor,
     realtime: RealtimeDoor,
+    storage: StorageDoor,
 }
 
 /// All that is answered here. A cheap handle.
@@ -66,11 +70,9 @@ pub struct Doors {
 impl Doors {
     /// Over that store, until `stopping` turns true.
     pub fn new(store: &Store, passwords: Passwords, clock: Clock, stopping: watch::Receiver<bool>) -> Self {
-        Self {
-            objects: ObjectDoor::new(store, clock.clone()),
-            sites: SiteDoor::new(store),
-            api: ClientApi::new(store, passwords, clock, stopping),
-        }
+        let objects = ObjectDoor::new(store, clock.clone());
+        let api = ClientApi::new(store, &objects, passwords, clock, stopping);
+        Self { sites: SiteDoor::new(store), api, objects }
     }
 }
 
@@ -80,12 +82,19 @@ pub fn is_client_path(path: &str) -> bool {
 }
 
 impl ClientApi {
-    fn new(store: &Store, passwords: Passwords, clock: Clock, stopping: watch::Receiver<bool>) -> Self {
+    fn new(
+        store: &Store,
+        objects: &ObjectDoor,
+        passwords: Passwords,
+        clock: Clock,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
         let tokens = AccessTokens::new(store.accounts.clone(), store.keys.clone());
         let callers = Callers::new(store, tokens.clone(), clock.clone());
         Self {
             auth: AuthDoor::new(store, callers.clone(), tokens, passwords, clock.clone()),
             documents: DocumentDoor::new(store, callers.clone()),
+            storage: StorageDoor::new(store, callers.clone(), objects, clock.clone()),
             realtime: RealtimeDoor::new(store, callers.clone(), clock, stopping),
             callers,
         }
@@ -106,7 +115,8 @@ impl ClientApi {
         request: Request<B>,
     ) -> Response<ReplyBody>
     where
-        B: Body<Data = Bytes> + Unpin,
+        B: Body<Data = Bytes> + Send + Unpin,
+        B::Error: std::error::Error + Send + Sync + 'static,
     {
         let Some(live) = live else { return answer::refusal(&no_route().into()).map(ReplyBody::from) };
         let place = match self.callers.place(live).await {
@@ -137,9 +147,11 @@ impl ClientApi {
         request: Request<B>,
     ) -> Result<Response<ReplyBody>, Refusal>
     where
-        B: Body<Data = Bytes> + Unpin,
+        B: Body<Data = Bytes> + Send + Unpin,
+        B::Error: std::error::Error + Send + Sync + 'static,
     {
         let answered = match path.split_once('/') {
+            Some(("storage", name)) => return self.storage.serve(place.project, name, request).await,
             Some(("auth", name)) => self.auth.serve(place, name, client, request).await,
             Some(("db", operation)) => self.documents.one(place.project, operation, request).await,
             None if path == "realtime" => return self.realtime.open(place.project, client, request).await,

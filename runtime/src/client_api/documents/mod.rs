@@ -4,7 +4,6 @@
 mod answer;
 mod asked;
 mod batch;
-mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +18,10 @@ use tokio::time::Instant;
 
 pub(crate) use self::asked::Operation;
 use self::batch::Results;
-use self::turns::{Turn, Turns};
 use super::answer::{Answered, Refusal, no_route, other_method};
 use super::body::Posted;
 use super::callers::Callers;
+use super::turns::{Turn, Turns};
 use crate::control::wire::MAX_INSERT_BYTES;
 use crate::problem::Problem;
 

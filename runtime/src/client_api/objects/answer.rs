@@ -17,17 +17,17 @@ pub(super) fn refused() -> Problem {
 }
 
 /// The URL is good, and there is nothing.
-pub(super) fn not_found() -> Problem {
+pub(in crate::client_api) fn not_found() -> Problem {
     Problem::not_found("object")
 }
 
 /// A precondition of the request does not hold.
-pub(super) fn changed() -> Problem {
+pub(in crate::client_api) fn changed() -> Problem {
     Problem::new(412, "precondition", "the object is not as the request says it must be")
 }
 
 /// A store's failure as a client sees it.
-pub(super) fn problem(error: StoreError) -> Problem {
+pub(in crate::client_api) fn problem(error: StoreError) -> Problem {
     match error {
         StoreError::NotFound { .. } => not_found(),
         StoreError::Full { .. } => Problem::new(507, "quota", error.to_string()),

@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use host_api::objects::Place;
 use http_body::{Body, Frame, SizeHint};
 use store::buckets::{Content, MAX_CHUNK_BYTES};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -48,7 +47,11 @@ impl ObjectBody {
     }
 
     /// Those pieces. The place is free when the last of them is handed over, or the client is gone.
-    pub(in crate::client_api) fn of(content: Box<dyn Content>, pieces: Vec<Piece>, place: Place) -> Self {
+    pub(in crate::client_api) fn of(
+        content: Box<dyn Content>,
+        pieces: Vec<Piece>,
+        place: impl Send + 'static,
+    ) -> Self {
         let left = pieces.iter().map(Piece::bytes).sum();
         let (to, from) = channel(1);
         // Beside the connection: what stands still here is seen, whatever the protocol.

@@ -4,7 +4,6 @@ use std::ops::Range;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use host_api::objects::Place;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use store::buckets::{Found, Info};
@@ -20,12 +19,12 @@ use crate::problem::Problem;
 const UNKNOWN: &str = "application/octet-stream";
 
 /// Answers with an object.
-pub(super) async fn answer<B>(
+pub(in crate::client_api) async fn answer<B>(
     request: &Request<B>,
     mut found: Found,
     content_type: Option<String>,
     content_disposition: Option<String>,
-    place: Place,
+    place: impl Send + 'static,
 ) -> Result<Response<ObjectBody>, Problem> {
     let headers = request.headers();
     let etag = &found.info.etag;

@@ -6,31 +6,39 @@
 pub(super) mod answer;
 pub(super) mod body;
 pub(super) mod get;
-mod put;
+pub(super) mod put;
 mod ranges;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use host_api::objects::{Action, Places, SIGNED_PATH, Signed, Signer};
+use host_api::objects::{Action, Permit, Places, SIGNED_PATH, Signed, Signer};
 use http::{Method, Request, Response};
 use http_body::Body;
-use store::Store;
-use store::buckets::Objects;
+use store::buckets::{Announced, Condition, Found, Objects, Place as ObjectPlace, RuledObjects, Upload};
 use store::catalog::ProjectId;
 use store::keys::Keys;
+use store::{Store, StoreError};
 
 pub use self::body::ObjectBody;
+use self::put::{Put, Target};
 use crate::clock::Clock;
 use crate::problem::Problem;
 
 /// The way to objects. A cheap handle: clones share their bounds.
 #[derive(Clone)]
 pub struct ObjectDoor {
-    objects: Arc<dyn Objects>,
+    access: ObjectAccess,
     keys: Keys,
     clock: Clock,
     places: Places,
+}
+
+/// Objects: all of them, for what functions have signed, or what a caller from outside may see and do.
+#[derive(Clone)]
+pub(super) struct ObjectAccess {
+    objects: Arc<dyn Objects>,
+    ruled: Arc<dyn RuledObjects>,
 }
 
 /// Whether that path, in its normal form, is one of a signed URL.
@@ -41,7 +49,12 @@ pub fn is_signed_path(path: &str) -> bool {
 impl ObjectDoor {
     /// The way to the objects of that store.
     pub fn new(store: &Store, clock: Clock) -> Self {
-        Self { objects: store.objects.clone(), keys: store.keys.clone(), clock, places: Places::default() }
+        Self {
+            access: ObjectAccess { objects: store.objects.clone(), ruled: store.ruled_objects.clone() },
+            keys: store.keys.clone(),
+            clock,
+            places: Places::default(),
+        }
     }
 
     /// Does what the URL permits, for a request on a host of that project.
@@ -58,19 +71,31 @@ impl ObjectDoor {
         let Some(place) = self.places.take(project) else {
             return Err(Problem::new(503, "busy", "too many transfers run at once"));
         };
-        let Signed { bucket, key, permit } = signed;
-        match permit.action {
+        let Signed { bucket, key, permit: Permit { action, caller, .. } } = signed;
+        let target =
+            Target { project, caller: caller.as_ref(), at: ObjectPlace { bucket: &bucket, key: &key } };
+        match action {
             Action::Get { content_type, content_disposition } => {
-                let found = self.objects.get(project, &bucket, &key).await.map_err(answer::problem)?;
+                let found = self.access.get(target).await.map_err(answer::problem)?;
                 let found = found.ok_or_else(answer::not_found)?;
                 get::answer(&request, found, content_type, content_disposition, place).await
             }
             Action::Put { max_bytes, content_type, metadata, if_absent } => {
-                let put = put::Put { max_bytes, content_type, metadata, if_absent };
+                let put = Put { max_bytes, content_type, metadata, if_absent };
                 let _place = place;
-                put.take(self.objects.as_ref(), project, &bucket, &key, request).await
+                put.take(&self.access, target, request).await
             }
         }
+    }
+
+    /// The objects behind it.
+    pub(super) fn access(&self) -> ObjectAccess {
+        self.access.clone()
+    }
+
+    /// The places for transfers.
+    pub(super) fn places(&self) -> Places {
+        self.places.clone()
     }
 
     /// The project, and what the URL permits in it.
@@ -91,5 +116,35 @@ impl ObjectDoor {
             true => Ok((project, signed)),
             false => Err(answer::refused()),
         }
+    }
+}
+
+impl ObjectAccess {
+    async fn get(&self, target: Target<'_>) -> Result<Option<Found>, StoreError> {
+        let Target { project, caller, at } = target;
+        match caller {
+            Some(caller) => self.ruled.get_as(project, caller, at).await,
+            None => self.objects.get(project, at.bucket, at.key).await,
+        }
+    }
+
+    /// Begins an upload; none where its condition does not hold.
+    async fn upload(
+        &self,
+        target: Target<'_>,
+        announced: Announced,
+    ) -> Result<Option<Box<dyn Upload>>, StoreError> {
+        let Target { project, caller, at } = target;
+        if let Some(caller) = caller {
+            return self.ruled.upload_as(project, caller, at, announced).await;
+        }
+        // What will be in vain is refused before the content comes.
+        if announced.condition == Condition::IfAbsent
+            && self.objects.head(project, at.bucket, at.key).await?.is_some()
+        {
+            return Ok(None);
+        }
+        let bytes = announced.size.unwrap_or(0);
+        self.objects.upload(project, at.bucket, at.key, bytes).await.map(Some)
     }
 }

@@ -7,10 +7,14 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::BodyExt as _;
-use store::buckets::{Attributes, Condition, Info, MAX_OBJECT_BYTES, Metadata, Objects, Outcome, Upload};
+use store::buckets::{
+    Announced, Attributes, Condition, Info, MAX_OBJECT_BYTES, Metadata, Outcome, Place, Upload,
+};
 use store::catalog::ProjectId;
+use store::documents::Caller;
 use tokio::time::timeout;
 
+use super::ObjectAccess;
 use super::answer::{changed, harmless, problem, quoted, tags};
 use super::body::{MAX_TIME, ObjectBody};
 use crate::problem::Problem;
@@ -18,22 +22,32 @@ use crate::problem::Problem;
 /// A client that sends nothing for this long is given up.
 const STALL: Duration = Duration::from_secs(60);
 
-/// What a URL permits to be put.
-pub(super) struct Put {
-    pub(super) max_bytes: Option<u64>,
-    pub(super) content_type: Option<String>,
-    pub(super) metadata: Metadata,
-    pub(super) if_absent: bool,
+/// What may be put.
+pub(in crate::client_api) struct Put {
+    /// Largest content, bytes.
+    pub(in crate::client_api) max_bytes: Option<u64>,
+    /// The object's media type, whatever the request says.
+    pub(in crate::client_api) content_type: Option<String>,
+    /// The object's metadata.
+    pub(in crate::client_api) metadata: Metadata,
+    /// Whether there must be none yet.
+    pub(in crate::client_api) if_absent: bool,
+}
+
+/// An object of a project, and under whose rules it is asked for: none for what a function has signed.
+#[derive(Clone, Copy)]
+pub(in crate::client_api) struct Target<'t> {
+    pub(in crate::client_api) project: ProjectId,
+    pub(in crate::client_api) caller: Option<&'t Caller>,
+    pub(in crate::client_api) at: Place<'t>,
 }
 
 impl Put {
     /// Takes the body of a request as the object.
-    pub(super) async fn take<B>(
+    pub(in crate::client_api) async fn take<B>(
         self,
-        objects: &dyn Objects,
-        project: ProjectId,
-        bucket: &str,
-        key: &str,
+        access: &ObjectAccess,
+        target: Target<'_>,
         request: Request<B>,
     ) -> Result<Response<ObjectBody>, Problem>
     where
@@ -43,17 +57,14 @@ impl Put {
         let most = self.max_bytes.unwrap_or(MAX_OBJECT_BYTES).min(MAX_OBJECT_BYTES);
         let condition = self.condition(request.headers())?;
         let attributes = self.attributes(request.headers())?;
-        let announced = request.body().size_hint().lower();
-        if announced > most {
+        let size = request.body().size_hint();
+        if size.lower() > most {
             return Err(too_large(most));
         }
-        // What will be in vain is refused before the content comes.
-        if condition == Condition::IfAbsent
-            && objects.head(project, bucket, key).await.map_err(problem)?.is_some()
-        {
-            return Err(changed());
-        }
-        let mut upload = objects.upload(project, bucket, key, announced).await.map_err(problem)?;
+        let size = size.exact();
+        let announced = Announced { attributes: attributes.clone(), condition: condition.clone(), size };
+        let upload = access.upload(target, announced).await.map_err(problem)?;
+        let mut upload = upload.ok_or_else(changed)?;
         let mut body = request.into_body();
         let taken = timeout(MAX_TIME, receive(&mut body, upload.as_mut(), most)).await;
         taken.map_err(|_| stalled())??;
@@ -76,18 +87,22 @@ impl Put {
     }
 
     fn attributes(&self, headers: &HeaderMap) -> Result<Attributes, Problem> {
-        let said = headers.get(header::CONTENT_TYPE).map(HeaderValue::to_str);
-        let content_type = match (&self.content_type, said) {
-            (Some(signed), _) => signed.clone(),
-            (None, Some(Ok(said))) => said.to_owned(),
-            (None, None) => String::new(),
-            (None, Some(Err(_))) => {
-                return Err(Problem::new(400, "bad_request", "the content type is no text"));
-            }
+        let content_type = match &self.content_type {
+            Some(signed) => signed.clone(),
+            None => content_type(headers)?,
         };
         let attributes = Attributes { content_type, metadata: self.metadata.clone(), owner: None };
         attributes.check().map_err(|unfit| Problem::new(400, "bad_request", unfit.to_string()))?;
         Ok(attributes)
+    }
+}
+
+/// The media type that a request says; empty for none.
+fn content_type(headers: &HeaderMap) -> Result<String, Problem> {
+    match headers.get(header::CONTENT_TYPE).map(HeaderValue::to_str) {
+        Some(Ok(said)) => Ok(said.to_owned()),
+        None => Ok(String::new()),
+        Some(Err(_)) => Err(Problem::new(400, "bad_request", "the content type is no text")),
     }
 }
 
@@ -117,10 +132,12 @@ fn done(info: &Info) -> Response<ObjectBody> {
     answer
 }
 
+/// More than it may be.
 fn too_large(most: u64) -> Problem {
     Problem::new(413, "too_large", format!("the content is over {most} bytes"))
 }
 
+/// Too slow.
 fn stalled() -> Problem {
     Problem::new(408, "timeout", "the content did not come in time")
 }

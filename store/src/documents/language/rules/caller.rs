@@ -1,7 +1,7 @@
 //! The caller: whom rules are about.
 
 /// Who asks from outside, as it was verified at the front door.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Caller {
     /// The id of the account; none when nobody is signed in.
     pub user: Option<String>,
