@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod browser;
 mod demo;
 mod differential;
 mod guests;
@@ -69,6 +70,8 @@ enum Command {
     Soak(soak::Subject),
     /// Compare the language of documents with mingo and mongomock (needs the network, node and python3)
     Differential(differential::Options),
+    /// Drive the examples with a page in Debian's Chromium, which is installed where it is missing
+    Browser,
     /// Make dist/: stripped archive, checksums, systemd unit, Dockerfile
     Release,
 }
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(options),
         Command::Guests(options) => guests::run(&options),
         Command::Js => js::run(),
+        Command::Browser => browser::run(),
         Command::Bench(question) => bench::run(question),
         Command::Soak(subject) => soak::run(subject),
         Command::Differential(options) => differential::run(options),
