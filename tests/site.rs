@@ -196,6 +196,41 @@ fn pages_stand_in_for_what_is_not_there() {
     ask("GET", "/_ostro/x", browser).expect_error(404, "no_route");
 }
 
+/// Kept versions have hosts of their own while the active one says so, and at no other time.
+#[test]
+fn d9_versions_have_hosts_where_the_active_one_says_so() {
+    let server = shared();
+    let on = "previews = true";
+    let project = site(&server, "site-previews", "", &[("index.html", b"one")]);
+    get(&server, "1--site-previews", "/").expect_error(404, "no_route");
+    project.publish(on, &[("index.html", b"two"), ("a.txt", b"a")]);
+    for (host, path, text) in [
+        ("1--site-previews", "/", "one"),
+        ("2--site-previews", "/", "two"),
+        ("2--site-previews", "/a.txt", "a"),
+        ("site-previews", "/", "two"),
+    ] {
+        assert_eq!(get(&server, host, path).expect_status(200).text(), text, "{host}{path}");
+    }
+    get(&server, "1--site-previews", "/a.txt").expect_error(404, "no_route");
+    let jwks = get(&server, "2--site-previews", "/_ostro/v1/auth/jwks");
+    assert_eq!(jwks.code(), get(&server, "site-previews", "/_ostro/v1/auth/jwks").code());
+    let view = project.get("site").expect_status(200).json();
+    let url = format!("http://1--site-previews.localhost:{}/", server.listen.port());
+    assert_eq!(view["versions"][1]["url"], json!(url), "{view}");
+
+    // No other spelling, no version that is not kept, no other project.
+    for host in ["01--site-previews", "3--site-previews", "--site-previews", "1--site-prev", "1--default"] {
+        get(&server, host, "/").expect_error(404, "no_route");
+    }
+    project.post("site/rollback", &json!({ "to": 1 })).expect_status(200);
+    get(&server, "2--site-previews", "/").expect_error(404, "no_route");
+    project.post("site/rollback", &json!({ "to": 2 })).expect_status(200);
+    assert_eq!(get(&server, "1--site-previews", "/").text(), "one");
+    project.publish("", &[("index.html", b"three")]);
+    get(&server, "1--site-previews", "/").expect_error(404, "no_route");
+}
+
 #[test]
 fn functions_take_precedence() {
     let server = shared();

@@ -23,7 +23,7 @@ fn show(context: &Context) -> Result<(), Failure> {
     let site: SiteView = session.client.get(&session.path(&["site"]), &[]).map_err(none_yet)?;
     context.out.show(&site, |site| {
         context.out.word(&format!("version {} answers at {}", site.version, escape(&site.url)));
-        let mut table = Table::new(&["VERSION", "ACTIVE", "DEPLOYED", "BY", "FILES", "SIZE"]);
+        let mut table = Table::new(&["VERSION", "ACTIVE", "DEPLOYED", "BY", "FILES", "SIZE", "PREVIEW"]);
         for version in &site.versions {
             table.row([
                 version.number.to_string(),
@@ -32,6 +32,7 @@ fn show(context: &Context) -> Result<(), Failure> {
                 version.created_by.clone(),
                 version.files.to_string(),
                 units::bytes(version.bytes),
+                version.url.clone().unwrap_or_default(),
             ]);
         }
         context.out.table(&table, "no versions")

@@ -127,9 +127,11 @@ async fn view(state: &ControlState, project: &store::catalog::Project) -> Result
     let versions = state.parts.sites.versions(project.id).await?;
     let active = versions.iter().find(|version| version.active).ok_or_else(|| Problem::not_found("site"))?;
     let (domain, port) = (state.parts.domain.as_deref(), state.parts.data_plane.port());
+    let previews = active.spec.previews;
     let view = |version: &SiteVersion| SiteVersionView {
         number: version.number,
         active: version.active,
+        url: previews.then(|| router::preview_url(domain, port, &project.name, version.number)),
         files: version.spec.files.len(),
         bytes: version.spec.bytes(),
         created_ms: version.created_ms,

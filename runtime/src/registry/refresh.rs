@@ -34,8 +34,16 @@ pub(super) struct Refresher {
 struct State {
     generations: u64,
     known: HashMap<FunctionId, Known>,
-    sites: HashMap<ProjectId, (ActiveSite, Arc<LiveSite>)>,
+    sites: HashMap<ProjectId, Served>,
     sign_ins: HashMap<ProjectId, Arc<LiveSignIn>>,
+}
+
+/// The site of a project.
+struct Served {
+    active: ActiveSite,
+    live: Arc<LiveSite>,
+    /// Other versions that have a host of their own, by number.
+    previews: Vec<(u32, Arc<LiveSite>)>,
 }
 
 /// What a `Live` was made of: as long as it is the same, instances may be kept.
@@ -129,23 +137,29 @@ impl Refresher {
     async fn sites(
         &self,
         projects: &HashMap<ProjectId, Shared>,
-        mut before: HashMap<ProjectId, (ActiveSite, Arc<LiveSite>)>,
-    ) -> Result<HashMap<ProjectId, (ActiveSite, Arc<LiveSite>)>, Problem> {
+        mut before: HashMap<ProjectId, Served>,
+    ) -> Result<HashMap<ProjectId, Served>, Problem> {
         let mut sites = HashMap::new();
         for active in self.store.sites.active().await? {
             let Some(shared) = projects.get(&active.project) else { continue };
-            let same = before.remove(&active.project).filter(|(known, _)| *known == active);
-            let live = match same {
-                Some((_, live)) => live,
-                None => match self.store.sites.spec(active.project, active.number).await? {
-                    Some(spec) => {
-                        Arc::new(LiveSite { id: active.project, project: shared.project.name.clone(), spec })
-                    }
-                    // Replaced meanwhile: whoever did that refreshes too.
-                    None => continue,
-                },
+            let same = before.remove(&active.project).filter(|served| served.active == active);
+            if let Some(served) = same {
+                sites.insert(active.project, served);
+                continue;
+            }
+            let site =
+                |spec| Arc::new(LiveSite { id: active.project, project: shared.project.name.clone(), spec });
+            // Replaced meanwhile: whoever did that refreshes too.
+            let Some(spec) = self.store.sites.spec(active.project, active.number).await? else { continue };
+            let previews = match spec.previews {
+                true => {
+                    let versions = self.store.sites.versions(active.project).await?;
+                    versions.into_iter().map(|version| (version.number, site(version.spec))).collect()
+                }
+                false => Vec::new(),
             };
-            sites.insert(active.project, (active, live));
+            let live = site(spec);
+            sites.insert(active.project, Served { active, live, previews });
         }
         Ok(sites)
     }
@@ -219,12 +233,17 @@ impl State {
     /// What clients find on the hosts of all projects, by name.
     fn places(&mut self, projects: &HashMap<ProjectId, Shared>) -> HashMap<String, LivePlace> {
         self.sign_ins.retain(|project, _| projects.contains_key(project));
-        let place = |(id, shared): (&ProjectId, &Shared)| {
-            let site = self.sites.get(id).map(|(_, live)| live.clone());
-            let sign_in = self.sign_ins.entry(*id).or_default().clone();
-            (shared.project.name.clone(), LivePlace { project: *id, site, sign_in })
-        };
-        projects.iter().map(place).collect()
+        let mut places = HashMap::new();
+        for (id, shared) in projects {
+            let (served, sign_in) = (self.sites.get(id), self.sign_ins.entry(*id).or_default());
+            let place = |site| LivePlace { project: *id, site, sign_in: sign_in.clone() };
+            let name = &shared.project.name;
+            for (number, site) in served.iter().flat_map(|served| &served.previews) {
+                places.insert(format!("{number}--{name}"), place(Some(site.clone())));
+            }
+            places.insert(name.clone(), place(served.map(|served| served.live.clone())));
+        }
+        places
     }
 }
 

@@ -18,8 +18,13 @@ pub enum HostKind {
     },
     /// `LABEL.DOMAIN`: a function of the default project, or a project's own host.
     Label(String),
-    /// `NUMBER--….DOMAIN`: reserved for previews of a revision.
-    Reserved,
+    /// `NUMBER--PROJECT.DOMAIN`: the project's host with another version of its site.
+    Preview {
+        /// The whole label: the number as it is written counts.
+        label: String,
+        /// The project's name.
+        project: String,
+    },
     /// An address, the bare domain, or a name that is not ours.
     Other,
 }
@@ -41,7 +46,9 @@ impl Hosts {
             Some(label) if label.contains('.') => HostKind::Other,
             Some(label) => match label.split_once("--") {
                 None => HostKind::Label(label.to_owned()),
-                Some((first, _)) if first.bytes().all(|byte| byte.is_ascii_digit()) => HostKind::Reserved,
+                Some((number, project)) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    HostKind::Preview { label: label.to_owned(), project: project.to_owned() }
+                }
                 Some((function, project)) => {
                     HostKind::Function { function: function.to_owned(), project: project.to_owned() }
                 }
@@ -69,14 +76,17 @@ mod tests {
             function: function.into(),
             project: project.into(),
         };
+        let preview =
+            |label: &str, project: &str| HostKind::Preview { label: label.into(), project: project.into() };
         for (host, expected) in [
             ("hello.localhost", HostKind::Label("hello".into())),
             ("HELLO.localhost:8700", HostKind::Label("hello".into())),
             ("hello.localhost.", HostKind::Label("hello".into())),
             ("hello.localhost.:80", HostKind::Label("hello".into())),
             ("cart--shop.example.com", function("cart", "shop")),
-            ("3--cart.example.com", HostKind::Reserved),
-            ("--shop.example.com", HostKind::Reserved),
+            ("3--shop.example.com", preview("3--shop", "shop")),
+            ("03--shop.localhost:80", preview("03--shop", "shop")),
+            ("--shop.example.com", preview("--shop", "shop")),
             ("a.b.localhost", HostKind::Other),
             ("localhost", HostKind::Other),
             ("example.com", HostKind::Other),

@@ -40,6 +40,14 @@ pub fn site_url(domain: Option<&str>, port: u16, project: &str) -> String {
     }
 }
 
+/// Where a version of the site of a project answers that has a host of its own.
+pub fn preview_url(domain: Option<&str>, port: u16, project: &str, number: u32) -> String {
+    match domain {
+        Some(domain) => format!("https://{number}--{project}.{domain}/"),
+        None => format!("http://{number}--{project}.localhost:{port}/"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +56,8 @@ mod tests {
     fn sites_are_at_the_projects_own_host() {
         assert_eq!(site_url(None, 8700, "default"), "http://localhost:8700/");
         assert_eq!(site_url(Some("example.com"), 8700, "shop"), "https://shop.example.com/");
+        assert_eq!(preview_url(None, 8700, "default", 3), "http://3--default.localhost:8700/");
+        assert_eq!(preview_url(Some("example.com"), 8700, "shop", 12), "https://12--shop.example.com/");
     }
 
     #[test]

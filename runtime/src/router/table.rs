@@ -63,7 +63,7 @@ pub struct Table<F, P> {
     hosts: Hosts,
     /// `FUNCTION` and `PROJECT` by name.
     functions: HashMap<(String, String), F>,
-    /// All there are, by name, with or without functions.
+    /// All there are, by name, with or without functions, and by `NUMBER--NAME` those versions of sites that have a host.
     projects: HashMap<String, P>,
     /// Explicit routes by project.
     routes: HashMap<String, ProjectRoutes<F>>,
@@ -134,7 +134,10 @@ impl<F: Clone, P> Table<F, P> {
     /// Finds who answers. The path is in its normal form and not reserved.
     pub fn find(&self, host: &str, method: &str, path: &NormalPath) -> Found<F> {
         let key = match self.hosts.classify(host) {
-            HostKind::Reserved => return Found::Nobody,
+            HostKind::Preview { label, project } if self.projects.contains_key(&label) => {
+                return self.routed(&project, method, path);
+            }
+            HostKind::Preview { .. } => return Found::Nobody,
             HostKind::Function { function, project } => (function, project),
             HostKind::Label(label) if self.is_project(&label) => return self.routed(&label, method, path),
             HostKind::Label(label) => (label, DEFAULT_PROJECT.to_owned()),
@@ -156,7 +159,7 @@ impl<F: Clone, P> Table<F, P> {
     /// The project that a host belongs to: the default one where no other is named.
     pub fn project(&self, host: &str) -> Option<&P> {
         match self.hosts.classify(host) {
-            HostKind::Reserved => None,
+            HostKind::Preview { label, .. } => self.projects.get(&label),
             HostKind::Function { project, .. } => self.projects.get(&project),
             HostKind::Label(label) if self.is_project(&label) => self.projects.get(&label),
             HostKind::Label(_) | HostKind::Other => self.projects.get(DEFAULT_PROJECT),
@@ -169,7 +172,8 @@ impl<F: Clone, P> Table<F, P> {
         match self.hosts.classify(host) {
             HostKind::Label(label) if !self.is_function(&label) => self.projects.get(&label),
             HostKind::Other => self.projects.get(DEFAULT_PROJECT),
-            HostKind::Label(_) | HostKind::Function { .. } | HostKind::Reserved => None,
+            HostKind::Preview { label, .. } => self.projects.get(&label),
+            HostKind::Label(_) | HostKind::Function { .. } => None,
         }
     }
 

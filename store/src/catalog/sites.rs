@@ -42,6 +42,9 @@ pub struct SiteSpec {
     pub headers: Vec<HeaderRule>,
     /// Whether it is being worked on: nobody keeps its answers then.
     pub live: bool,
+    /// Whether every kept version has a host of its own while this one is active.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub previews: bool,
 }
 
 /// One file of a site.

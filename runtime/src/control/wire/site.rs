@@ -74,6 +74,9 @@ pub struct SiteVersionView {
     pub number: u32,
     /// Whether it is what is served.
     pub active: bool,
+    /// Where it answers on a host of its own, if versions have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// How many files it has.
     pub files: usize,
     /// Their size.

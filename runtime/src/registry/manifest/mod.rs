@@ -66,6 +66,8 @@ pub struct SiteSettings {
     pub cache: Vec<CacheRule>,
     /// Further headers.
     pub headers: Vec<HeaderRule>,
+    /// Whether every kept version has a host of its own.
+    pub previews: bool,
 }
 
 /// One `[collection.NAME]`.

@@ -12,7 +12,7 @@ use crate::registry::settings;
 /// Reads the section, if there is one.
 pub(super) fn site(root: &Section<'_, '_>) -> Result<Option<SiteSettings>, Fault> {
     let Some(section) = root.section("site")? else { return Ok(None) };
-    section.allow(&["folder", "fallback", "not_found", "cache", "headers"], &[])?;
+    section.allow(&["folder", "fallback", "not_found", "cache", "headers", "previews"], &[])?;
     let Some((text, at)) = section.string("folder")? else {
         return Err(Fault::at(section.start(), "the site has no `folder`")
             .hint("name the folder with its files: folder = \"public\""));
@@ -23,6 +23,7 @@ pub(super) fn site(root: &Section<'_, '_>) -> Result<Option<SiteSettings>, Fault
         not_found: file(&section, "not_found")?,
         cache: rules(&section, "cache", cache)?,
         headers: rules(&section, "headers", header)?,
+        previews: section.boolean("previews")?.is_some_and(|(is_on, _)| is_on),
     }))
 }
 

@@ -360,6 +360,7 @@ fn a_site_is_a_folder_with_rules() {
         not_found: Some("404.html".to_owned()),
         cache: vec![CacheRule { path: assets, value: "immutable".to_owned() }],
         headers: vec![HeaderRule { path, name: "x-a".to_owned(), value: "b".to_owned() }],
+        previews: false,
     };
     assert_eq!(read(text).unwrap().site, Some(expected));
     assert_eq!(read("[function.f]").unwrap().site, None);

@@ -82,8 +82,8 @@ impl Registry {
         let _turn = self.sites.begin(project.id).await;
         let versions = self.store.sites.versions(project.id).await?;
         let files = self.find_contents(project.id, &wanted, &versions).await?;
-        let SiteSettings { fallback, not_found, cache, headers, folder: _ } = site;
-        let spec = SiteSpec { files, fallback, not_found, cache, headers, live: deploy.live };
+        let SiteSettings { fallback, not_found, cache, headers, previews, folder: _ } = site;
+        let spec = SiteSpec { files, fallback, not_found, cache, headers, live: deploy.live, previews };
         let (count, bytes) = (spec.files.len(), spec.bytes());
         let published = match self.commit_site(project.id, spec, &versions, actor).await {
             Ok(published) => published,
