@@ -185,7 +185,7 @@ fn settings_that_cannot_be_are_refused() {
         ("the platform's path", json!({ "routes": [{ "path": "/_ostro/mine" }] })),
         ("a bad method", json!({ "routes": [{ "path": "/x", "methods": ["GE T"] }] })),
         ("a bad grant", json!({ "grants": ["http:ftp://example.com"] })),
-        ("a grant to come", json!({ "grants": ["users:read"] })),
+        ("a grant of nothing", json!({ "grants": ["users:everything"] })),
         ("a variable with NUL", json!({ "env": { "A": "a\u{0}b" } })),
         ("a variable with =", json!({ "env": { "A=B": "1" } })),
         ("no memory at all", json!({ "limits": { "memory": 0 } })),

@@ -3,6 +3,7 @@
 
 mod carried;
 mod rules;
+mod users;
 
 use serde_json::{Value, json};
 
@@ -20,16 +21,25 @@ rules = { read = "owner == auth.user || public == true", create = "auth.user != 
 owner = "owner"
 hidden = ["score"]
 
+[collection.drafts]
+rules = { read = "'editor' in auth.roles" }
+
 [collection.closed]
 
 [function.front]
 auth = "optional"
 routes = ["/front", { path = "/open", auth = "none" }]
-grants = ["function:back", "collection:notes", "collection:closed"]
+grants = ["function:back", "collection:notes", "collection:closed", "collection:drafts"]
 
 [function.back]
 grants = ["function:front", "collection:notes:read", "collection:kept"]
 queues = ["kept"]
+
+[function.editors]
+routes = [{ path = "/editors/{*rest}", strip = "/editors", roles = ["editor"] }]
+
+[function.desk]
+grants = ["users:sign-in,read,write"]
 
 [function.hello]
 "#;
@@ -44,7 +54,7 @@ impl Stage {
     fn new() -> Self {
         let bench = Bench::start(MANIFEST);
         let control = bench.server.control();
-        for function in ["front", "back"] {
+        for function in ["front", "back", "editors", "desk"] {
             let component = example::component("sdk-script");
             control.try_deploy_manifest(function, &component, MANIFEST).expect_status(200);
         }

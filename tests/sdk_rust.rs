@@ -140,6 +140,7 @@ fn a_component_imports_only_what_it_uses() {
         imports(&example::component("sdk-script")),
         [
             "ostro:auth/identity@0.1.0",
+            "ostro:auth/users@0.1.0",
             "ostro:db/documents@0.1.0",
             "ostro:db/sql@0.1.0",
             "ostro:db/transactions@0.1.0",

@@ -16,6 +16,7 @@ wasmtime::component::bindgen!({
         package ostro:host;
         world host {
             import ostro:auth/identity@0.1.0;
+            import ostro:auth/users@0.1.0;
             import ostro:secrets/store@0.1.0;
             import ostro:queue/producer@0.1.0;
             import ostro:functions/context@0.1.0;
@@ -36,6 +37,7 @@ wasmtime::component::bindgen!({
     world: "ostro:host/host",
     // These wait for the store. A handle that the guest does not have is a trap.
     imports: {
+        "ostro:auth/users": async,
         "ostro:queue/producer@0.1.0.send": async,
         "ostro:functions/invoke@0.1.0.call": async,
         "ostro:functions/invoke@0.1.0.send": async,

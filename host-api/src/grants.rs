@@ -2,6 +2,7 @@
 
 mod data;
 mod origin;
+mod users;
 
 use std::collections::BTreeSet;
 
@@ -11,6 +12,7 @@ use self::data::DataGrants;
 pub use self::data::{Data, Verb, Verbs, data_grant};
 use self::origin::OriginGrant;
 pub use self::origin::{Host, Origin, Scheme};
+pub use self::users::{UserVerb, users_grant};
 use crate::error::GrantError;
 
 /// The most grants that a function may have.
@@ -22,11 +24,8 @@ const LONGEST_GRANT_BYTES: usize = 512;
 /// The longest name of a secret, bytes.
 const LONGEST_SECRET_NAME_BYTES: usize = 64;
 
-/// The kinds that the manifest knows but that do nothing yet.
-const FUTURE_KINDS: [&str; 1] = ["users"];
-
 /// The kinds that work, for hints.
-const KINDS: &str = "`http:ORIGIN`, `secret:NAME`, `queue:NAME:send`, `function:NAME`, and `collection:NAME`, `bucket:NAME`, `kv:NAME` and `sql:NAME`, \
+const KINDS: &str = "`http:ORIGIN`, `secret:NAME`, `queue:NAME:send`, `function:NAME`, `users:sign-in`, `users:read`, `users:write`, and `collection:NAME`, `bucket:NAME`, `kv:NAME` and `sql:NAME`, \
     each also with `:read` or `:write`";
 
 /// A function's grants, parsed.
@@ -36,6 +35,7 @@ pub struct Grants {
     secrets: BTreeSet<String>,
     queues: BTreeSet<String>,
     functions: BTreeSet<String>,
+    users: BTreeSet<UserVerb>,
     data: DataGrants,
 }
 
@@ -74,6 +74,11 @@ impl Grants {
     /// Whether the function may call this function of its project.
     pub fn allows_call(&self, function: &str) -> bool {
         self.functions.contains(function)
+    }
+
+    /// Whether the function may do that with the project's accounts.
+    pub fn allows_users(&self, verb: UserVerb) -> bool {
+        self.users.contains(&verb)
     }
 
     /// What the function may do with that collection, bucket, namespace or database; none: it may not open it.
@@ -132,9 +137,11 @@ impl Grants {
                 })?;
                 self.functions.insert(rest.to_owned());
             }
-            future if FUTURE_KINDS.contains(&future) => {
-                let reason = format!("this version of Ostro has no `{future}` yet");
-                return Err(error(grant, reason, format!("remove it; the kinds that work are {KINDS}")));
+            "users" => {
+                let verbs = users::parse(rest).map_err(|reason| {
+                    error(grant, reason, "write `users:sign-in`, `users:read`, `users:write`, or several as `users:read,write`")
+                })?;
+                self.users.extend(verbs);
             }
             _ => {
                 let Some(data) = Data::named(kind) else {

@@ -5,7 +5,7 @@
 //! `wasmtime-wasi-http` as its hooks, standard output by handing it [`stdio::LogStream`]s. What a component exports to be
 //! started by schedules and queues is in [`triggers`].
 
-mod auth;
+pub mod auth;
 mod bindings;
 mod config;
 mod ctx;

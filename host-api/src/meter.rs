@@ -21,6 +21,8 @@ pub enum Interface {
     OutgoingHttp,
     /// `ostro:auth/identity`.
     Identity,
+    /// `ostro:auth/users`.
+    Users,
     /// `ostro:secrets/store`.
     Secrets,
     /// `ostro:queue/producer`.
@@ -216,9 +218,10 @@ impl Budget {
 
 impl Interface {
     /// Every interface, in the order of its counter.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::OutgoingHttp,
         Self::Identity,
+        Self::Users,
         Self::Secrets,
         Self::Producer,
         Self::Context,
@@ -239,6 +242,7 @@ impl Interface {
         match self {
             Self::OutgoingHttp => "wasi:http/outgoing-handler",
             Self::Identity => "ostro:auth/identity",
+            Self::Users => "ostro:auth/users",
             Self::Secrets => "ostro:secrets/store",
             Self::Producer => "ostro:queue/producer",
             Self::Context => "ostro:functions/context",

@@ -1,11 +1,12 @@
 //! What the platform keeps for projects, and its part for one: a project comes only from who calls, never from what
 //! a guest says.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use store::Store;
 use store::catalog::ProjectId;
 
+use crate::auth::{People, ProjectPeople, UsersDoor};
 use crate::db::{Databases, ProjectDatabase, ProjectSql, SqlDatabases};
 use crate::invoke::{InnerDoor, InnerDoors, Neighbours};
 use crate::keyvalue::{Namespaces, ProjectNamespaces};
@@ -15,6 +16,7 @@ use crate::queue::{Outbox, Outboxes};
 /// The services for all projects.
 #[derive(Clone, Default)]
 pub struct Services {
+    people: People,
     outboxes: Outboxes,
     namespaces: Namespaces,
     doors: InnerDoors,
@@ -26,6 +28,8 @@ pub struct Services {
 /// The services of one project.
 #[derive(Clone, Debug, Default)]
 pub struct ProjectServices {
+    /// The people who use it.
+    pub(crate) people: ProjectPeople,
     /// Where its functions' messages go.
     pub(crate) outbox: Outbox,
     /// Its key-value namespaces.
@@ -44,6 +48,7 @@ impl Services {
     /// Services over that store.
     pub fn new(store: &Store) -> Self {
         Self {
+            people: People::default(),
             outboxes: Outboxes::new(store.jobs.clone(), store.queues.clone()),
             namespaces: Namespaces::new(store.kv.clone()),
             databases: Databases::new(store.documents.clone(), store.transactions.clone()),
@@ -51,6 +56,11 @@ impl Services {
             sql: SqlDatabases::new(store.sql.clone()),
             buckets: Buckets::new(store.objects.clone(), store.keys.clone(), store.clock.clone()),
         }
+    }
+
+    /// The same with a door to the accounts of projects.
+    pub fn with_users(self, door: Arc<dyn UsersDoor>) -> Self {
+        Self { people: People::new(door), ..self }
     }
 
     /// The same with a door to the functions of projects: that of the executor whose guests are to use it.
@@ -66,6 +76,7 @@ impl Services {
     /// Those of a project.
     pub fn of(&self, project: ProjectId) -> ProjectServices {
         ProjectServices {
+            people: self.people.of(project),
             outbox: self.outboxes.of(project),
             namespaces: self.namespaces.of(project),
             neighbours: self.doors.of(project),

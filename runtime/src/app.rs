@@ -147,6 +147,7 @@ impl App {
         .await?;
         let (pass, passwords) = (Pass::new()?, Passwords::new()?);
         let (shutdown, stopping) = watch::channel(false);
+        let doors = Doors::new(&store, passwords.clone(), clock.clone(), stopping.clone());
         let shared = executor::Shared {
             routes: registry.routes(),
             functions: registry.consumers(),
@@ -157,11 +158,11 @@ impl App {
             telemetry: telemetry.clone(),
             clock: clock.clone(),
             tls: TlsClient::new().map_err(|error| Problem::internal(&error))?,
-            services: Services::new(&store),
+            services: Services::new(&store).with_users(Arc::new(doors.api.desk(&store))),
             forbidden_ports: Arc::from([admin_address.port()]),
             trusted_proxies: config.trusted_proxies,
             pass: pass.clone(),
-            doors: Doors::new(&store, passwords.clone(), clock.clone(), stopping.clone()),
+            doors,
             head_time: config.head_time,
             drain_time: config.drain_time,
         };

@@ -5,8 +5,18 @@ use std::collections::BTreeMap;
 use super::tenant::{Call, call};
 
 /// What the calls are made of.
-pub const TAKEN: [&str; 9] =
-    ["project", "only", "document-cursor", "object-cursor", "etag", "get", "message", "job", "invocation"];
+pub const TAKEN: [&str; 10] = [
+    "project",
+    "only",
+    "document-cursor",
+    "object-cursor",
+    "etag",
+    "get",
+    "message",
+    "job",
+    "invocation",
+    "user",
+];
 
 /// Calls that look and change nothing.
 pub fn looks(taken: &BTreeMap<&str, String>) -> Vec<Call> {
@@ -62,13 +72,16 @@ fn data(taken: &BTreeMap<&str, String>) -> Vec<Call> {
 
 /// Whom one can ask that is no data: itself, its configuration, other functions.
 fn others(taken: &BTreeMap<&str, String>) -> Vec<Call> {
-    let [project, only, get] = ["project", "only", "get"].map(|name| taken[name].as_str());
+    let [project, only, get, user] = ["project", "only", "get", "user"].map(|name| taken[name].as_str());
     let inside = |name: &str| format!("http://{name}.ostro.internal/");
     let of_project = format!("host: inner--{project}.localhost");
     vec![
         call(&["ostro:auth/identity caller"]),
         call(&["ostro:auth/identity user"]),
         call(&["ostro:auth/identity roles"]),
+        call(&["ostro:auth/users get", user]),
+        call(&["ostro:auth/users list", ""]),
+        call(&["ostro:auth/users list", &format!("{{\"cursor\":\"{user}\"}}")]),
         call(&["ostro:functions/context about"]),
         call(&["ostro:functions/context bindings"]),
         call(&["ostro:secrets/store get", "WORD"]),
@@ -117,7 +130,7 @@ fn ids(taken: &BTreeMap<&str, String>) -> Vec<Call> {
 
 /// Calls that change what they reach, or end the invocation.
 pub fn changes(taken: &BTreeMap<&str, String>, word: &str) -> Vec<Call> {
-    let (only, message) = (taken["only"].as_str(), taken["message"].as_str());
+    let [only, message, user] = ["only", "message", "user"].map(|name| taken[name].as_str());
     let set = format!("{{\"$set\":{{\"word\":\"{word}\"}}}}");
     let own = format!("{{\"_id\":\"{only}\"}}");
     let mut calls = vec![
@@ -159,6 +172,9 @@ pub fn changes(taken: &BTreeMap<&str, String>, word: &str) -> Vec<Call> {
         call(&["ostro:functions/invoke send", only, "{}", ""]),
         call(&["ostro:functions/invoke send", "inner", "{}", ""]),
         call(&["wasi:logging/logging log", word]),
+        call(&["ostro:auth/users sign-in-external", word, user]),
+        call(&["ostro:auth/users set-roles", user, word]),
+        call(&["ostro:auth/users delete", user]),
     ];
     for kind in ["collection", "transaction", "database", "bucket", "download", "upload", "namespace", "cas"]
     {

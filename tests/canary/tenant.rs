@@ -57,6 +57,7 @@ impl<'a> Tenant<'a> {
             "sql:things",
             "queue:things:send",
             "secret:WORD",
+            "users:sign-in,read,write",
             "function:walker",
             "function:inner",
             "function:only-left",
@@ -64,7 +65,11 @@ impl<'a> Tenant<'a> {
         ]);
         let flags = json!({ "grants": grants, "env": { "VALUE": format!("{canary}env") },
             "bindings": { "MAIL": "queue:things" } });
-        for function in ["walker", "inner", &format!("only-{}", self.side)] {
+        // Flags can't turn signing in on.
+        let only = format!("only-{}", self.side);
+        let manifest = format!("[auth]\n[function.{only}]\n");
+        self.control.try_deploy_manifest(&only, &component, &manifest).expect_status(200);
+        for function in ["walker", "inner", &only] {
             self.control.deploy(function, &component, &flags);
         }
     }
@@ -88,6 +93,7 @@ impl<'a> Tenant<'a> {
                 &format!("{canary}dedupe"),
             ]),
             call(&["wasi:logging/logging log", &format!("{canary}log")]),
+            call(&["ostro:auth/users sign-in-external", &format!("{canary}provider"), "same"]),
         ];
         for key in ["same", &only, &format!("{canary}key")] {
             let insert = format!("INSERT INTO things VALUES ('{key}', '{canary}row')");
@@ -110,7 +116,7 @@ impl<'a> Tenant<'a> {
 
     /// What a stranger may get hold of.
     fn take(&mut self) {
-        let [about, find, list, get, put, sent, job] = self
+        let [about, find, list, get, put, sent, users, job] = self
             .walk(&[
                 call(&["ostro:functions/context about"]),
                 call(&["ostro:db/documents find", "things", "{}", "{\"sort\":{\"_id\":1},\"limit\":2}"]),
@@ -118,6 +124,7 @@ impl<'a> Tenant<'a> {
                 call(&["ostro:storage/objects sign", "things", "get", "same"]),
                 call(&["ostro:storage/objects sign", "things", "put", "same"]),
                 call(&["ostro:queue/producer send", "things", "second", "second"]),
+                call(&["ostro:auth/users list", ""]),
                 call(&[
                     "ostro:functions/invoke send",
                     "inner",
@@ -146,6 +153,7 @@ impl<'a> Tenant<'a> {
             ("document-cursor", text(&json(&find)["cursor"])),
             ("object-cursor", text(&json(&list)["cursor"])),
             ("etag", text(&json(&list)["objects"][0]["etag"])),
+            ("user", text(&json(&users)["users"][0]["id"])),
             ("get", path(&get)),
             ("put", path(&put)),
             ("message", sent.trim_matches(['[', ']', '"']).to_owned()),

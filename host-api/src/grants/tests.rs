@@ -78,7 +78,11 @@ fn what_is_refused_and_why() {
         ("queue::send", "1 to 40", "queue:mail:send"),
         ("function:", "1 to 40 characters", "function:thumbnail"),
         ("function:a:call", "lower-case", "function:thumbnail"),
-        ("users:read", "no `users` yet", "remove it"),
+        ("users", "`sign-in`, `read` and `write`", "users:sign-in"),
+        ("users:", "`sign-in`, `read` and `write`", "users:read"),
+        ("users:delete", "`sign-in`, `read` and `write`", "users:write"),
+        ("users:ann:read", "`sign-in`, `read` and `write`", "users:read"),
+        ("users:read,", "`sign-in`, `read` and `write`", "users:read,write"),
         ("sql:main:drop", "`read` and `write`", "sql:NAME:read"),
         ("http:", "begins with", "https://api.example.com"),
         ("http:*", "begins with", "https://api.example.com"),
@@ -214,4 +218,16 @@ fn kinds_of_data_are_apart() {
     assert!(grants.allows_call("f") && !grants.allows_call("a"));
     assert_eq!(grants.function_names().collect::<Vec<_>>(), ["f"]);
     assert_eq!(call_grant(&"x".repeat(200)).len(), "function:".len() + 128 + "…".len());
+}
+
+#[test]
+fn users_by_verb() {
+    let grants = Grants::parse(&["users:read,sign-in"]).unwrap();
+    let allowed = |grants: &Grants| {
+        [UserVerb::Read, UserVerb::Write, UserVerb::SignIn].map(|verb| grants.allows_users(verb))
+    };
+    assert_eq!(allowed(&grants), [true, false, true]);
+    assert_eq!(allowed(&Grants::parse(&["users:write"]).unwrap()), [false, true, false]);
+    assert_eq!(allowed(&Grants::default()), [false; 3]);
+    assert_eq!(users_grant(UserVerb::SignIn), "users:sign-in");
 }

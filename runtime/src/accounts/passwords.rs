@@ -42,14 +42,15 @@ pub fn check_strength(password: &str) -> Result<(), Problem> {
     }
 }
 
-/// Whose password is hashed: in a project, for a client of a network.
+/// Whose password is hashed: in a project, for a client of a network. The unspecified address is no network: a function
+/// asks, and its project bounds it.
 pub type Asking = (ProjectId, IpAddr);
 
 /// What a hash takes, until it is done.
 struct Held {
     _running: OwnedSemaphorePermit,
     _project: Place,
-    _network: Place<IpAddr>,
+    _network: Option<Place<IpAddr>>,
 }
 
 /// Hashes passwords, and compares them. A cheap handle: clones share their bounds.
@@ -103,7 +104,8 @@ impl Passwords {
     /// One client keeps no other one waiting for long, nor one project the others.
     async fn place(&self, (project, network): Asking) -> Result<Held, Problem> {
         let full = |NoPlace| busy();
-        let _network = self.from_networks.begin(network).map_err(full)?;
+        let is_client = !network.is_unspecified();
+        let _network = is_client.then(|| self.from_networks.begin(network)).transpose().map_err(full)?;
         let _project = self.of_projects.begin(project).map_err(full)?;
         let _running = self.running.clone().acquire_owned().await.map_err(|_| busy())?;
         Ok(Held { _running, _project, _network })

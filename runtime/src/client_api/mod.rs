@@ -37,6 +37,7 @@ use self::origin::Origin;
 use self::realtime::RealtimeDoor;
 use self::site::SiteDoor;
 use self::storage::StorageDoor;
+use crate::accounts::desk::Desk;
 use crate::accounts::passwords::Passwords;
 use crate::accounts::tokens::AccessTokens;
 use crate::clock::Clock;
@@ -98,6 +99,11 @@ impl ClientApi {
             realtime: RealtimeDoor::new(store, callers.clone(), clock, stopping),
             callers,
         }
+    }
+
+    /// The desk at which functions ask for accounts.
+    pub fn desk(&self, store: &Store) -> Desk {
+        self.auth.desk(store.directory.clone())
     }
 
     /// As whom a request acts: whom its access token vouches for, or nobody where it has none. `unauthenticated` where the

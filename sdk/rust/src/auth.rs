@@ -1,4 +1,6 @@
-//! On whose behalf the function runs.
+//! On whose behalf the function runs, and the accounts of its project.
+
+pub mod users;
 
 use crate::bindings::ostro::auth::identity;
 

@@ -9,6 +9,7 @@ wit_bindgen::generate!({
         package ostro:sdk;
         world functions {
             import ostro:auth/identity@0.1.0;
+            import ostro:auth/users@0.1.0;
             import ostro:db/documents@0.1.0;
             import ostro:db/sql@0.1.0;
             import ostro:db/transactions@0.1.0;

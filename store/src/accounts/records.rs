@@ -160,7 +160,7 @@ pub enum Change {
     Roles(AccountId, Vec<String>),
     /// Sets whether it may sign in; all sessions end when not.
     Disabled(AccountId, bool),
-    /// Adds who it is elsewhere. `Taken` when that is another account.
+    /// Adds who it is elsewhere; it is anonymous no more. `Taken` when that is another account.
     Link(AccountId, Identity),
     /// Deletes it, with its sessions.
     Delete(AccountId),

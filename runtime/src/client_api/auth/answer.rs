@@ -1,10 +1,10 @@
 //! What is said about accounts.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::StoreError;
 use store::accounts::Account;
 
+use crate::accounts::sessions;
 use crate::client_api::answer::Refusal;
 use crate::problem::Problem;
 
@@ -23,17 +23,9 @@ impl From<StoreError> for Refusal {
     }
 }
 
-/// An account as clients see it.
+/// An account as its own client sees it.
 pub(super) fn user(account: &Account) -> Value {
-    let created = Timestamp::from_millisecond(account.created_ms).unwrap_or(Timestamp::UNIX_EPOCH);
-    json!({ "user": {
-        "id": account.id.0,
-        "email": account.email,
-        "verified": account.verified,
-        "anonymous": account.anonymous,
-        "roles": account.roles,
-        "created_at": created.to_string(),
-    }})
+    json!({ "user": sessions::user(account) })
 }
 
 /// The project does not do that.

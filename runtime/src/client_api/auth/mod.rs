@@ -17,15 +17,17 @@ use bytes::Bytes;
 use http::{HeaderMap, Request};
 use http_body::Body;
 use store::Store;
-use store::accounts::{Account, Accounts, By, SessionId, Settings};
+use store::accounts::{Account, Accounts, By, Directory, SessionId, Settings};
 use store::catalog::ProjectId;
 
 use self::call::Call;
 use super::answer::{Answered, Refusal, unauthenticated};
 use super::callers::{self, Callers};
 use crate::accounts::attempts::{Attempts, network};
+use crate::accounts::desk::Desk;
 use crate::accounts::mails::Mails;
 use crate::accounts::passwords::Passwords;
+use crate::accounts::sessions::Sessions;
 use crate::accounts::tokens::AccessTokens;
 use crate::clock::Clock;
 
@@ -47,6 +49,7 @@ pub struct AuthDoor {
     accounts: Arc<dyn Accounts>,
     mails: Mails,
     tokens: AccessTokens,
+    sessions: Sessions,
     passwords: Passwords,
     limits: Limits,
     clock: Clock,
@@ -85,6 +88,7 @@ impl AuthDoor {
             callers,
             accounts: store.accounts.clone(),
             mails: Mails::new(store),
+            sessions: Sessions::new(store.accounts.clone(), tokens.clone(), clock.clone()),
             tokens,
             passwords,
             limits: Limits {
@@ -96,6 +100,20 @@ impl AuthDoor {
             },
             since: clock.instant(),
             clock,
+        }
+    }
+
+    /// The desk at which functions ask for accounts: how often passwords were wrong is counted together, and as many are
+    /// hashed.
+    pub(super) fn desk(&self, directory: Arc<dyn Directory>) -> Desk {
+        Desk {
+            accounts: self.accounts.clone(),
+            directory,
+            sessions: self.sessions.clone(),
+            passwords: self.passwords.clone(),
+            wrong_of: self.limits.wrong_of.clone(),
+            clock: self.clock.clone(),
+            since: self.since,
         }
     }
 

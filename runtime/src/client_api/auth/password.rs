@@ -29,7 +29,7 @@ impl AuthDoor {
         let change =
             Change::Password { id: account.id, old, new: self.passwords.hash(at.asking(), new).await? };
         match self.accounts.change(at.project, change).await? {
-            Changed::Done(account) => self.begin(at, account).await,
+            Changed::Done(account) => self.begin(at, &account).await,
             // Changed by somebody else a moment ago.
             Changed::Taken | Changed::Missing => Err(answer::invalid_credentials().into()),
         }

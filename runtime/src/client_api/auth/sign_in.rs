@@ -36,7 +36,7 @@ impl AuthDoor {
         let known = account.as_ref().and_then(|account| account.password.as_ref());
         let same = self.is_password(at, normal, password, known).await?;
         match account {
-            Some(account) if same => self.begin(at, account).await,
+            Some(account) if same => self.begin(at, &account).await,
             _ => Err(answer::invalid_credentials().into()),
         }
     }
@@ -49,7 +49,7 @@ impl AuthDoor {
         self.limits.made_from.begin(at.project, at.client, self.uptime_ms())?;
         let new = NewAccount { anonymous: true, ..NewAccount::default() };
         match self.accounts.change(at.project, Change::Create(new)).await? {
-            Changed::Done(account) => self.begin(at, account).await,
+            Changed::Done(account) => self.begin(at, &account).await,
             Changed::Taken | Changed::Missing => Err(unauthenticated().into()),
         }
     }
@@ -97,7 +97,7 @@ impl AuthDoor {
     /// The first session of an account with a new address, which is asked whether mail arrives.
     async fn welcome(&self, at: &Place<'_>, account: Account) -> Result<Answered, Refusal> {
         self.ask_to_verify(at, &account).await;
-        self.begin(at, account).await
+        self.begin(at, &account).await
     }
 }
 

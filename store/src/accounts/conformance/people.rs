@@ -69,6 +69,9 @@ async fn identities(bench: &Bench<'_>) -> Result<()> {
     let other = bench.person("a@b.c").await?;
     assert_eq!(link(other.id, openid.clone()).await?, Changed::Taken);
     assert_eq!(link(person.id, openid).await?, Changed::Done(person));
+    let guest = done(bench.create(NewAccount { anonymous: true, ..NewAccount::default() }).await?);
+    let known = done(link(guest.id, identity("wechat", "guest")).await?);
+    assert_eq!((known.id, known.anonymous), (guest.id, false));
     assert_eq!(link(nobody(), identity("p", "s")).await?, Changed::Missing);
     for number in 0..MAX_IDENTITIES {
         done(link(other.id, identity("p", &number.to_string())).await?);

@@ -94,7 +94,12 @@ pub(super) fn change(connection: &Connection, change: Change, limits: Limits, no
             done(connection, id)
         }
         Change::Link(id, identity) => match find(connection, &By::Id(id), now)? {
-            Some(account) if link(connection, id, &identity)? => Ok(Changed::Done(account)),
+            Some(_) if link(connection, id, &identity)? => {
+                connection
+                    .prepare_cached("UPDATE accounts SET anonymous = 0 WHERE id = ?1")?
+                    .execute([id])?;
+                done(connection, id)
+            }
             Some(_) => Ok(Changed::Taken),
             None => Ok(Changed::Missing),
         },

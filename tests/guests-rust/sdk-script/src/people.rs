@@ -1,9 +1,10 @@
 //! What `tests/identity.rs` asks for: who calls, and what is seen and done as that caller. A deed is JSON, and so is what came
 //! of it: what was given, or `{"error": …}`.
 
+use ostro::auth::{self, users};
 use ostro::db::{self, Collection};
 use ostro::functions::Call;
-use ostro::{auth, json};
+use ostro::json;
 use serde_json::Value;
 
 /// What came of a deed; the text itself where it is none.
@@ -24,6 +25,7 @@ fn make(deed: &Value) -> Value {
         "caller" => done(collection(word("collection"), deed, true)),
         "call" => done(call(deed).invoke::<Value>(&deed["input"])),
         "send" => done(call(deed).send(&deed["input"])),
+        "users" => users(deed),
         other => json!({ "error": format!("there is no deed {other}") }),
     }
 }
@@ -48,6 +50,37 @@ fn who() -> Value {
         "roles": user.as_ref().map(|user| &user.roles),
         "anonymous": user.as_ref().map(|user| user.is_anonymous),
     })
+}
+
+/// A call of `ostro:auth/users`.
+fn users(deed: &Value) -> Value {
+    let word = |name: &str| deed[name].as_str().unwrap_or_default();
+    let id = word("id");
+    match word("call") {
+        "external" if id.is_empty() => done(users::sign_in_external(word("provider"), word("subject"))),
+        "external" => done(users::link_external(word("provider"), word("subject"), id)),
+        "sign-up" => done(users::sign_up(word("email"), word("password"))),
+        "sign-in" => done(users::sign_in(word("email"), word("password"))),
+        "anonymous" => done(users::sign_in_anonymous()),
+        "refresh" => done(users::refresh(word("token"))),
+        "get" => done(users::get(id)),
+        "list" => {
+            let limit = deed["limit"].as_u64().and_then(|limit| limit.try_into().ok());
+            let text = |name: &str| deed[name].as_str().map(str::to_owned);
+            let page = users::List { limit, cursor: text("cursor"), email: text("email") };
+            done(users::list(&page).map(|page| json!({ "users": page.users, "cursor": page.cursor })))
+        }
+        "roles" => {
+            let roles: Vec<&str> =
+                deed["roles"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            done(users::set_roles(id, &roles))
+        }
+        "disable" => done(users::set_disabled(id, true)),
+        "enable" => done(users::set_disabled(id, false)),
+        "sign-out" => done(users::sign_out(id)),
+        "delete" => done(users::delete(id)),
+        other => json!({ "error": format!("there is no call {other}") }),
+    }
 }
 
 /// Keeps who calls, for whoever has no answer to give.

@@ -1,5 +1,6 @@
 //! Without any grant.
 
+use ostro::auth::users;
 use ostro::queue::Message;
 use ostro::{db, functions, kv, queue, secrets, sql, storage};
 use serde_json::Value;
@@ -44,6 +45,10 @@ pub fn everything() -> Outcome {
     }
     match secrets::get("TOKEN") {
         Err(secrets::Error::Denied(text)) => names(&text, "secret:TOKEN"),
+        other => return Err(format!("{other:?}").into()),
+    }
+    match users::sign_in_external("wechat", "openid") {
+        Err(users::Error::Denied(text)) => names(&text, "users:sign-in"),
         other => return Err(format!("{other:?}").into()),
     }
     assert!(matches!(kv::namespace("sessions"), Err(kv::Error::Denied)));

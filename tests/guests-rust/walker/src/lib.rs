@@ -28,6 +28,7 @@ wit_bindgen::generate!({
         package test:walker;
         world walker {
             import ostro:auth/identity@0.1.0;
+            import ostro:auth/users@0.1.0;
             import ostro:db/documents@0.1.0;
             import ostro:db/sql@0.1.0;
             import ostro:db/transactions@0.1.0;
@@ -85,6 +86,7 @@ async fn make(call: &[&str]) -> String {
         "wasi:filesystem/types" => shown(std::fs::read(arguments[0])),
         "wasi:cli/environment" => format!("{:?}", std::env::vars().collect::<Vec<_>>()),
         "ostro:auth/identity"
+        | "ostro:auth/users"
         | "ostro:functions/context"
         | "ostro:functions/invoke"
         | "ostro:queue/producer"

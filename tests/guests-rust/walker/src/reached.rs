@@ -2,7 +2,7 @@
 
 use wstd::http::{Body, Client, Request};
 
-use crate::ostro::auth::identity;
+use crate::ostro::auth::{identity, users};
 use crate::ostro::functions::{context, invoke};
 use crate::ostro::queue::producer::{self, Message};
 use crate::ostro::secrets::store as secrets;
@@ -15,6 +15,15 @@ pub fn make(interface: &str, function: &str, rest: &[&str]) -> String {
         ("ostro:auth/identity", "caller", []) => identity::caller(),
         ("ostro:auth/identity", "user", []) => format!("{:?}", identity::user()),
         ("ostro:auth/identity", "roles", []) => format!("{:?}", identity::roles()),
+        ("ostro:auth/users", "sign-in-external", [provider, subject]) => {
+            shown(users::sign_in_external(provider, subject, ""))
+        }
+        ("ostro:auth/users", "get", [id]) => shown(users::get(id)),
+        ("ostro:auth/users", "list", [options]) => shown(users::list(options)),
+        ("ostro:auth/users", "set-roles", [id, role]) => {
+            format!("{:?}", users::set_roles(id, &[(*role).to_owned()]))
+        }
+        ("ostro:auth/users", "delete", [id]) => format!("{:?}", users::delete(id)),
         ("ostro:functions/context", "about", []) => format!("{:?}", context::about()),
         ("ostro:functions/context", "bindings", []) => format!("{:?}", context::bindings()),
         ("ostro:functions/invoke", "call", [function, input, options]) => {
