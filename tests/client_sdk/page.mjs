@@ -26,6 +26,33 @@ told.seenByBob = await others.countDocuments({});
 told.changedByBob = await others.updateMany({}, { $set: { text: "his" } });
 told.refused = await bob.db.collection("closed").find({}).toArray().catch(({ code, status }) => ({ code, status }));
 
+// A list that follows the changes of two pages, beside one that is nobody's business, and a refusal.
+const until = async (isSo) => {
+  for (const end = Date.now() + 30_000; !isSo(); await new Promise((resolve) => setTimeout(resolve, 10))) {
+    if (Date.now() > end) throw new Error(`it did not come: ${JSON.stringify(told)}`);
+  }
+};
+let [list, hisList, refused] = [[], undefined, undefined];
+const other = createClient(url);
+await other.auth.signIn({ email: "ann@example.com", password: "correct horse" });
+const watch = other.db.collection("notes").where({ n: _.lt(10) }).orderBy("n").watch({ onChange: ({ docs }) => (list = docs.map(({ text }) => text)) });
+bob.db.collection("notes").where({}).watch({ onChange: ({ docs }) => (hisList = docs.length) });
+other.db.collection("closed").watch({}, { onChange() {}, onError: ({ code }) => (refused = code) });
+await until(() => list.length === 2 && hisList === 0 && refused !== undefined);
+told.watched = [list];
+await notes.insertOne({ text: "Oil", n: 0 });
+await until(() => list.length === 3);
+told.watched.push(list);
+await notes.updateOne({ text: "Bread" }, { $set: { n: 20 } });
+await until(() => list.length === 2);
+told.watched.push(list);
+await notes.deleteOne({ text: "Oil" });
+await until(() => list.length === 1);
+told.watched.push(list);
+told.hisList = hisList;
+told.watchRefused = refused;
+watch.close();
+
 await ann.auth.refresh();
 told.afterRefresh = await notes.countDocuments({});
 await ann.auth.signOut();
@@ -34,3 +61,5 @@ told.wrong = await ann.auth.signIn({ email: "ann@example.com", password: "wrong 
 await ann.auth.signIn({ email: "ann@example.com", password: "correct horse" });
 told.deleted = await notes.deleteMany({});
 console.log(JSON.stringify(told));
+// Streams that are still open would keep the page.
+process.exit();

@@ -140,3 +140,6 @@ fn too_many(_: NoPlace) -> Problem {
     Problem::new(429, "too_many_streams", "too many streams are open")
         .hint("one stream carries all that a page watches")
 }
+
+#[cfg(test)]
+mod tests;
