@@ -8,6 +8,7 @@ mod jobs;
 mod js;
 mod neighbour;
 mod open_loop;
+mod realtime;
 mod wrk;
 
 use anyhow::Result;
@@ -28,6 +29,8 @@ pub(crate) enum Question {
     Jobs(Options),
     /// What documents, keys and objects cost through HTTP and a guest, and straight at the store
     Data(Options),
+    /// How soon 1,000 streams are told of 500 writes a second, with memory and CPU
+    Realtime(Options),
 }
 
 /// Options of every question.
@@ -52,6 +55,7 @@ pub(crate) fn run(question: Question) -> Result<()> {
         Question::Neighbour(options) => neighbour::run(options.profile()),
         Question::Jobs(options) => jobs::run(options.profile()),
         Question::Data(options) => data::run(options.profile()),
+        Question::Realtime(options) => realtime::run(options.profile()),
     }
 }
 
