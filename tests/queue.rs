@@ -418,7 +418,7 @@ fn g4_a_long_job_keeps_its_lease_and_is_recovered_when_its_server_dies() {
     let mut server = Server::start_turned();
     let control = server.control();
     consume(&control, "patient", "worker", &json!({}));
-    let id = control.send("patient", "", "s15000");
+    let id = control.send("patient", "", "s60000");
     control.job_in(&id, "running");
     for _ in 0..120 {
         server.clock().turn(Duration::from_secs(10));

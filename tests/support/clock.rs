@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Servers look at the file every 5 ms; a turn waits until they have most likely seen it.
-const SEEN: Duration = Duration::from_millis(15);
+const SEEN: Duration = Duration::from_millis(100);
 
 /// A clock that a test turns. Only wall time turns; monotonic time-outs of the server stay real.
 #[derive(Debug)]
