@@ -4,6 +4,7 @@ mod attempts;
 pub mod bench;
 mod enumeration;
 mod front;
+mod issuers;
 mod operators;
 mod sessions;
 mod tokens;

@@ -7,15 +7,17 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use host_api::Services;
-use host_api::outbound_http::TlsClient;
+use host_api::outbound_http::{EgressOptions, EgressPool, TlsClient};
 use store::{KeySource, Quotas, Store};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
+use crate::accounts::issuers::Issuers;
 use crate::accounts::mails::Mails;
 use crate::accounts::passwords::Passwords;
 use crate::client_api::Doors;
+use crate::client_api::auth::Proofs;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::{self, AdminToken, ControlParts, ControlState};
@@ -145,9 +147,10 @@ impl App {
             ceilings: ceilings(),
         })
         .await?;
-        let (pass, passwords) = (Pass::new()?, Passwords::new()?);
+        let tls = TlsClient::new().map_err(|error| Problem::internal(&error))?;
+        let (pass, proofs) = (Pass::new()?, proofs(&tls, admin_address.port())?);
         let (shutdown, stopping) = watch::channel(false);
-        let doors = Doors::new(&store, passwords.clone(), clock.clone(), stopping.clone());
+        let doors = Doors::new(&store, proofs.clone(), clock.clone(), stopping.clone());
         let shared = executor::Shared {
             routes: registry.routes(),
             functions: registry.consumers(),
@@ -157,7 +160,7 @@ impl App {
             most_kept: kept as usize / config.executors,
             telemetry: telemetry.clone(),
             clock: clock.clone(),
-            tls: TlsClient::new().map_err(|error| Problem::internal(&error))?,
+            tls,
             services: Services::new(&store).with_users(Arc::new(doors.api.desk(&store))),
             forbidden_ports: Arc::from([admin_address.port()]),
             trusted_proxies: config.trusted_proxies,
@@ -179,9 +182,8 @@ impl App {
             first_start,
             token: store.data.admin_token()?,
         };
-        let gates = Gates { admin_hosts: config.admin_hosts, pass, passwords };
+        let gates = Gates { admin_hosts: config.admin_hosts, pass, passwords: proofs.passwords };
         let control = control(&store, registry, telemetry, clock, &ready, gates)?;
-        let drain_time = config.drain_time;
         Ok(Self {
             control,
             executors,
@@ -189,7 +191,7 @@ impl App {
             telemetry: guard,
             admin,
             shutdown,
-            drain_time,
+            drain_time: config.drain_time,
             gauges,
             ready,
         })
@@ -276,6 +278,19 @@ impl Guests {
             engine,
         })
     }
+}
+
+/// How people prove who they are. Issuers are asked seldom, and not for long, because somebody waits to sign in.
+fn proofs(tls: &TlsClient, control_port: u16) -> Result<Proofs, Problem> {
+    let egress = EgressPool::new(EgressOptions {
+        connect: Duration::from_secs(3),
+        total: Duration::from_secs(5),
+        keep_per_upstream: 0,
+        in_flight: 64,
+        forbidden_ports: Arc::from([control_port]),
+        ..EgressOptions::new(tls.clone(), Handle::current())
+    });
+    Ok(Proofs { passwords: Passwords::new()?, issuers: Issuers::new(egress) })
 }
 
 fn open_clock(test_clock: Option<PathBuf>) -> Result<Clock, Problem> {

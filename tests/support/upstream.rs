@@ -26,6 +26,18 @@ impl Upstream {
         Self::listen(move |_, stream| script(stream))
     }
 
+    /// Answers each request with the JSON that the script makes of its head, which is in lower case; 404 for none.
+    pub fn json(script: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self::listen(move |head, mut stream| {
+            let (status, body) =
+                script(head).map_or(("404 Not Found", String::new()), |body| ("200 OK", body));
+            let length = body.len();
+            let answer =
+                format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+            stream.write_all(answer.as_bytes()).ok();
+        })
+    }
+
     /// The same, after the request's body, which the script is given as it came: pieces with their lengths too.
     pub fn reading(script: impl Fn(String, TcpStream) + Send + Sync + 'static) -> Self {
         Self::listen(move |head, stream| {

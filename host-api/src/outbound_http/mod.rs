@@ -9,6 +9,7 @@ mod address;
 mod body;
 mod connector;
 mod failure;
+mod fetch;
 pub(crate) mod internal;
 mod linger;
 mod pool;
@@ -21,6 +22,7 @@ use http_body_util::BodyExt;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
+pub use fetch::FetchError;
 pub use pool::{EgressOptions, EgressPool, TlsClient};
 
 use crate::error::Refusal;

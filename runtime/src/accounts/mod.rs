@@ -3,6 +3,7 @@
 
 pub mod attempts;
 pub mod desk;
+pub mod issuers;
 mod jwt;
 pub mod mails;
 pub mod passwords;

@@ -29,7 +29,7 @@ use tokio::sync::watch;
 pub use self::reply::ReplyBody;
 
 use self::answer::{Refusal, no_route};
-use self::auth::AuthDoor;
+use self::auth::{AuthDoor, Proofs};
 use self::callers::{Callers, Place};
 use self::documents::DocumentDoor;
 use self::objects::ObjectDoor;
@@ -38,7 +38,6 @@ use self::realtime::RealtimeDoor;
 use self::site::SiteDoor;
 use self::storage::StorageDoor;
 use crate::accounts::desk::Desk;
-use crate::accounts::passwords::Passwords;
 use crate::accounts::tokens::AccessTokens;
 use crate::clock::Clock;
 use crate::problem::Problem;
@@ -70,9 +69,9 @@ pub struct Doors {
 
 impl Doors {
     /// Over that store, until `stopping` turns true.
-    pub fn new(store: &Store, passwords: Passwords, clock: Clock, stopping: watch::Receiver<bool>) -> Self {
+    pub fn new(store: &Store, proofs: Proofs, clock: Clock, stopping: watch::Receiver<bool>) -> Self {
         let objects = ObjectDoor::new(store, clock.clone());
-        let api = ClientApi::new(store, &objects, passwords, clock, stopping);
+        let api = ClientApi::new(store, &objects, proofs, clock, stopping);
         Self { sites: SiteDoor::new(store), api, objects }
     }
 }
@@ -86,14 +85,14 @@ impl ClientApi {
     fn new(
         store: &Store,
         objects: &ObjectDoor,
-        passwords: Passwords,
+        proofs: Proofs,
         clock: Clock,
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let tokens = AccessTokens::new(store.accounts.clone(), store.keys.clone());
         let callers = Callers::new(store, tokens.clone(), clock.clone());
         Self {
-            auth: AuthDoor::new(store, callers.clone(), tokens, passwords, clock.clone()),
+            auth: AuthDoor::new(store, callers.clone(), tokens, proofs, clock.clone()),
             documents: DocumentDoor::new(store, callers.clone()),
             storage: StorageDoor::new(store, callers.clone(), objects, clock.clone()),
             realtime: RealtimeDoor::new(store, callers.clone(), clock, stopping),

@@ -39,6 +39,20 @@ pub struct Settings {
     pub origins: Vec<String>,
     /// The queue that is told which mails to send; none: nobody sends any.
     pub mail: Option<String>,
+    /// Who else vouches for people. Of older servers there is none.
+    #[serde(default)]
+    pub issuers: Vec<Issuer>,
+}
+
+/// An issuer of OpenID Connect whose ID tokens are believed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Issuer {
+    /// Its URL, which is `iss` in its tokens and the provider of identities.
+    pub url: String,
+    /// For whom its tokens have to be: the project as the issuer knows it.
+    pub audience: String,
+    /// The claim that says what people may do; none: it does not.
+    pub roles: Option<String>,
 }
 
 /// Somebody at another place, who was recognised there.

@@ -26,6 +26,16 @@ pub(super) struct Credentials {
     pub(super) password: Password,
 }
 
+/// An ID token of another issuer.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Issued {
+    pub(super) token: String,
+    /// Whether who is signed in is that person, too, from now on.
+    #[serde(default)]
+    pub(super) link: bool,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Refresh {
@@ -72,6 +82,7 @@ struct Nothing {}
 pub(super) enum Call {
     SignUp(Credentials),
     SignIn(Credentials),
+    SignInOidc(Issued),
     Anonymous,
     Upgrade(Credentials),
     Refresh(Refresh),
@@ -95,9 +106,10 @@ impl Call {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        const POSTED: [&str; 10] = [
+        const POSTED: [&str; 11] = [
             "sign-up",
             "sign-in",
+            "sign-in-oidc",
             "anonymous",
             "upgrade",
             "refresh",
@@ -120,6 +132,7 @@ impl Call {
         let call = match name {
             "sign-up" => Self::SignUp(body.json()?),
             "sign-in" => Self::SignIn(body.json()?),
+            "sign-in-oidc" => Self::SignInOidc(body.json()?),
             "anonymous" => body.json_or_nothing::<Nothing>().map(|Nothing {}| Self::Anonymous)?,
             "upgrade" => Self::Upgrade(body.json()?),
             "refresh" => Self::Refresh(body.json()?),

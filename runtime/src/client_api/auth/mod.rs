@@ -5,6 +5,7 @@
 
 mod answer;
 mod call;
+mod issued;
 mod password;
 mod session;
 mod sign_in;
@@ -25,6 +26,7 @@ use super::answer::{Answered, Refusal, unauthenticated};
 use super::callers::{self, Callers};
 use crate::accounts::attempts::{Attempts, network};
 use crate::accounts::desk::Desk;
+use crate::accounts::issuers::Issuers;
 use crate::accounts::mails::Mails;
 use crate::accounts::passwords::Passwords;
 use crate::accounts::sessions::Sessions;
@@ -48,6 +50,7 @@ pub struct AuthDoor {
     callers: Callers,
     accounts: Arc<dyn Accounts>,
     mails: Mails,
+    issuers: Issuers,
     tokens: AccessTokens,
     sessions: Sessions,
     passwords: Passwords,
@@ -55,6 +58,15 @@ pub struct AuthDoor {
     clock: Clock,
     /// Attempts are counted by a time that nobody turns.
     since: Instant,
+}
+
+/// How people prove who they are, shared with others.
+#[derive(Clone)]
+pub struct Proofs {
+    /// Hashes passwords.
+    pub passwords: Passwords,
+    /// Knows who else vouches for people.
+    pub issuers: Issuers,
 }
 
 /// What is counted: an account by its normal address, which need not be there.
@@ -81,14 +93,16 @@ impl AuthDoor {
         store: &Store,
         callers: Callers,
         tokens: AccessTokens,
-        passwords: Passwords,
+        proofs: Proofs,
         clock: Clock,
     ) -> Self {
+        let Proofs { passwords, issuers } = proofs;
         Self {
             callers,
             accounts: store.accounts.clone(),
             mails: Mails::new(store),
             sessions: Sessions::new(store.accounts.clone(), tokens.clone(), clock.clone()),
+            issuers,
             tokens,
             passwords,
             limits: Limits {
@@ -139,6 +153,7 @@ impl AuthDoor {
         match call {
             Call::SignUp(words) => self.sign_up(at, words).await,
             Call::SignIn(words) => self.sign_in(at, words).await,
+            Call::SignInOidc(words) => self.sign_in_oidc(at, words).await,
             Call::Anonymous => self.anonymous(at).await,
             Call::Upgrade(words) => self.upgrade(at, words).await,
             Call::Refresh(words) => self.refresh(at, &words).await,

@@ -1,6 +1,6 @@
 //! The section of who may sign in: `[auth]`.
 
-use store::accounts::Settings;
+use store::accounts::{Issuer, Settings};
 
 use super::reader::{Fault, Section};
 use super::units;
@@ -16,11 +16,15 @@ const REFRESH_MS: u64 = 30 * 86_400_000;
 const REFRESH_RANGE_MS: std::ops::RangeInclusive<u64> = 60_000..=400 * 86_400_000;
 /// Origins of a project.
 const MAX_ORIGINS: usize = 50;
+/// Issuers of a project.
+const MAX_ISSUERS: usize = 10;
+/// Longest text that says something of an issuer, bytes.
+const MAX_ISSUER_BYTES: usize = 512;
 
 /// The `[auth]` section; without it nobody signs in.
 pub(super) fn section(root: &Section<'_, '_>) -> Result<Option<Settings>, Fault> {
     let Some(section) = root.section("auth")? else { return Ok(None) };
-    section.allow(&["email", "anonymous", "access", "refresh", "origins", "mail"], &[])?;
+    section.allow(&["email", "anonymous", "access", "refresh", "origins", "mail", "issuers"], &[])?;
     let is_on = |key| section.boolean(key).map(|found| found.is_some_and(|(on, _)| on));
     let mut origins = Vec::new();
     for (text, at) in section.strings("origins")? {
@@ -42,7 +46,50 @@ pub(super) fn section(root: &Section<'_, '_>) -> Result<Option<Settings>, Fault>
         refresh_ms: time(&section, "refresh", REFRESH_MS, REFRESH_RANGE_MS)?,
         origins,
         mail: mail.transpose()?,
+        issuers: issuers(&section)?,
     }))
+}
+
+/// Who else vouches for people.
+fn issuers(section: &Section<'_, '_>) -> Result<Vec<Issuer>, Fault> {
+    let mut issuers = Vec::new();
+    for value in section.array("issuers")?.into_iter().flat_map(|array| array.iter()) {
+        let one = Section::of(section.name("issuers"), value)?;
+        one.allow(&["issuer", "audience", "roles"], &[])?;
+        let text = |key: &str| match one.string(key)? {
+            Some((text, at)) if text.is_empty() || text.len() > MAX_ISSUER_BYTES => {
+                Err(Fault::at(at, format!("`{key}` has 1 to {MAX_ISSUER_BYTES} bytes")))
+            }
+            found => Ok(found),
+        };
+        let missing = |key: &str| Fault::at(one.start(), format!("this issuer has no `{key}`"));
+        let (url, at) = text("issuer")?.ok_or_else(|| missing("issuer"))?;
+        let (audience, _) = text("audience")?.ok_or_else(|| missing("audience"))?;
+        if !is_issuer(url) {
+            return Err(Fault::at(at, format!("`{}` is not the URL of an issuer", url.escape_debug()))
+                .hint("write it as in its tokens, for example \"https://accounts.example.com\""));
+        }
+        let roles = text("roles")?.map(|(claim, _)| claim.to_owned());
+        issuers.push(Issuer { url: url.to_owned(), audience: audience.to_owned(), roles });
+    }
+    match issuers.len() > MAX_ISSUERS {
+        true => Err(Fault::at(section.start(), format!("more than {MAX_ISSUERS} issuers"))),
+        false => Ok(issuers),
+    }
+}
+
+/// A URL of TLS, without a query and a fragment (OpenID Connect Discovery section 3). Without TLS only where an address stands,
+/// to which no name is resolved: an issuer on the same machine.
+fn is_issuer(text: &str) -> bool {
+    let Ok(url) = text.parse::<http::Uri>() else { return false };
+    let Some(host) = url.host() else { return false };
+    let is_address = host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok();
+    let is_scheme = match url.scheme_str() {
+        Some("https") => true,
+        Some("http") => is_address,
+        _ => false,
+    };
+    is_scheme && !text.contains(['?', '#', '@'])
 }
 
 fn time(
@@ -96,10 +143,13 @@ mod tests {
             refresh_ms: REFRESH_MS,
             origins: Vec::new(),
             mail: None,
+            issuers: Vec::new(),
         };
         assert_eq!(auth("[auth]\n"), Ok(Some(usual)));
         let all = "[auth]\nemail = true\nanonymous = true\naccess = '1h'\nrefresh = '7d'\nmail = 'mails'\n\
-            origins = ['https://App.example.com', 'http://localhost:3000', 'capacitor://localhost']";
+            origins = ['https://App.example.com', 'http://localhost:3000', 'capacitor://localhost']\n\
+            issuers = [{ issuer = 'https://id.example.com/t', audience = 'shop', roles = 'groups' },\
+            { issuer = 'http://127.0.0.1:9000', audience = 'shop' }]";
         let origins = ["https://app.example.com", "http://localhost:3000", "capacitor://localhost"];
         let expected = Settings {
             email: true,
@@ -108,6 +158,13 @@ mod tests {
             refresh_ms: 7 * 86_400_000,
             origins: origins.map(str::to_owned).to_vec(),
             mail: Some("mails".to_owned()),
+            issuers: [("https://id.example.com/t", Some("groups")), ("http://127.0.0.1:9000", None)]
+                .map(|(url, roles)| Issuer {
+                    url: url.to_owned(),
+                    audience: "shop".to_owned(),
+                    roles: roles.map(str::to_owned),
+                })
+                .to_vec(),
         };
         assert_eq!(auth(all), Ok(Some(expected)));
     }
@@ -129,6 +186,13 @@ mod tests {
             ("origins = ['https://*.b']", 12),
             ("origins = ['https://u@a.b']", 12),
             ("origins = ['a.b']", 12),
+            ("issuers = [{ issuer = 'http://id.example.com', audience = 'a' }]", 23),
+            ("issuers = [{ issuer = 'https://id.example.com?x', audience = 'a' }]", 23),
+            ("issuers = [{ issuer = 'https://u@id.example.com', audience = 'a' }]", 23),
+            ("issuers = [{ issuer = 'id.example.com', audience = 'a' }]", 23),
+            ("issuers = [{ issuer = 'https://id.example.com' }]", 12),
+            ("issuers = [{ issuer = 'https://id.example.com', audience = '' }]", 60),
+            ("issuers = ['https://id.example.com']", 12),
         ] {
             assert_eq!(auth(&format!("[auth]\n{line}\n")), Err((2, column)), "{line}");
         }

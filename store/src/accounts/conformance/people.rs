@@ -3,7 +3,9 @@
 use super::Opener;
 use super::bench::{Bench, done, hash, identity, nobody, project};
 use crate::StoreError;
-use crate::accounts::{By, Change, Changed, MAX_IDENTITIES, NewAccount, Result, SessionAnswer, Settings};
+use crate::accounts::{
+    By, Change, Changed, Issuer, MAX_IDENTITIES, NewAccount, Result, SessionAnswer, Settings,
+};
 
 pub(super) async fn all(opener: &Opener<'_>) -> Result<()> {
     settings(opener.bench()?).await?;
@@ -24,6 +26,7 @@ async fn settings(bench: Bench<'_>) -> Result<()> {
         refresh_ms: 86_400_000,
         origins: vec!["https://a.example".to_owned()],
         mail: Some("mail".to_owned()),
+        issuers: vec![Issuer { url: "https://a.b".to_owned(), audience: "c".to_owned(), roles: None }],
     };
     assert_eq!(bench.accounts.settings(bench.project).await?, None);
     bench.accounts.declare(bench.project, None).await?;
