@@ -1,6 +1,7 @@
 //! Objects for pages and apps: every call under the rules of its bucket, and what threat C9 tries against them.
 
 mod closed;
+mod parts;
 mod visitor;
 
 use serde_json::json;

@@ -27,7 +27,7 @@ pub use error::StoreError;
 pub use keys::{KeySource, Keys};
 
 use accounts::{AccountStore, Accounts, Directory};
-use buckets::{BucketStore, Buckets, Objects, RuledObjects};
+use buckets::{BucketStore, Buckets, Objects, PartedUploads, RuledObjects};
 use catalog::{Audit, Functions, Projects, Secrets, Sites, Tokens, Totals};
 use documents::Documents;
 use events::Events;
@@ -125,6 +125,8 @@ pub struct Store {
     pub objects: Arc<dyn Objects>,
     /// The same for callers from outside.
     pub ruled_objects: Arc<dyn RuledObjects>,
+    /// Uploads in parts, for callers from outside.
+    pub parted_uploads: Arc<dyn PartedUploads>,
     /// Components, asset bundles and files of sites, by digest.
     pub blobs: Arc<dyn Blobs>,
     /// Keys of this server.
@@ -178,6 +180,7 @@ pub fn open_with(config: Config, quotas: Quotas) -> Result<Store, StoreError> {
         buckets: buckets.buckets,
         objects: buckets.objects,
         ruled_objects: buckets.ruled,
+        parted_uploads: buckets.parted,
         blobs,
         keys,
         clock: config.clock,

@@ -157,6 +157,7 @@ impl ClientApi {
     {
         let answered = match path.split_once('/') {
             Some(("storage", name)) => return self.storage.serve(place.project, name, request).await,
+            Some(("uploads", id)) => return self.storage.serve_upload(place.project, id, request).await,
             Some(("auth", name)) => self.auth.serve(place, name, client, request).await,
             Some(("db", operation)) => self.documents.one(place.project, operation, request).await,
             None if path == "realtime" => return self.realtime.open(place.project, client, request).await,

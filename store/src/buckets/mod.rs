@@ -8,6 +8,7 @@ mod attributes;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub(crate) mod local;
+mod parted;
 mod rules;
 
 use std::sync::Arc;
@@ -16,6 +17,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 pub use self::attributes::{Attributes, Metadata, Unfit, check_key};
+pub use self::parted::{
+    Joint, MAX_UNFINISHED, MAX_UNFINISHED_OF_ACCOUNT, PART_WAIT_MS, Part, PartedUploads, Progress,
+};
 pub use self::rules::{Open, Rules};
 use crate::StoreError;
 use crate::catalog::{Digest, ProjectId};
@@ -283,6 +287,7 @@ pub(crate) struct BucketStore {
     pub(crate) buckets: Arc<dyn Buckets>,
     pub(crate) objects: Arc<dyn Objects>,
     pub(crate) ruled: Arc<dyn RuledObjects>,
+    pub(crate) parted: Arc<dyn PartedUploads>,
 }
 
 impl std::fmt::Debug for Found {

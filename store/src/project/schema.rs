@@ -18,5 +18,6 @@ pub(crate) const SCHEMA: Schema = Schema {
         accounts::sqlite::SEVERAL_TOKENS,
         buckets::local::RULES,
         accounts::sqlite::ABANDONED,
+        buckets::local::UPLOADS,
     ],
 };

@@ -17,7 +17,7 @@ use crate::problem::Chain;
 /// A client that takes nothing for this long is given up, and what was held for it is free.
 const STALL: Duration = Duration::from_secs(60);
 /// The longest transfer in all.
-pub(super) const MAX_TIME: Duration = Duration::from_secs(3600);
+pub(in crate::client_api) const MAX_TIME: Duration = Duration::from_secs(3600);
 
 /// A piece of an answer.
 #[derive(Clone, Debug)]

@@ -20,7 +20,7 @@ use super::body::{MAX_TIME, ObjectBody};
 use crate::problem::Problem;
 
 /// A client that sends nothing for this long is given up.
-const STALL: Duration = Duration::from_secs(60);
+pub(in crate::client_api) const STALL: Duration = Duration::from_secs(60);
 
 /// What may be put.
 pub(in crate::client_api) struct Put {
@@ -98,7 +98,7 @@ impl Put {
 }
 
 /// The media type that a request says; empty for none.
-fn content_type(headers: &HeaderMap) -> Result<String, Problem> {
+pub(in crate::client_api) fn content_type(headers: &HeaderMap) -> Result<String, Problem> {
     match headers.get(header::CONTENT_TYPE).map(HeaderValue::to_str) {
         Some(Ok(said)) => Ok(said.to_owned()),
         None => Ok(String::new()),
@@ -133,11 +133,11 @@ fn done(info: &Info) -> Response<ObjectBody> {
 }
 
 /// More than it may be.
-fn too_large(most: u64) -> Problem {
+pub(in crate::client_api) fn too_large(most: u64) -> Problem {
     Problem::new(413, "too_large", format!("the content is over {most} bytes"))
 }
 
 /// Too slow.
-fn stalled() -> Problem {
+pub(in crate::client_api) fn stalled() -> Problem {
     Problem::new(408, "timeout", "the content did not come in time")
 }

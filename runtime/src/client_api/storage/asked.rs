@@ -34,6 +34,8 @@ pub(super) enum Wish {
     Put,
     /// To delete it.
     Delete,
+    /// To begin an upload in parts.
+    Begin,
     /// To sign a URL.
     Sign,
 }
@@ -95,7 +97,8 @@ pub(super) fn read<B>(name: &str, request: &Request<B>) -> Result<Asked, Problem
         (&Method::PUT, None) => Wish::Put,
         (&Method::DELETE, None) => Wish::Delete,
         (&Method::POST, Some("sign")) => Wish::Sign,
-        (_, Some("sign")) => return Err(other_method("POST")),
+        (&Method::POST, Some("uploads")) => Wish::Begin,
+        (_, Some("sign" | "uploads")) => return Err(other_method("POST")),
         (_, Some(_)) => return Err(no_route()),
         (_, None) => return Err(other_method("GET, HEAD, PUT and DELETE")),
     };
@@ -160,6 +163,7 @@ mod tests {
         assert_eq!(asked("PUT", "b/%252F%C3%A9", ""), object("%2Fé", Wish::Put));
         assert_eq!(asked("DELETE", "b//", ""), object("/", Wish::Delete));
         assert_eq!(asked("POST", "b/k", "?sign"), object("k", Wish::Sign));
+        assert_eq!(asked("POST", "b/k", "?uploads"), object("k", Wish::Begin));
         let listing = Listing { prefix: "a/ ".to_owned(), cursor: None, limit: 2 };
         assert_eq!(asked("GET", "b", "?prefix=a%2F+&limit=2"), Ok(Asked::List("b".to_owned(), listing)));
         for (method, name, query, refused) in [
@@ -167,6 +171,7 @@ mod tests {
             ("GET", &format!("b/{}", "x".repeat(1_025)), "", (400, "bad_request")),
             ("GET", "b/k", "?x", (404, "no_route")),
             ("GET", "b/k", "?sign", (405, "method")),
+            ("GET", "b/k", "?uploads", (405, "method")),
             ("POST", "b/k", "", (405, "method")),
             ("PATCH", "b/k", "", (405, "method")),
             ("PUT", "b", "", (405, "method")),

@@ -3,6 +3,7 @@
 
 mod asked;
 mod shares;
+mod uploads;
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use host_api::objects::{Action, Permit, Place, Places, Signed, Signer};
 use http::{Request, Response, StatusCode, header};
 use http_body::Body;
 use serde_json::json;
-use store::buckets::{Condition, Metadata, Outcome, RuledObjects, Wanted};
+use store::buckets::{Condition, Metadata, Outcome, PartedUploads, RuledObjects, Wanted};
 use store::catalog::ProjectId;
 use store::documents::Caller;
 use store::keys::Keys;
@@ -41,6 +42,7 @@ pub(super) struct StorageDoor {
     callers: Callers,
     access: ObjectAccess,
     ruled: Arc<dyn RuledObjects>,
+    parted: Arc<dyn PartedUploads>,
     keys: Keys,
     clock: Clock,
     places: Places,
@@ -62,6 +64,7 @@ impl StorageDoor {
             callers,
             access: door.access(),
             ruled: store.ruled_objects.clone(),
+            parted: store.parted_uploads.clone(),
             keys: store.keys.clone(),
             clock,
             places: door.places(),
@@ -94,6 +97,7 @@ impl StorageDoor {
                 self.delete(project, &caller, name, &request).await?;
                 Ok(empty(StatusCode::NO_CONTENT).map(ReplyBody::from))
             }
+            Asked::Object(name, Wish::Begin) => self.begin_upload(project, &caller, &name, &request).await,
             Asked::Object(name, Wish::Sign) => {
                 let (parts, body) = request.into_parts();
                 let posted = Posted::read(&parts.headers, body, MAX_SIGN_BYTES).await?;

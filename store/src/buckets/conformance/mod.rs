@@ -12,6 +12,7 @@ mod conditions;
 mod contents;
 mod keys;
 mod pages;
+mod parted;
 mod projects;
 mod room;
 mod ruled;
@@ -20,7 +21,7 @@ mod uploads;
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::{Buckets, Objects, Result, RuledObjects};
+use super::{Buckets, Objects, PartedUploads, Result, RuledObjects};
 use crate::StoreClock;
 use crate::jobs::conformance::{START_MS, TurnedClock};
 use bench::Bench;
@@ -39,7 +40,7 @@ pub struct Wanted {
 }
 
 /// A store under test.
-pub type Opened = (Arc<dyn Buckets>, Arc<dyn Objects>, Arc<dyn RuledObjects>);
+pub type Opened = (Arc<dyn Buckets>, Arc<dyn Objects>, Arc<dyn RuledObjects>, Arc<dyn PartedUploads>);
 
 /// Runs every suite; `open` opens what it is asked for.
 ///
@@ -53,7 +54,8 @@ pub async fn run(open: impl Fn(&Wanted) -> Result<Opened>) -> Result<()> {
     uploads::all(&opener).await?;
     room::all(&opener).await?;
     projects::all(&opener).await?;
-    ruled::all(&opener).await
+    ruled::all(&opener).await?;
+    parted::all(&opener).await
 }
 
 /// Makes a bench for each suite.

@@ -11,7 +11,7 @@ pub(super) async fn all(opener: &Opener<'_>) -> Result<()> {
 }
 
 async fn what_was_never_declared(bench: &Bench<'_>) -> Result<()> {
-    let (_, objects, _) = &bench.store;
+    let (_, objects, ..) = &bench.store;
     // The second one has no file at all.
     for (project, bucket) in [(bench.project, "c"), (project(2), "a")] {
         let upload = objects.upload(project, bucket, "k", 0).await.map(drop);

@@ -54,9 +54,9 @@ pub(super) const COUNT: &str = "UPDATE object_totals SET objects = ?1, bytes = ?
 
 /// A change in its savepoint.
 pub(super) struct Change<'c> {
-    connection: &'c Connection,
+    pub(super) connection: &'c Connection,
     /// Milliseconds since 1970.
-    now: i64,
+    pub(super) now: i64,
     limits: Limits,
     before: Totals,
     totals: Totals,
@@ -173,6 +173,14 @@ impl<'c> Change<'c> {
         let reserve = stored(reserve);
         self.totals.bytes = self.totals.bytes.saturating_add(reserve);
         Ok(self.connection.prepare_cached(DRAFT)?.query_row((file, reserve), |row| row.get(0))?)
+    }
+
+    /// Whether so many bytes more would fit.
+    pub(super) fn check_room(&self, bytes: u64) -> Result<()> {
+        match self.totals.bytes.saturating_add(stored(bytes)) > self.limits.bytes {
+            true => Err(full("the space for the project's objects (bytes)", self.limits.bytes)),
+            false => Ok(()),
+        }
     }
 
     /// Reserves for an upload: as much as is wished, or what room there is for, if that is what it needs.

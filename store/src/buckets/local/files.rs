@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use cap_std::fs::{Dir, File as CapFile, OpenOptions};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{GetResultPayload, MultipartUpload, ObjectStoreExt as _};
@@ -59,6 +60,22 @@ impl Files {
     ) -> Result<()> {
         parts.complete().await.map_err(failed)?;
         self.close_to_others(&place(project, file))
+    }
+
+    /// Opens a file that parts are written to; one that is new is made. `None` when it is not there. Blocks.
+    pub(super) fn open_part(&self, project: ProjectId, file: &str, is_new: bool) -> Result<Option<File>> {
+        let mut how = private_file();
+        how.read(true).write(true);
+        if is_new {
+            let (folder, made) = make(&self.data, project, file, how.create(true))?;
+            sync(&folder).map_err(StoreError::io)?;
+            return Ok(Some(made.into_std()));
+        }
+        match self.data.projects().open_with(format!("{}/objects/{file}", project.0), &how) {
+            Ok(found) => Ok(Some(found.into_std())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::io(error)),
+        }
     }
 
     /// Opens a file for reading; `None` when there is none.
@@ -124,9 +141,20 @@ pub(super) fn digest(block: &[u8]) -> [u8; DIGEST_BYTES] {
 /// is left of it removed. The driver would rename it behind the fsync of its bytes, so that the folder's fsync has to write
 /// the file system's journal a second time; like this the first has done it as a rule, and the second finds nothing to do.
 fn put_at_once(data: &DataDir, project: ProjectId, file: &str, bytes: &[u8]) -> Result<()> {
+    let (folder, mut new) = make(data, project, file, private_file().write(true).create_new(true))?;
+    let mut write = || {
+        new.write_all(bytes)?;
+        new.sync_all()?;
+        sync(&folder)
+    };
+    write().map_err(StoreError::io)
+}
+
+/// Makes a file, and its folder where there is none.
+fn make(data: &DataDir, project: ProjectId, file: &str, how: &OpenOptions) -> Result<(Dir, CapFile)> {
     let path = format!("{}/objects", project.0);
     let mut left = MAX_TRIES;
-    let (folder, mut new) = loop {
+    loop {
         left -= 1;
         let folder = match data.projects().open_dir(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -138,18 +166,12 @@ fn put_at_once(data: &DataDir, project: ProjectId, file: &str, bytes: &[u8]) -> 
             }
             found => found.map_err(StoreError::io)?,
         };
-        match folder.open_with(file, private_file().write(true).create_new(true)) {
+        match folder.open_with(file, how) {
             // A sweep that has found the folder empty has removed it meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound && left > 0 => {}
-            made => break (folder, made.map_err(StoreError::io)?),
+            made => return Ok((folder, made.map_err(StoreError::io)?)),
         }
-    };
-    let mut write = || {
-        new.write_all(bytes)?;
-        new.sync_all()?;
-        sync(&folder)
-    };
-    write().map_err(StoreError::io)
+    }
 }
 
 fn place(project: ProjectId, file: &str) -> Path {

@@ -6,11 +6,13 @@
 
 mod change;
 mod files;
+mod parts;
 mod read;
 mod ruled;
 mod running;
 mod schema;
 mod upload;
+mod uploads;
 
 use std::sync::Arc;
 
@@ -19,9 +21,10 @@ use rusqlite::Connection;
 
 use self::change::{At, Change, Put, Written};
 use self::files::Files;
+use self::parts::Lanes;
 use self::read::Stored;
 pub(crate) use self::running::Running;
-pub(crate) use self::schema::{RULES, TABLES};
+pub(crate) use self::schema::{RULES, TABLES, UPLOADS};
 use self::upload::Draft;
 use super::{
     Attributes, BucketStore, Buckets, Condition, Found, Info, MAX_BUCKETS, MAX_OBJECT_BYTES,
@@ -76,9 +79,10 @@ pub(crate) fn open(
     enqueuer: Enqueuer,
     limits: Limits,
 ) -> BucketStore {
-    let local = Arc::new(Local { rows, files: running.files(), running, enqueuer, limits });
+    let (files, lanes) = (running.files(), Lanes::default());
+    let local = Arc::new(Local { rows, files, running, lanes, enqueuer, limits });
     let driver = Arc::new(Driver(local));
-    BucketStore { buckets: driver.clone(), objects: driver.clone(), ruled: driver }
+    BucketStore { buckets: driver.clone(), objects: driver.clone(), ruled: driver.clone(), parted: driver }
 }
 
 /// What the driver and its uploads share.
@@ -86,6 +90,8 @@ struct Local {
     rows: Arc<ProjectFiles>,
     files: Arc<Files>,
     running: Arc<Running>,
+    /// Who writes to the files of uploads in parts.
+    lanes: Lanes,
     /// For jobs that tell of changes.
     enqueuer: Enqueuer,
     limits: Limits,
@@ -329,6 +335,10 @@ impl Local {
     /// How many were deleted.
     async fn sweep(self: &Arc<Self>, project: ProjectId) -> Result<usize> {
         let mut swept = 0;
+        let some_expired = |connection: &Connection, now| uploads::some_expired(connection, now);
+        if self.rows.read(project, some_expired).await? == Some(true) {
+            self.change(project, Durability::Later, |change| change.expire()).await?;
+        }
         loop {
             let unused = |connection: &Connection, _| read::unused(connection, SWEPT_AT_ONCE);
             let mut left = self.rows.read(project, unused).await?.unwrap_or_default();

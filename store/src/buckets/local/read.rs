@@ -36,8 +36,9 @@ pub(super) const OWN_FROM: &str =
 pub(super) const OWN_BEHIND: &str =
     "SELECT size, etag, written_ms, content_type, metadata, owner, key FROM objects
     WHERE bucket = ?1 AND owner = ?3 AND key > ?2 ORDER BY key";
-/// Contents that no object has.
-pub(super) const UNUSED: &str = "SELECT id, file FROM object_contents WHERE uses = 0 ORDER BY id LIMIT ?1";
+/// Contents that no object has, and no upload in parts.
+pub(super) const UNUSED: &str = "SELECT id, file FROM object_contents AS all_of WHERE uses = 0
+    AND NOT EXISTS (SELECT 1 FROM object_uploads WHERE content = all_of.id) ORDER BY id LIMIT ?1";
 
 /// Where the bytes of an object are, and what they must be.
 #[derive(Clone, Debug)]
@@ -123,7 +124,7 @@ pub(super) fn list(
     Ok(Page { objects, has_more: false })
 }
 
-/// Contents that no object has, at most so many: their rows and files.
+/// Contents that no object has, and no upload in parts, at most so many: their rows and files.
 pub(super) fn unused(connection: &Connection, most: i64) -> Result<Vec<(i64, String)>> {
     let mut unused = connection.prepare_cached(UNUSED)?;
     let unused = unused.query_map([most], |row| Ok((row.get(0)?, row.get(1)?)))?;

@@ -103,7 +103,7 @@ impl RuledObjects for Driver {
 
 impl Local {
     /// Looks at the rows for a caller from outside.
-    async fn look<T>(
+    pub(super) async fn look<T>(
         self: &Arc<Self>,
         project: ProjectId,
         look: impl FnOnce(&Connection) -> Result<T>,

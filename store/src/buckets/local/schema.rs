@@ -41,6 +41,29 @@ pub(crate) const TABLES: &str = "
     CREATE INDEX object_contents_unused ON object_contents (uses, id) WHERE uses = 0;
 ";
 
+/// Uploads in parts. content is the row of the file that they come to; none once one has become an object, of which etag is
+/// the tag then. received is how many bytes of the file are right, blocks has the SHA-256 of each MiB of them and of what is
+/// behind the last. account is who has begun it; none is somebody who was not signed in.
+pub(crate) const UPLOADS: &str = "
+    CREATE TABLE object_uploads (
+        id           TEXT PRIMARY KEY,
+        content      INTEGER,
+        account      TEXT,
+        bucket       TEXT NOT NULL,
+        key          TEXT NOT NULL,
+        content_type TEXT NOT NULL,
+        metadata     TEXT NOT NULL,
+        total        INTEGER NOT NULL CHECK (total > 0),
+        received     INTEGER NOT NULL CHECK (received BETWEEN 0 AND total),
+        blocks       BLOB NOT NULL,
+        etag         TEXT,
+        expires_ms   INTEGER NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX object_uploads_contents ON object_uploads (content) WHERE content IS NOT NULL;
+    CREATE INDEX object_uploads_accounts ON object_uploads (account) WHERE content IS NOT NULL;
+    CREATE INDEX object_uploads_expire ON object_uploads (expires_ms);
+";
+
 /// Rules as JSON; none permit nothing. owner is the id of the account that an object belongs to, if it belongs to one.
 pub(crate) const RULES: &str = "
     ALTER TABLE buckets ADD COLUMN rules TEXT;

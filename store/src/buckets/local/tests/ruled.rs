@@ -83,7 +83,7 @@ async fn compare(made: [&Made; 2], all: &BTreeMap<String, Object>, caller: &Call
     let [read, delete] = made;
     let folder = scratch();
     let clock = TurnedClock::at(START_MS).store_clock();
-    let ((buckets, objects, ruled), _) = open_in(folder.path(), clock, 1 << 30).unwrap();
+    let ((buckets, objects, ruled, _), _) = open_in(folder.path(), clock, 1 << 30).unwrap();
     buckets.declare(project(1), &["a".to_owned()]).await.unwrap();
     let rules = Rules { read: Some(read.text()), delete: Some(delete.text()), ..Rules::default() };
     buckets.set_rules(project(1), &[("a".to_owned(), rules)]).await.unwrap();

@@ -1,0 +1,202 @@
+//! Uploads in parts: whose they are, what breaks them and what does not.
+
+use bytes::Bytes;
+
+use super::Opener;
+use super::bench::{Bench, all_of, at, full, noise, owned};
+use crate::StoreError;
+use crate::buckets::{
+    Announced, Attributes, BLOCK_BYTES, Condition, Info, Joint, MAX_UNFINISHED_OF_ACCOUNT, PART_WAIT_MS,
+    Part, Progress, Result, Rules,
+};
+use crate::documents::Caller;
+
+pub(super) async fn all(opener: &Opener<'_>) -> Result<()> {
+    parts_become_an_object(opener.bench().await?).await?;
+    c9_an_upload_is_whose_it_is(opener.bench().await?).await?;
+    c9_rules_are_asked_at_both_ends(opener.bench().await?).await?;
+    what_broke_goes_on(opener.bench().await?).await?;
+    the_last_part_that_comes_has_it(opener.bench().await?).await?;
+    what_nobody_goes_on_with_is_gone(opener.bench_with(1 << 20).await?).await?;
+    there_are_so_many(opener.bench_with(1 << 20).await?).await
+}
+
+fn ann() -> Caller {
+    Caller { user: Some("ann".to_owned()), ..Caller::default() }
+}
+
+impl Bench<'_> {
+    async fn open_to_all(self) -> Result<Self> {
+        self.ruled_by(Some("true")).await?;
+        Ok(self)
+    }
+
+    async fn ruled_by(&self, create: Option<&str>) -> Result<()> {
+        let rule = Some("true".to_owned());
+        let create = create.map(str::to_owned);
+        let rules = Rules { read: rule.clone(), create, update: rule.clone(), delete: rule };
+        self.store.0.set_rules(self.project, &[("a".to_owned(), rules)]).await
+    }
+
+    async fn begin(&self, caller: &Caller, key: &str, size: usize) -> Result<String> {
+        let attributes = Attributes { content_type: "text/plain".to_owned(), ..Attributes::default() };
+        let announced = Announced { attributes, size: Some(size as u64), ..Announced::default() };
+        self.store.3.begin(self.project, caller, at("a", key), announced).await
+    }
+
+    async fn part(&self, id: &str, offset: usize) -> Result<Box<dyn Part>> {
+        match self.store.3.go_on(self.project, &ann(), id, offset as u64).await? {
+            Joint::Fits(part) => Ok(part),
+            Joint::Elsewhere(received) => panic!("it has {received} bytes, not {offset}"),
+        }
+    }
+
+    async fn take(&self, id: &str, offset: usize, bytes: Bytes) -> Result<Progress> {
+        let mut part = self.part(id, offset).await?;
+        part.write(bytes).await?;
+        part.keep().await
+    }
+
+    async fn received(&self, id: &str) -> Result<u64> {
+        Ok(self.store.3.progress(self.project, &ann(), id).await?.received)
+    }
+}
+
+#[track_caller]
+fn missing<T>(result: Result<T>) {
+    assert!(matches!(result, Err(StoreError::NotFound { what: "upload" })), "{:?}", result.err());
+}
+
+async fn parts_become_an_object(bench: Bench<'_>) -> Result<()> {
+    let bench = bench.open_to_all().await?;
+    let all = noise(2 * BLOCK_BYTES + 5_000);
+    let whole = bench.put_bytes("whole", all.clone()).await?;
+    let id = bench.begin(&ann(), "k", all.len()).await?;
+    let ends = [1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 7, 2 * BLOCK_BYTES + 4_999];
+    let mut begin = 0;
+    for end in ends {
+        let progress = bench.take(&id, begin, all.slice(begin..end)).await?;
+        assert_eq!(progress, Progress { received: end as u64, total: all.len() as u64, etag: None });
+        assert_eq!(bench.received(&id).await?, end as u64);
+        assert!(bench.head("k").await?.is_none(), "there is nothing before all of it is there");
+        begin = end;
+    }
+    let wrong = bench.store.3.go_on(bench.project, &ann(), &id, 5).await?;
+    assert!(matches!(wrong, Joint::Elsewhere(received) if received == begin as u64));
+    let last = bench.take(&id, begin, all.slice(begin..)).await?;
+    assert_eq!(last.etag.as_ref(), Some(&whole.etag));
+    assert_eq!(bench.store.3.progress(bench.project, &ann(), &id).await?, last, "it is known for a while");
+    let mut found = bench.store.1.get(bench.project, "a", "k").await?.unwrap();
+    let Info { size, attributes, .. } = found.info.clone();
+    assert_eq!((size, attributes.content_type.as_str()), (all.len() as u64, "text/plain"));
+    assert_eq!(attributes.owner.as_deref(), Some("ann"));
+    assert!(all_of(found.content.as_mut()).await? == all);
+    let over = bench.store.3.go_on(bench.project, &ann(), &id, all.len() as u64).await?;
+    assert!(matches!(over, Joint::Elsewhere(received) if received == all.len() as u64));
+    bench.delete("k").await?;
+    assert_eq!(bench.reopen().await?.keys().await?, ["whole"]);
+    Ok(())
+}
+
+async fn c9_an_upload_is_whose_it_is(bench: Bench<'_>) -> Result<()> {
+    let bench = bench.open_to_all().await?;
+    let id = bench.begin(&ann(), "k", 4).await?;
+    bench.take(&id, 0, Bytes::from_static(b"ab")).await?;
+    let (project, parted) = (bench.project, &bench.store.3);
+    let bob = Caller { user: Some("bob".to_owned()), ..Caller::default() };
+    for (caller, id) in [(&bob, id.as_str()), (&Caller::default(), &id), (&ann(), "none")] {
+        missing(parted.progress(project, caller, id).await);
+        missing(parted.go_on(project, caller, id, 2).await.map(|_| ()));
+        missing(parted.give_up(project, caller, id).await);
+    }
+    missing(parted.progress(super::bench::project(2), &ann(), &id).await);
+    missing(parted.give_up(super::bench::project(2), &ann(), &id).await);
+    assert_eq!(bench.received(&id).await?, 2);
+    let nobodys = bench.begin(&Caller::default(), "n", 1).await?;
+    missing(parted.progress(project, &ann(), &nobodys).await);
+    assert_eq!(parted.progress(project, &Caller::default(), &nobodys).await?.received, 0);
+    parted.give_up(project, &ann(), &id).await?;
+    missing(parted.progress(project, &ann(), &id).await);
+    Ok(())
+}
+
+async fn c9_rules_are_asked_at_both_ends(bench: Bench<'_>) -> Result<()> {
+    bench.ruled_by(Some("size == 4")).await?;
+    let refused = bench.begin(&ann(), "k", 5).await;
+    assert!(matches!(refused, Err(StoreError::Forbidden)), "{refused:?}");
+    let id = bench.begin(&ann(), "k", 4).await?;
+    bench.take(&id, 0, Bytes::from_static(b"ab")).await?;
+    bench.ruled_by(None).await?;
+    let refused = bench.take(&id, 2, Bytes::from_static(b"cd")).await;
+    assert!(matches!(refused, Err(StoreError::Forbidden)), "{refused:?}");
+    missing(bench.received(&id).await);
+    assert_eq!(bench.keys().await?, owned(&[]));
+    Ok(())
+}
+
+async fn what_broke_goes_on(bench: Bench<'_>) -> Result<()> {
+    let bench = bench.open_to_all().await?;
+    let all = noise(BLOCK_BYTES + 100);
+    let id = bench.begin(&ann(), "k", all.len()).await?;
+    bench.take(&id, 0, all.slice(..50)).await?;
+    // The connection breaks, and the server some time later.
+    let mut part = bench.part(&id, 50).await?;
+    part.write(all.slice(50..BLOCK_BYTES + 10)).await?;
+    assert_eq!(part.left(), 90);
+    drop(part);
+    while bench.received(&id).await? == 50 {
+        tokio::task::yield_now().await;
+    }
+    let bench = bench.reopen().await?;
+    let received = bench.received(&id).await? as usize;
+    assert_eq!(received, BLOCK_BYTES + 10);
+    let done = bench.take(&id, received, all.slice(received..)).await?;
+    assert_eq!(done.etag, Some(bench.put_bytes("whole", all).await?.etag));
+    Ok(())
+}
+
+async fn the_last_part_that_comes_has_it(bench: Bench<'_>) -> Result<()> {
+    let bench = bench.open_to_all().await?;
+    let id = bench.begin(&ann(), "k", 6).await?;
+    let mut old = bench.part(&id, 0).await?;
+    old.write(Bytes::from_static(b"xx")).await?;
+    let mut new = bench.part(&id, 0).await?;
+    assert!(old.keep().await.is_err(), "another one has come");
+    new.write(Bytes::from_static(b"abcdef")).await?;
+    assert!(new.write(Bytes::from_static(b"g")).await.is_err(), "it lacks nothing");
+    assert_eq!(new.keep().await?.received, 6);
+    assert_eq!(bench.text("k").await?.as_deref(), Some("abcdef"));
+    Ok(())
+}
+
+async fn what_nobody_goes_on_with_is_gone(bench: Bench<'_>) -> Result<()> {
+    let bench = bench.open_to_all().await?;
+    let most = noise(1_000_000);
+    let id = bench.begin(&ann(), "k", most.len()).await?;
+    bench.take(&id, 0, most.slice(..900_000)).await?;
+    // What has come counts.
+    assert!(full(bench.put_bytes("other", most.clone()).await).contains("space"));
+    bench.clock.turn(PART_WAIT_MS - 1);
+    assert_eq!(bench.received(&id).await?, 900_000);
+    bench.clock.turn(1);
+    missing(bench.received(&id).await);
+    bench.put_bytes("other", most).await?;
+    Ok(())
+}
+
+async fn there_are_so_many(bench: Bench<'_>) -> Result<()> {
+    let bench = bench.open_to_all().await?;
+    let mut ids = Vec::new();
+    for number in 0..MAX_UNFINISHED_OF_ACCOUNT {
+        ids.push(bench.begin(&ann(), &number.to_string(), 10).await?);
+    }
+    let more = bench.begin(&ann(), "more", 10).await;
+    assert!(matches!(more, Err(StoreError::Busy { .. })), "{more:?}");
+    bench.begin(&Caller::default(), "other", 10).await?;
+    bench.take(&ids[0], 0, noise(10)).await?;
+    bench.begin(&ann(), "more", 10).await?;
+    assert!(full(bench.begin(&Caller::default(), "large", 2 << 20).await).contains("space"));
+    let upload = bench.put_if("k", noise(10), Condition::Always).await;
+    assert!(upload.is_ok(), "{upload:?}");
+    Ok(())
+}
