@@ -11,6 +11,7 @@ use super::rules::{DATA, FIELDS, asked, caller, document, rules};
 use super::*;
 use crate::documents::language::rules::reference;
 use crate::documents::{Caller, Rules};
+use crate::project::Account as _;
 use crate::realtime::sqlite::Sqlite as Watching;
 use crate::realtime::{Batch, Event, Feed, Realtime as _, Topic};
 
@@ -203,4 +204,41 @@ proptest! {
             }
         }
     }
+}
+
+/// A commit that is more than is told at once leads to a reset, also for those who come again; what follows is told. When the
+/// project goes, so do its feeds.
+#[tokio::test]
+async fn what_is_too_much_to_tell_is_read_again() {
+    let folder = scratch();
+    let documents =
+        open_in(folder.path(), TurnedClock::at(START_MS).store_clock(), Limits::default()).unwrap();
+    let documents = Arc::new(documents);
+    let watching = Watching::new(documents.clone()).unwrap();
+    let spec = CollectionSpec { name: "a".to_owned(), indexes: None, rules: Some(rules("true")) };
+    documents.declare(project(1), &[spec]).await.unwrap();
+    let topic = Topic::Documents { collection: "a".to_owned(), filter: "{}".to_owned() };
+    let watch = async |after: Option<&str>| {
+        watching.watch(project(1), &Caller::default(), vec![topic.clone()], after).await.unwrap()
+    };
+    let mut feed = watch(None).await;
+    let begin = feed.next().await.unwrap().mark.unwrap();
+    let begin = feed.id(begin);
+    let large: Vec<String> =
+        (0..6).map(|n| format!(r#"{{"_id":"{n}","text":"{}"}}"#, "x".repeat(900_000))).collect();
+    documents.write(project(1), "a", inserts(&large)).await.unwrap();
+    documents.write(project(1), "a", inserts(&[r#"{"_id":"small"}"#.to_owned()])).await.unwrap();
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        told.extend(feed.next().await.unwrap().told);
+    }
+    assert!(matches!(&told[0].event, Event::Reset), "{told:?}");
+    assert!(matches!(&told[1].event, Event::Insert(text) if text.contains("small")), "{told:?}");
+    let place = feed.id(told[1].mark.unwrap());
+    let again = watch(Some(&begin)).await.next().await.unwrap();
+    assert!(matches!(again.told[..], [crate::realtime::Told { event: Event::Reset, .. }]), "{again:?}");
+    let goes_on = watch(Some(&place)).await.next().await.unwrap();
+    assert!(goes_on.told.is_empty(), "{goes_on:?}");
+    documents.hub.forgotten(project(1));
+    assert!(feed.next().await.is_none());
 }
