@@ -10,6 +10,8 @@ const PATHS: &str = "\
     DELETE /v1/projects/{project}/secrets/{name}\n\
     DELETE /v1/projects/{project}/site\n\
     DELETE /v1/projects/{project}/tokens/{prefix}\n\
+    DELETE /v1/projects/{project}/users/{user}\n\
+    DELETE /v1/projects/{project}/users/{user}/sessions\n\
     DELETE /v1/tokens/{prefix}\n\
     GET /health\n\
     GET /metrics\n\
@@ -34,8 +36,11 @@ const PATHS: &str = "\
     GET /v1/projects/{project}/secrets\n\
     GET /v1/projects/{project}/site\n\
     GET /v1/projects/{project}/tokens\n\
+    GET /v1/projects/{project}/users\n\
+    GET /v1/projects/{project}/users/{user}\n\
     GET /v1/tokens\n\
     GET /v1/whoami\n\
+    PATCH /v1/projects/{project}/users/{user}\n\
     POST /v1/backup\n\
     POST /v1/projects\n\
     POST /v1/projects/{project}/collections/{collection}/count\n\
@@ -57,6 +62,7 @@ const PATHS: &str = "\
     POST /v1/projects/{project}/site\n\
     POST /v1/projects/{project}/site/rollback\n\
     POST /v1/projects/{project}/tokens\n\
+    POST /v1/projects/{project}/users\n\
     POST /v1/tokens\n\
     PUT /v1/projects/{project}/buckets/{bucket}\n\
     PUT /v1/projects/{project}/buckets/{bucket}/objects/{key}\n\
