@@ -264,7 +264,7 @@ fn refusals_name_their_place() {
 fn refusals_of_data_name_their_place() {
     for (text, line, column, message, hint) in [
         ("[bucket.x]\nrules = 'true'", 2, 9, "a table, not a string", ""),
-        ("[bucket.x]\nrules = { read = 'size < 9 && title == 1' }", 2, 30, "an object has no `title`", ""),
+        ("[bucket.x]\nrules = { read = 'size < 9 && title == 1' }", 2, 31, "an object has no `title`", ""),
         ("[bucket.x]\nrules = { put = 'true' }", 2, 11, "unknown key", "read, create, update, delete"),
         ("[bucket.x]\nhidden = ['key']", 2, 1, "unknown key", ""),
         ("[collection.x]\nrules = 'true'", 2, 9, "a table, not a string", ""),
