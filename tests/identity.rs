@@ -1,6 +1,7 @@
 //! Who calls, as functions are told, and what they see and do as that caller. The guest is `tests/guests-rust/sdk-script`,
 //! which does what the JSON of its body says.
 
+mod calls;
 mod carried;
 mod rules;
 mod users;
@@ -28,6 +29,7 @@ rules = { read = "'editor' in auth.roles" }
 
 [function.front]
 auth = "optional"
+callable = true
 routes = ["/front", { path = "/open", auth = "none" }]
 grants = ["function:back", "collection:notes", "collection:closed", "collection:drafts"]
 
@@ -37,6 +39,10 @@ queues = ["kept"]
 
 [function.editors]
 routes = [{ path = "/editors/{*rest}", strip = "/editors", roles = ["editor"] }]
+
+[function.members]
+roles = ["editor"]
+callable = true
 
 [function.desk]
 grants = ["users:sign-in,read,write"]
@@ -54,7 +60,7 @@ impl Stage {
     fn new() -> Self {
         let bench = Bench::start(MANIFEST);
         let control = bench.server.control();
-        for function in ["front", "back", "editors", "desk"] {
+        for function in ["front", "back", "editors", "members", "desk"] {
             let component = example::component("sdk-script");
             control.try_deploy_manifest(function, &component, MANIFEST).expect_status(200);
         }

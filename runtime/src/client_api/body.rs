@@ -27,9 +27,7 @@ impl Posted {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::to_str);
-        let media_type = content_type.and_then(Result::ok).and_then(|text| text.split(';').next());
-        let is_json = media_type.is_some_and(|text| text.trim().eq_ignore_ascii_case("application/json"));
+        let is_json = says_json(headers);
         // The error of a body is one of the connection, or that it is too long.
         let limited = Limited::new(Unboxed(body), max);
         let read = timeout(BODY_TIME, limited.collect()).await;
@@ -45,7 +43,7 @@ impl Posted {
     pub(super) fn bytes(&self) -> Result<&Bytes, Problem> {
         match self.is_json {
             true => Ok(&self.bytes),
-            false => Err(bad("the body has to be JSON, and say so with `content-type: application/json`")),
+            false => Err(not_json()),
         }
     }
 
@@ -65,6 +63,18 @@ impl Posted {
     pub(super) fn json_or_nothing<T: DeserializeOwned + Default>(&self) -> Result<T, Problem> {
         if self.bytes.is_empty() { Ok(T::default()) } else { self.json() }
     }
+}
+
+/// Whether a request says that its body is JSON.
+pub(super) fn says_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::to_str);
+    let media_type = content_type.and_then(Result::ok).and_then(|text| text.split(';').next());
+    media_type.is_some_and(|text| text.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// The request does not say so.
+pub(super) fn not_json() -> Problem {
+    bad("the body has to be JSON, and say so with `content-type: application/json`")
 }
 
 /// A body whose errors say nothing, so that they need be of no kind.

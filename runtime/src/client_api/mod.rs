@@ -19,7 +19,7 @@ mod turns;
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use http_body::Body;
 use store::Store;
 use store::catalog::ProjectId;
@@ -81,6 +81,23 @@ pub fn is_client_path(path: &str) -> bool {
     path.starts_with(PATH)
 }
 
+/// The function that is called at that path, in its normal form.
+pub fn called_function(path: &str) -> Option<&str> {
+    path.strip_prefix(PATH)?.strip_prefix("functions/").filter(|name| !name.contains('/'))
+}
+
+/// A call of a function that may be made: for whom it is answered.
+pub struct Admitted {
+    origin: Origin,
+}
+
+impl Admitted {
+    /// Lets the page read the answer.
+    pub fn mark(&self, headers: &mut HeaderMap) {
+        self.origin.mark(headers);
+    }
+}
+
 impl ClientApi {
     fn new(
         store: &Store,
@@ -109,6 +126,33 @@ impl ClientApi {
     /// token is not good. Whether the session has ended since is not asked.
     pub async fn caller(&self, project: ProjectId, headers: &HeaderMap) -> Result<Caller, Problem> {
         self.callers.caller(project, headers).await
+    }
+
+    /// Lets a call of a function pass that comes from a page which may call, and says that it is JSON. Else it is answered here.
+    pub async fn admit<B>(
+        &self,
+        live: &LivePlace,
+        request: &Request<B>,
+    ) -> Result<Admitted, Response<ReplyBody>> {
+        let refused = |problem: Problem| answer::refusal(&problem.into()).map(ReplyBody::from);
+        let place = self.callers.place(live).await.map_err(refused)?;
+        let origin = Origin::of(request.headers(), request.uri(), place.origins());
+        if let Some(preflight) = origin.preflight(request.method(), request.headers()) {
+            return Err(preflight.map(ReplyBody::from));
+        }
+        let fault = if origin.is_foreign() {
+            Some(answer::foreign())
+        } else if request.method() != Method::POST {
+            Some(answer::other_method("POST"))
+        } else if !body::says_json(request.headers()) {
+            Some(body::not_json())
+        } else {
+            None
+        };
+        let Some(fault) = fault else { return Ok(Admitted { origin }) };
+        let mut response = refused(fault);
+        origin.mark(response.headers_mut());
+        Err(response)
     }
 
     /// Answers a request of a client at that address, on a host of that project. `path` is in its normal form.

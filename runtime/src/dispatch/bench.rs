@@ -131,6 +131,7 @@ impl Bench {
             assets: None,
             routes: Vec::new(),
             access: Access::default(),
+            callable: false,
             grants: Arc::new(Grants::parse(&[] as &[String]).unwrap()),
             secrets: Arc::default(),
             cron: Vec::new(),

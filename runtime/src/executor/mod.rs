@@ -167,6 +167,7 @@ impl Executor {
         let inner = self.inner(runtime);
         let service = Service {
             routes: self.shared.routes,
+            functions: inner.functions.clone(),
             dispatch: inner.dispatch.clone(),
             trusted_proxies: self.shared.trusted_proxies,
             pass: self.shared.pass,

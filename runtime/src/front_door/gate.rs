@@ -25,7 +25,26 @@ pub(super) async fn pass<B>(
         return Ok(Caller::Anonymous);
     }
     let caller = caller(api, &matched.target, request.headers()).await?;
-    let roles = match &caller {
+    judge(&gates, &caller)?;
+    request.headers_mut().remove(header::AUTHORIZATION);
+    Ok(caller)
+}
+
+/// Who calls a function through the client API, if they may. There everybody is who the token says, whether or not the function asks.
+pub(super) async fn pass_call(
+    api: &ClientApi,
+    live: &Live,
+    headers: &mut HeaderMap,
+) -> Result<Caller, Problem> {
+    let caller = caller(api, live, headers).await?;
+    judge(&[&live.access], &caller)?;
+    headers.remove(header::AUTHORIZATION);
+    Ok(caller)
+}
+
+/// Refuses whoever does not pass all of them.
+fn judge(gates: &[&Access], caller: &Caller) -> Result<(), Problem> {
+    let roles = match caller {
         Caller::User { roles, .. } => roles.as_slice(),
         Caller::Anonymous | Caller::System
             if gates.iter().any(|gate| gate.signed_in == SignedIn::Required) =>
@@ -34,11 +53,10 @@ pub(super) async fn pass<B>(
         }
         Caller::Anonymous | Caller::System => &[],
     };
-    if !gates.iter().all(|gate| gate.takes(roles)) {
-        return Err(Problem::new(403, "forbidden", "this takes a role that the account does not have"));
+    match gates.iter().all(|gate| gate.takes(roles)) {
+        true => Ok(()),
+        false => Err(Problem::new(403, "forbidden", "this takes a role that the account does not have")),
     }
-    request.headers_mut().remove(header::AUTHORIZATION);
-    Ok(caller)
 }
 
 /// What is asked of a request that came this way. By the function's name each path is reached, those of its routes, too: who

@@ -1,6 +1,7 @@
 //! The data plane's door: connections, request hygiene, routing, and the one place that makes answers.
 
 mod address;
+mod calls;
 mod connection;
 mod gate;
 mod hygiene;
@@ -24,7 +25,7 @@ use uuid::Uuid;
 use crate::client_api::{self, Doors, site};
 use crate::dispatch::Dispatch;
 use crate::pass::Pass;
-use crate::registry::live::Routes;
+use crate::registry::live::{Consumers, Routes};
 use crate::router::Found;
 use hygiene::Checked;
 use respond::Answer;
@@ -33,6 +34,8 @@ use respond::Answer;
 pub struct Service {
     /// Swapped whole by the registry; read anew for every request.
     pub routes: Arc<ArcSwap<Routes>>,
+    /// All active functions, swapped with them.
+    pub functions: Arc<ArcSwap<Consumers>>,
     /// The way in.
     pub dispatch: Dispatch,
     /// Addresses whose forwarding headers are believed.
@@ -120,6 +123,10 @@ impl Service {
 
     /// Serves one request of the client API.
     async fn serve_api(&self, checked: Checked, client: IpAddr) -> Response<Answer> {
+        if let Some(name) = client_api::called_function(checked.path.as_str()) {
+            let name = name.to_owned();
+            return self.serve_call(checked, &name, client).await;
+        }
         let Checked { request, host, path } = checked;
         let (version, method) = (request.version(), request.method().clone());
         let client = address::of_client(request.headers(), client, &self.trusted_proxies);

@@ -49,6 +49,8 @@ pub struct Live {
     pub routes: Vec<Route>,
     /// Who may call.
     pub access: Access,
+    /// Whether clients may call it by name through the client API.
+    pub callable: bool,
     /// What it may use.
     pub grants: Arc<Grants>,
     /// Values of the secrets that it may see.

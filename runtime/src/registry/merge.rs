@@ -80,6 +80,7 @@ pub(super) fn from_manifest(
             events: settings.events.clone(),
             names: settings.names.clone(),
             access: settings.access.clone(),
+            callable: settings.callable,
         },
         env: settings.env.clone(),
         limits: settings.limits.clone(),

@@ -219,6 +219,7 @@ impl Refresher {
             assets: spec.assets.as_ref().map(|digest| assets_path(&self.store, digest)),
             routes: function.bindings.routes.clone(),
             access: function.bindings.access.clone(),
+            callable: function.bindings.callable,
             grants: Arc::new(grants),
             secrets: Arc::new(secrets),
             cron: schedules(function),

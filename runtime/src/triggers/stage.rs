@@ -67,6 +67,7 @@ pub(super) fn live(project: u128, exports: &[Export]) -> Live {
         assets: None,
         routes: Vec::new(),
         access: Access::default(),
+        callable: false,
         grants: Arc::default(),
         secrets: Arc::new(SecretValues::new(&Grants::default(), [])),
         cron: Vec::new(),

@@ -149,6 +149,9 @@ pub struct Bindings {
     /// Who may call.
     #[serde(default, skip_serializing_if = "Access::is_open")]
     pub access: Access,
+    /// Whether clients may call it by name through the client API.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub callable: bool,
 }
 
 /// A schedule that starts a function.

@@ -126,6 +126,8 @@ pub struct FunctionSettings {
     pub routes: Vec<Route>,
     /// Who may call.
     pub access: Access,
+    /// Whether clients may call it by name through the client API.
+    pub callable: bool,
     /// Grants, as written.
     pub grants: Vec<String>,
     /// Environment variables.
@@ -161,6 +163,7 @@ impl Default for FunctionSettings {
             build: None,
             routes: Vec::new(),
             access: Access::default(),
+            callable: false,
             grants: Vec::new(),
             env: BTreeMap::new(),
             cron: Vec::new(),
