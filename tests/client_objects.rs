@@ -7,6 +7,7 @@ mod visitor;
 use serde_json::json;
 
 use crate::accounts::bench::Bench;
+use crate::support::example;
 use visitor::{MANIFEST, Visitor};
 
 #[test]
@@ -155,4 +156,25 @@ fn two_put_at_once_and_one_of_them_is_whole() {
     let text = ann.get("k", &[]).expect_status(200).text();
     let first = text.chars().next().unwrap();
     assert!(text.len() == 100_000 && text.chars().all(|each| each == first), "{} bytes", text.len());
+}
+
+#[test]
+fn a_function_gives_objects_to_whom_it_likes() {
+    let manifest = MANIFEST.replace("[function.hello]", "[function.hello]\ngrants = [\"bucket:photos\"]");
+    let bench = Bench::start(&manifest);
+    let grant = bench.sign_up("ann@example.com", "correct horse");
+    let ann = Visitor { bench: &bench, token: grant["access_token"].as_str().unwrap().to_owned() };
+    ann.put("mine", "hers", &[]).expect_status(200);
+    let control = bench.server.control();
+    let script = example::component("object-script");
+    control.try_deploy_manifest("hello", &script, &manifest).expect_status(200);
+    let owner = json!({ "owner": grant["user"]["id"] });
+    let lines =
+        format!("open\tphotos\nput\tgiven\tfor her\t{owner}\nhead\tgiven\nput\tmine\ttaken\nhead\tmine");
+    let answer = bench.server.post("hello", "/", lines).expect_status(200).text();
+    let said: Vec<&str> = answer.lines().collect();
+    assert!(said[2].contains(&owner.to_string()[1..]), "{said:?}");
+    assert!(!said[4].contains("owner"), "{said:?}");
+    assert_eq!(ann.get("given", &[]).expect_status(200).text(), "for her");
+    ann.get("mine", &[]).expect_status(404);
 }

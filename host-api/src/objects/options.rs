@@ -22,6 +22,7 @@ const PAGE: usize = 100;
 struct PutOptions {
     content_type: Option<String>,
     metadata: Option<Metadata>,
+    owner: Option<String>,
     if_match: Option<String>,
     if_none_match: Option<String>,
     /// Only of `upload`: bytes that are known to come.
@@ -95,6 +96,8 @@ struct Said<'a> {
     content_type: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<&'a Metadata>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -117,11 +120,12 @@ pub(super) fn read<T: DeserializeOwned + Default>(options: &str) -> Answer<T> {
 
 /// Reads the options of `upload`.
 pub(super) fn upload(options: &str) -> Answer<Put> {
-    let PutOptions { content_type, metadata, if_match, if_none_match, size } = read(options)?;
-    let attributes = (content_type.is_some() || metadata.is_some()).then(|| Attributes {
+    let PutOptions { content_type, metadata, owner, if_match, if_none_match, size } = read(options)?;
+    let is_said = content_type.is_some() || metadata.is_some() || owner.is_some();
+    let attributes = is_said.then(|| Attributes {
         content_type: content_type.unwrap_or_default(),
         metadata: metadata.unwrap_or_default(),
-        owner: None,
+        owner,
     });
     if let Some(attributes) = &attributes {
         attributes.check().map_err(|unfit| Error::Invalid(unfit.to_string()))?;
@@ -172,7 +176,7 @@ pub(super) fn expires_ms(now_ms: i64, seconds: u32) -> Answer<i64> {
 /// What is said of an object, as a guest reads it.
 pub(super) fn said(key: &str, info: &Info) -> Answer<String> {
     let Info { size, etag, written_ms, attributes } = info;
-    let Attributes { content_type, metadata, owner: _ } = attributes;
+    let Attributes { content_type, metadata, owner } = attributes;
     let said = Said {
         key,
         size: *size,
@@ -180,6 +184,7 @@ pub(super) fn said(key: &str, info: &Info) -> Answer<String> {
         written: *written_ms,
         content_type,
         metadata: Some(metadata),
+        owner: owner.as_deref(),
     };
     json(&said)
 }
@@ -188,7 +193,8 @@ pub(super) fn said(key: &str, info: &Info) -> Answer<String> {
 pub(super) fn page(objects: &[Listed], cursor: Option<String>) -> Answer<String> {
     let said = |object| {
         let Listed { key, size, etag, written_ms, content_type }: &Listed = object;
-        Said { key, size: *size, etag: quoted(etag), written: *written_ms, content_type, metadata: None }
+        let (size, etag, written) = (*size, quoted(etag), *written_ms);
+        Said { key, size, etag, written, content_type, metadata: None, owner: None }
     };
     json(&SaidPage { objects: objects.iter().map(said).collect(), cursor })
 }
@@ -283,12 +289,11 @@ mod tests {
         assert_eq!(put(r#"{"ifMatch": "other"}"#).unwrap().1, Condition::IfMatch(Vec::new()));
         assert_eq!(put(r#"{"ifMatch": "*"}"#).unwrap().1, Condition::IfPresent);
         assert_eq!(put(r#"{"ifNoneMatch": "*"}"#).unwrap().1, Condition::IfAbsent);
-        let (attributes, _) = put(r#"{"contentType": "text/css", "metadata": {"a": "b"}}"#).unwrap();
+        let all = r#"{"contentType": "text/css", "metadata": {"a": "b"}, "owner": "ann"}"#;
         let metadata = Metadata::from([("a".to_owned(), "b".to_owned())]);
-        assert_eq!(
-            attributes,
-            Some(Attributes { content_type: "text/css".to_owned(), metadata, owner: None })
-        );
+        let owner = Some("ann".to_owned());
+        let expected = Attributes { content_type: "text/css".to_owned(), metadata, owner };
+        assert_eq!(put(all).unwrap().0, Some(expected));
     }
 
     #[test]
@@ -298,6 +303,7 @@ mod tests {
             (r#"{"contenttype": "a"}"#, "unknown field `contenttype`"),
             (r#"{"contentType": "a\n"}"#, "printable"),
             (r#"{"metadata": {"a": 1}}"#, "string"),
+            (r#"{"owner": ""}"#, "the id of an account"),
             (r#"{"ifNoneMatch": "x"}"#, "\"*\""),
             (r#"{"ifNoneMatch": "*", "ifMatch": "x"}"#, "exclude"),
             (r#"{"size": 1}"#, "only for `upload`"),

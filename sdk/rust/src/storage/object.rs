@@ -27,6 +27,9 @@ pub struct Object {
     /// Texts under names. Empty in lists.
     #[serde(default)]
     pub metadata: BTreeMap<String, String>,
+    /// The id of the account that it belongs to, if any. None in lists.
+    #[serde(default)]
+    pub owner: Option<String>,
 }
 
 /// Reads what the contract says of an object.

@@ -17,6 +17,9 @@ pub struct Put {
     /// Texts under names, at most 8 KiB in all.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
+    /// The id of the account that it belongs to, for the rules of the bucket; nobody's unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// Only in place of the content of this etag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub if_match: Option<String>,
@@ -40,6 +43,13 @@ impl Put {
     #[must_use]
     pub fn metadata(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
         self.metadata.insert(name.into(), text.into());
+        self
+    }
+
+    /// Sets [`owner`](Self::owner).
+    #[must_use]
+    pub fn owner(mut self, account: impl Into<String>) -> Self {
+        self.owner = Some(account.into());
         self
     }
 
