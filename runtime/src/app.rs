@@ -127,8 +127,7 @@ struct App {
 impl App {
     async fn build(config: Config, files: u64) -> Result<Self, Problem> {
         let first_start = !config.data.join("VERSION").exists();
-        let listen = bind("listen", config.listen)?;
-        let admin = bind("admin", config.admin)?;
+        let (listen, admin) = (bind("listen", config.listen)?, bind("admin", config.admin)?);
         let (listen_address, admin_address) = (address(&listen)?, address(&admin)?);
         let clock = open_clock(config.test_clock)?;
         let store = open_store(config.data, config.key, config.quotas, clock.clone())?;
