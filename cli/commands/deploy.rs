@@ -42,8 +42,9 @@ pub(super) fn run(context: &Context, args: &DeployArgs) -> Result<(), Failure> {
     let mut deploy_all = || {
         if let Some(manifest) = &plan.resources {
             let report = resources::send(&session, manifest)?;
-            if context.out.form() != OutputForm::Json {
-                context.out.word(&format!("declared {}", resources::sentence(&report)));
+            let said = resources::sentence(&report);
+            if context.out.form() != OutputForm::Json && !said.is_empty() {
+                context.out.word(&format!("declared {said}"));
             }
             declared = Some(report);
         }
@@ -200,7 +201,7 @@ fn show_plan(context: &Context, plan: &Plan) -> Result<(), Failure> {
     }
     context.out.show(&value, |_| {
         if plan.resources.is_some() {
-            context.out.line("what the manifest says that the project has")?;
+            context.out.line("accounts, rules and data as the manifest says")?;
         }
         for function in &plan.functions {
             context.out.line(&format!(

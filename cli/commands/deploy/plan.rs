@@ -129,8 +129,9 @@ impl Plan {
         // One function was asked for, and nothing else.
         let site = manifest.site.as_ref().filter(|_| args.function.is_none());
         let site = site.map(|site| SitePlan { manifest: text.clone(), folder: folder.join(&site.folder) });
-        let resources = (names.is_empty() && manifest.has_resources()).then(|| text.clone());
-        if names.is_empty() && site.is_none() && resources.is_none() {
+        // Also where it says nothing of them: what a manifest does not have is off.
+        let resources = names.is_empty().then(|| text.clone());
+        if names.is_empty() && site.is_none() && !manifest.has_resources() {
             return Err(Failure::local(format!("{} deploys nothing", file.display()))
                 .hint("add a function: [function.hello] with source = \"hello.wasm\""));
         }

@@ -168,9 +168,12 @@ impl Registry {
         self.check_project(project).await?;
         resources.check(&self.store, project.id).await?;
         resources.prepare(&self.store, project.id).await?;
-        resources.declare(&self.store, project.id).await?;
-        self.store.audit.record(&self.stamp(actor), project.id, "resources.declare", "manifest").await?;
+        let declared = resources.declare(&self.store, project.id).await;
+        // What of it is done is served, also when the rest failed.
+        self.refresher.forget_sign_in(project.id).await;
         self.refresh().await?;
+        self.store.audit.record(&self.stamp(actor), project.id, "resources.declare", "manifest").await?;
+        declared?;
         self.reconciler.reconcile(project.id).await?;
         Ok(resources.report(&project.name, self.since(began)))
     }

@@ -59,6 +59,7 @@ const PATHS: &str = "\
     POST /v1/projects/{project}/queues/{queue}/messages\n\
     POST /v1/projects/{project}/queues/{queue}/purge\n\
     POST /v1/projects/{project}/queues/{queue}/redrive\n\
+    POST /v1/projects/{project}/resources\n\
     POST /v1/projects/{project}/site\n\
     POST /v1/projects/{project}/site/rollback\n\
     POST /v1/projects/{project}/tokens\n\
