@@ -18,6 +18,9 @@ pub(super) const COUNT: &str =
 /// Tokens past their time.
 pub(super) const SWEEP: &str = "DELETE FROM account_tokens WHERE hash IN
     (SELECT hash FROM account_tokens WHERE expires_ms <= ?1 ORDER BY expires_ms LIMIT ?2)";
+/// Removes identities elsewhere of an account whose address nobody has proved.
+const STRANGERS: &str = "DELETE FROM account_identities
+    WHERE account = ?1 AND EXISTS (SELECT 1 FROM accounts WHERE id = ?1 AND verified = 0)";
 /// All of an account.
 pub(super) const VOID: &str = "DELETE FROM account_tokens WHERE account = ?1";
 
@@ -46,6 +49,8 @@ pub(super) fn change(connection: &Connection, once: Once, now: i64) -> Result<Op
         }
         Once::Reset(token, password) => {
             let Some(id) = spend(connection, Purpose::Reset, &token, now)? else { return Ok(None) };
+            // Whoever signed up with an address that was not theirs may have put in a way of their own.
+            connection.prepare_cached(STRANGERS)?.execute([id])?;
             let set = "UPDATE accounts SET password = ?2, verified = 1 WHERE id = ?1";
             connection.prepare_cached(set)?.execute((id, &password.0))?;
             void(connection, id)?;

@@ -94,7 +94,12 @@ pub(super) fn change(connection: &Connection, change: Change, limits: Limits, no
             done(connection, id)
         }
         Change::Link(id, identity) => match find(connection, &By::Id(id), now)? {
-            Some(_) if link(connection, id, &identity)? => {
+            Some(account) if link(connection, id, &identity)? => {
+                if account.anonymous {
+                    // It is somebody's now: whoever had it before, as on a shared machine, has it no more.
+                    once::void(connection, id)?;
+                    sessions::end_all(connection, id)?;
+                }
                 connection
                     .prepare_cached("UPDATE accounts SET anonymous = 0 WHERE id = ?1")?
                     .execute([id])?;
