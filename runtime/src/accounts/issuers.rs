@@ -107,23 +107,29 @@ impl Issuers {
         }
         let known = self.known.entry((project, issuer.to_owned())).or_default().clone();
         // Who waits here waits for the answer that it needs, too, and for no longer than the pool's calls take.
-        let mut known = known.lock().await;
+        let mut known = known.lock_owned().await;
         let within = |since: Option<i64>, ms: i64| {
             since.is_some_and(|since| (0..ms).contains(&now.saturating_sub(since)))
         };
         let is_known = known.keys.iter().any(|key| key.kid == kid);
         let is_enough = is_known && within(known.read_ms, FRESH_MS);
         if !is_enough && !within(known.asked_ms, PAUSE_MS) {
-            known.asked_ms = Some(now);
-            match self.fetch(issuer).await {
-                Ok(keys) => {
-                    known.keys = Arc::new(keys);
-                    known.read_ms = Some(now);
+            let (issuers, issuer) = (self.clone(), issuer.to_owned());
+            // Of its own: a client that goes away does not spend the one attempt of a minute.
+            let asking = tokio::spawn(async move {
+                known.asked_ms = Some(now);
+                match issuers.fetch(&issuer).await {
+                    Ok(keys) => {
+                        known.keys = Arc::new(keys);
+                        known.read_ms = Some(now);
+                    }
+                    Err(reason) => {
+                        tracing::warn!(project = %project.0, issuer, reason, "an issuer gives no keys");
+                    }
                 }
-                Err(reason) => {
-                    tracing::warn!(project = %project.0, issuer, reason, "an issuer gives no keys")
-                }
-            }
+                known
+            });
+            known = asking.await.map_err(|_| Refused::Unreachable)?;
         }
         match within(known.read_ms, STALE_MS) {
             true => Ok(known.keys.clone()),
@@ -148,7 +154,9 @@ impl Issuers {
         if !may_lead_to(issuer, &found.jwks_uri) {
             return Err("its keys are where it may not lead".to_owned());
         }
-        keys::read(&self.get(&found.jwks_uri).await?).ok_or_else(|| "its keys can't be read".to_owned())
+        let keys = keys::read(&self.get(&found.jwks_uri).await?).unwrap_or_default();
+        // None that is of use is an answer that went wrong: keys that are known stay.
+        if keys.is_empty() { Err("its keys can't be read".to_owned()) } else { Ok(keys) }
     }
 
     async fn get(&self, url: &str) -> Result<bytes::Bytes, String> {
