@@ -131,7 +131,8 @@ impl Outbox {
 }
 
 impl Told {
-    fn bytes(&self) -> usize {
+    /// What it is counted, bytes.
+    pub(super) fn bytes(&self) -> usize {
         let told = match &self.event {
             Event::Insert(text) | Event::Update(text) | Event::Delete(text) => text.len(),
             Event::Reset | Event::Refused(_) => 0,

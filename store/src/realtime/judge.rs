@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::feed::Teller;
 use super::hub::{Changed, Limits};
 use super::kept::{Kept, Mark};
-use super::{Batch, Event, Result, Told};
+use super::{Batch, Event, MAX_WAITING_BYTES, Result, Told};
 use crate::documents::language::Filter;
 use crate::documents::sqlite::{Collection, Passed, Seen, Sight};
 use crate::documents::{Caller, Failure};
@@ -61,12 +61,17 @@ struct Watchers {
     waiting: Vec<u64>,
 }
 
+/// More than may wait: the feed ends, and its news are not kept until then.
+const LOST: usize = usize::MAX;
+
 struct Watcher {
     teller: Teller,
     caller: Caller,
     /// None: it was refused.
     topics: Vec<Option<Watching>>,
     news: Batch,
+    /// What the news hold, bytes, or [`LOST`].
+    held: usize,
 }
 
 struct Watching {
@@ -99,7 +104,7 @@ impl Judge {
     /// Somebody watches from now on.
     pub(super) fn join(&mut self, join: Join, now: Duration) {
         let Join { number, teller, caller, topics, after } = join;
-        let watcher = Watcher { teller, caller, topics: Vec::new(), news: Batch::default() };
+        let watcher = Watcher { teller, caller, topics: Vec::new(), news: Batch::default(), held: 0 };
         self.watchers.all.insert(number, watcher);
         for (topic, asked) in topics.into_iter().enumerate() {
             let entered =
@@ -201,7 +206,8 @@ impl Judge {
     pub(super) fn flush(&mut self) {
         for number in std::mem::take(&mut self.watchers.waiting) {
             let Some(watcher) = self.watchers.all.get_mut(&number) else { continue };
-            if !watcher.teller.tell(std::mem::take(&mut watcher.news)) {
+            let is_lost = std::mem::take(&mut watcher.held) == LOST;
+            if is_lost || !watcher.teller.tell(std::mem::take(&mut watcher.news)) {
                 self.leave(number);
             }
         }
@@ -292,7 +298,14 @@ impl Watchers {
     /// Has something to tell to one of them.
     fn tell(&mut self, number: u64, told: Told) {
         let Some(watcher) = self.waiting_for(number) else { return };
+        watcher.held = watcher.held.saturating_add(told.bytes());
         let news = &mut watcher.news;
+        // A single change may be as large as it is.
+        if watcher.held > MAX_WAITING_BYTES && !news.told.is_empty() {
+            watcher.held = LOST;
+            news.told.truncate(1);
+            return;
+        }
         // One change may be told for several topics: the place is behind the last of them.
         if let Some(last) = news.told.last_mut()
             && last.mark == told.mark

@@ -62,7 +62,7 @@ impl Realtime for Sqlite {
             let text = format!("1 to {MAX_SUBSCRIPTIONS} subscriptions are possible");
             return Err(Failure::Invalid(text));
         }
-        let wanted: Vec<Wanted> = topics.into_iter().map(read).collect();
+        let wanted = self.read(topics).await?;
         let tag = self.tag(project, caller)?;
         let after = match after {
             None => After::Nothing,
@@ -88,6 +88,19 @@ impl Realtime for Sqlite {
         };
         let entered = self.documents.files.write_existing(project, Durability::Later, enter, entered).await?;
         entered.and_then(|(_, feed)| feed).ok_or(Failure::Forbidden)
+    }
+}
+
+impl Sqlite {
+    /// Reads what is asked beside the callers' threads: the patterns of many filters take their time.
+    async fn read(&self, topics: Vec<Topic>) -> Result<Vec<Wanted>> {
+        let place = self.documents.parsing.clone().acquire_owned().await.map_err(StoreError::driver)?;
+        let read = move || {
+            // A caller that goes away leaves it running: the place is taken until its end.
+            let _place = place;
+            topics.into_iter().map(read).collect()
+        };
+        Ok(tokio::task::spawn_blocking(read).await.map_err(StoreError::driver)?)
     }
 }
 

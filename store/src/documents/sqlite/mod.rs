@@ -85,7 +85,7 @@ pub(crate) struct Sqlite {
     pub(crate) hub: Arc<Hub>,
     asides: Asides,
     /// Long texts that are parsed at once: what they say takes many times their bytes meanwhile.
-    parsing: Arc<Semaphore>,
+    pub(crate) parsing: Arc<Semaphore>,
 }
 
 #[async_trait]
