@@ -213,6 +213,7 @@ fn operations(server: &Server, owner: &Tenant<'_>, project: &str) -> Vec<(String
             ("schedule", "walker"),
             ("job", &owner.taken["job"]),
             ("prefix", &owner.taken["prefix"]),
+            ("user", &owner.taken["user"]),
         ] {
             path = path.replace(&format!("{{{parameter}}}"), value);
         }
