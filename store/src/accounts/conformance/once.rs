@@ -2,12 +2,13 @@
 
 use super::Opener;
 use super::bench::{Bench, TTL_MS, done, hash, nobody, of, project};
-use crate::accounts::{By, Change, Once, Purpose, Result};
+use crate::accounts::{By, Change, Identity, Once, Purpose, Result};
 
 pub(super) async fn all(opener: &Opener<'_>) -> Result<()> {
     verifying(&opener.bench()?).await?;
     f2_resetting(opener.bench()?).await?;
     f2_crowding_voids_nothing(&opener.bench()?).await?;
+    f2_whoever_was_there_before_is_out(&opener.bench()?).await?;
     f2_void_tokens(&opener.bench()?).await
 }
 
@@ -49,6 +50,20 @@ async fn f2_resetting(bench: Bench<'_>) -> Result<()> {
     assert_eq!(bench.find(By::Token(Purpose::Reset, of(3))).await?, None);
     assert_eq!(bench.once(Once::Reset(of(3), hash("late"))).await?, None, "too late");
     assert_eq!(bench.find(By::Id(person.id)).await?.and_then(|found| found.password), Some(hash("new")));
+    Ok(())
+}
+
+/// A reset by who has the address takes away what somebody has linked who had not proved it; later ones take nothing.
+async fn f2_whoever_was_there_before_is_out(bench: &Bench<'_>) -> Result<()> {
+    let person = bench.person("a@b.c").await?;
+    for (number, stays) in [(1, false), (2, true)] {
+        let elsewhere = Identity { provider: "p".to_owned(), subject: number.to_string() };
+        done(bench.change(Change::Link(person.id, elsewhere.clone())).await?);
+        bench.issue(person.id, Purpose::Reset, number).await?;
+        assert!(bench.once(Once::Reset(of(number), hash("new"))).await?.is_some());
+        let found = bench.find(By::Identity(elsewhere)).await?;
+        assert_eq!(found.is_some(), stays, "{number}");
+    }
     Ok(())
 }
 

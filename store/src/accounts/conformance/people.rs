@@ -73,8 +73,13 @@ async fn identities(bench: &Bench<'_>) -> Result<()> {
     assert_eq!(link(other.id, openid.clone()).await?, Changed::Taken);
     assert_eq!(link(person.id, openid).await?, Changed::Done(person));
     let guest = done(bench.create(NewAccount { anonymous: true, ..NewAccount::default() }).await?);
+    let session = bench.begin(guest.id, 1).await?;
     let known = done(link(guest.id, identity("wechat", "guest")).await?);
     assert_eq!((known.id, known.anonymous), (guest.id, false));
+    assert!(!bench.is_live(session).await?, "F3: whoever had it before has it no more");
+    let session = bench.begin(guest.id, 2).await?;
+    done(link(guest.id, identity("weixin", "guest")).await?);
+    assert!(bench.is_live(session).await?, "it is a named one's own");
     assert_eq!(link(nobody(), identity("p", "s")).await?, Changed::Missing);
     for number in 0..MAX_IDENTITIES {
         done(link(other.id, identity("p", &number.to_string())).await?);
