@@ -52,6 +52,8 @@ fn a_page_signs_in_and_keeps_documents() {
         ("hisList", json!(0)),
         ("watchRefused", json!("forbidden")),
         ("afterRefresh", json!(3)),
+        ("afterPassword", json!(3)),
+        ("elsewhere", json!("unauthenticated")),
         ("afterSignOut", json!("forbidden")),
         ("wrong", json!({ "code": "invalid_credentials", "status": 401 })),
         ("deleted", json!({ "deletedCount": 3 })),

@@ -55,10 +55,14 @@ watch.close();
 
 await ann.auth.refresh();
 told.afterRefresh = await notes.countDocuments({});
+await ann.auth.changePassword({ old: "correct horse", new: "battery staple" });
+await ann.auth.refresh();
+told.afterPassword = await notes.countDocuments({});
+told.elsewhere = await other.auth.refresh().catch(({ code }) => code);
 await ann.auth.signOut();
 told.afterSignOut = await notes.countDocuments({}).catch(({ code }) => code);
 told.wrong = await ann.auth.signIn({ email: "ann@example.com", password: "wrong horse" }).catch(({ code, status }) => ({ code, status }));
-await ann.auth.signIn({ email: "ann@example.com", password: "correct horse" });
+await ann.auth.signIn({ email: "ann@example.com", password: "battery staple" });
 told.deleted = await notes.deleteMany({});
 console.log(JSON.stringify(told));
 // Streams that are still open would keep the page.

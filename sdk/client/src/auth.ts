@@ -1,6 +1,6 @@
 // Accounts: signing up, in and out.
 
-import { type CallOptions, ask, readJson } from "./http.ts";
+import { type CallOptions, type Sender, ask, readJson } from "./http.ts";
 import { hasCode } from "./problem.ts";
 import type { Session, SessionAnswer, User } from "./session.ts";
 
@@ -56,9 +56,19 @@ export class Auth {
     return this.#enter("anonymous", {}, options);
   }
 
+  /** Signs in by the ID token of another issuer. With `link` the account that is signed in gets that identity. */
+  signInWithIdToken(proof: { token: string; link?: boolean }, options?: CallOptions): Promise<User> {
+    return this.#enter("sign-in-oidc", proof, options, this.#session);
+  }
+
+  /** Signs in by a session that a function has answered. */
+  setSession(session: SessionAnswer): Promise<User> {
+    return this.#session.enter(session);
+  }
+
   /** Gives the anonymous account that is signed in an e-mail address and a password. It keeps its id, and so all it owns. */
-  async upgrade(credentials: Credentials, options?: CallOptions): Promise<User> {
-    return this.#session.enter(await this.#asUser<SessionAnswer>("upgrade", credentials, options));
+  upgrade(credentials: Credentials, options?: CallOptions): Promise<User> {
+    return this.#enter("upgrade", credentials, options, this.#session);
   }
 
   /** Ends the session, here at once, and on the server for all who have a copy of its tokens. */
@@ -77,14 +87,14 @@ export class Auth {
   async getUser({ signal }: CallOptions = {}): Promise<User | null> {
     if ((await this.#session.token({ signal })) === null) return null;
     const call = { path: "auth/user", method: "GET", signal, idempotent: true };
-    const answer = await this.#session.send(call, readJson<User | { user: User }>());
-    const user = "user" in answer ? answer.user : answer;
+    const { user } = await this.#session.send(call, readJson<{ user: User }>());
     await this.#session.update(user);
     return user;
   }
 
-  async changePassword(passwords: { old: string; new: string }, options?: CallOptions): Promise<void> {
-    await this.#asUser("password", passwords, options);
+  /** Ends all other sessions; this client goes on with a new one. */
+  changePassword(passwords: { old: string; new: string }, options?: CallOptions): Promise<User> {
+    return this.#enter("password", passwords, options, this.#session);
   }
 
   /** Has a mail with a token sent, if there is such an account: the answer is always the same. */
@@ -112,15 +122,12 @@ export class Auth {
     return this.#session.renew();
   }
 
-  async #enter(path: string, body: object, options?: CallOptions): Promise<User> {
-    return this.#session.enter(await this.#post<SessionAnswer>(path, body, options));
+  async #enter(path: string, body: object, options?: CallOptions, sender?: Sender): Promise<User> {
+    return this.#session.enter(await this.#post<SessionAnswer>(path, body, options, sender));
   }
 
-  #post<Answer>(path: string, body: object, options?: CallOptions): Promise<Answer> {
-    return ask(this.#session.http, `auth/${path}`, body, options);
-  }
-
-  #asUser<Answer>(path: string, body: object, options?: CallOptions): Promise<Answer> {
-    return ask(this.#session, `auth/${path}`, body, options);
+  /** Posts in nobody's name, unless the session is what sends it. */
+  #post<Answer>(path: string, body: object, options?: CallOptions, sender: Sender = this.#session.http): Promise<Answer> {
+    return ask(sender, `auth/${path}`, body, options);
   }
 }

@@ -16,7 +16,7 @@ export type { CallOptions, Transport } from "./http.ts";
 export type { LiveListener, Snapshot } from "./live.ts";
 export type { ClientCode } from "./problem.ts";
 export type { Change, ChangeListener, MessageListener, Realtime, Watch } from "./realtime.ts";
-export type { User } from "./session.ts";
+export type { SessionAnswer, User } from "./session.ts";
 export type { Bucket, ObjectInfo, Range, Storage, StoredObject } from "./storage.ts";
 export type { AnySchema, Document, Filter, New, Projection, Sort, Stored, Update } from "./types.ts";
 export type { Content, Progress, Uploaded, UploadOptions } from "./upload.ts";

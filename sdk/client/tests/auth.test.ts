@@ -201,13 +201,16 @@ test("the other calls say what the contract says", async (t) => {
     "auth/sign-up": () => session(1),
     "auth/anonymous": () => session(2, 900, { ...ANN, id: "u2", anonymous: true }),
     "auth/upgrade": () => session(3, 900, { ...ANN, id: "u2" }),
-    "auth/user": () => ({ ...ANN, id: "u2", roles: ["editor"] }),
+    "auth/sign-in-oidc": () => session(4, 900, { ...ANN, id: "u2" }),
+    "auth/password": () => session(5, 900, { ...ANN, id: "u2" }),
+    "auth/user": () => ({ user: { ...ANN, id: "u2", roles: ["editor"] } }),
   });
   const { auth } = server.client();
   await auth.signUp(CREDENTIALS);
   assert.equal((await auth.signInAnonymously()).anonymous, true);
   assert.equal((await auth.upgrade(CREDENTIALS)).id, "u2");
   assert.equal(server.of("auth/upgrade")[0]?.headers.authorization, "Bearer access-2");
+  assert.equal((await auth.signInWithIdToken({ token: "i", link: true })).id, "u2");
   await auth.changePassword({ old: "a", new: "b" });
   await auth.requestPasswordReset("ann@example.com");
   await auth.resetPassword({ token: "t", password: "p" });
@@ -216,12 +219,16 @@ test("the other calls say what the contract says", async (t) => {
   assert.deepEqual(auth.user?.roles, ["editor"]);
   const said = server.asked.slice(3).map(({ method, path, body, headers }) => [method, path, String(body), headers.authorization]);
   assert.deepEqual(said, [
-    ["POST", "auth/password", '{"old":"a","new":"b"}', "Bearer access-3"],
+    ["POST", "auth/sign-in-oidc", '{"token":"i","link":true}', "Bearer access-3"],
+    ["POST", "auth/password", '{"old":"a","new":"b"}', "Bearer access-4"],
     ["POST", "auth/reset/request", '{"email":"ann@example.com"}', undefined],
     ["POST", "auth/reset", '{"token":"t","password":"p"}', undefined],
     ["POST", "auth/verify", '{"token":"v"}', undefined],
-    ["GET", "auth/user", "", "Bearer access-3"],
+    ["GET", "auth/user", "", "Bearer access-5"],
   ]);
+  // What a function has answered is a session as well.
+  assert.equal((await auth.setSession(session(6))).id, ANN.id);
+  assert.equal(await auth.token(), "access-6");
 });
 
 function withResolvers(): { promise: Promise<void>; resolve: () => void } {

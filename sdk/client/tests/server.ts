@@ -4,7 +4,7 @@ import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, cr
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 
-import { type Client, type ClientOptions, createClient } from "../src/index.ts";
+import { type Client, type ClientOptions, type User, createClient } from "../src/index.ts";
 
 /** A request that came. */
 export interface Asked {
@@ -29,7 +29,7 @@ export interface Server {
 export const ANN = { id: "u1", email: "ann@example.com", verified: true, anonymous: false, roles: [], created_at: "2026-01-01T00:00:00Z" };
 
 /** Tokens number `n`, good for that many seconds. */
-export const session = (n: number, expires_in = 900, user: object = ANN) => ({
+export const session = (n: number, expires_in = 900, user: User = ANN) => ({
   user, access_token: `access-${n}`, token_type: "Bearer", expires_in, refresh_token: `refresh-${n}`,
 });
 
