@@ -78,6 +78,9 @@ fn describe(detail: &FunctionDetail) -> String {
         None => route_text(&view.route),
     };
     facts.extend(function.routes.iter().map(|view| ("route", route(view))));
+    if detail.callable {
+        facts.push(("callable", format!("by clients, POST /_ostro/v1/functions/{}", function.name)));
+    }
     facts.extend(detail.cron.iter().map(|trigger| ("cron", cron_text(trigger))));
     facts.extend(detail.queues.iter().map(|trigger| ("queue", queue_text(trigger))));
     facts.extend(detail.events.iter().map(|trigger| ("event", event_text(trigger))));

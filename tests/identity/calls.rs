@@ -45,6 +45,12 @@ fn what_does_not_say_so_is_not_called() {
         refused.expect_error(404, "no_route");
     }
     assert_eq!(stage.call("back", &token, &who).text(), unknown.text(), "as if it were not there");
+    for (name, callable) in [("front", true), ("back", false)] {
+        let shown = stage.bench.server.cli().args(["show", name]).output().unwrap();
+        let says =
+            String::from_utf8_lossy(&shown.stdout).contains(&format!("POST /_ostro/v1/functions/{name}\n"));
+        assert_eq!((says, shown.status.success()), (callable, true), "{name}");
+    }
     stage.bench.server.project("foreign");
     let abroad = Request::new("POST", "/_ostro/v1/functions/front", "foreign.localhost");
     let abroad = abroad.header("content-type", "application/json").body(who.to_string());

@@ -54,7 +54,7 @@ pub(super) async fn show(
     let active = revisions.into_iter().find(|revision| revision.number == function.active);
     // Deleted between the two look-ups.
     let spec = active.ok_or_else(|| Problem::not_found("function"))?.spec;
-    let Bindings { cron, queues, events, names, .. } = function.bindings.clone();
+    let Bindings { cron, queues, events, names, callable, .. } = function.bindings.clone();
     Ok(Json(FunctionDetail {
         function: view(&state, &project, function),
         kind: spec.kind.name().to_owned(),
@@ -64,6 +64,7 @@ pub(super) async fn show(
         queues: queues.into_iter().map(QueueTrigger::from).collect(),
         events: events.into_iter().map(DataTrigger::from).collect(),
         exports: spec.exports.into_iter().map(export_name).map(str::to_owned).collect(),
+        callable,
         env: spec.env,
         bindings: names,
         args: spec.args,

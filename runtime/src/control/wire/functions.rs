@@ -64,6 +64,9 @@ pub struct FunctionDetail {
     pub events: Vec<DataTrigger>,
     /// What can start it: `http`, and `scheduled` and `queued` of `ostro:triggers`.
     pub exports: Vec<String>,
+    /// Whether clients call it by name, `POST /_ostro/v1/functions/NAME`.
+    #[serde(default)]
+    pub callable: bool,
     /// Environment variables of the active revision.
     pub env: BTreeMap<String, String>,
     /// Names that it gives to resources, such as `MAIL` for `queue:mail`.
