@@ -5,6 +5,7 @@ pub mod bench;
 mod enumeration;
 mod front;
 mod issuers;
+mod kills;
 mod operators;
 mod sessions;
 mod tokens;

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod ends;
+mod kills;
 mod stream;
 
 use serde_json::{Value, json};
