@@ -4,6 +4,8 @@
 //! It needs a small file system of its own, so it is not run by default: `cargo test --test tests -- --ignored full_disk`,
 //! where `unshare` may make a mount namespace.
 
+mod people;
+
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -27,17 +29,16 @@ const MANIFEST: &str = "manifest = 1\n[function.writer]\nsource = 'x.wasm'\n\
 fn e6_a_full_disk_refuses_writes_and_harms_nothing() {
     match std::env::var_os(SMALL) {
         Some(disk) => on_a_small_disk(Path::new(&disk)),
-        None => again_in_a_namespace(),
+        None => again_in_a_namespace("e6_a_full_disk_refuses_writes_and_harms_nothing"),
     }
 }
 
 /// Runs this test once more, in a mount namespace with a small file system.
-fn again_in_a_namespace() {
+fn again_in_a_namespace(test: &str) {
     let folder = tempfile::tempdir().unwrap();
     let mount =
         format!("mount -t tmpfs -o size={SIZE} tmpfs \"${SMALL}\" && TMPDIR=\"${SMALL}\" exec \"$@\"");
-    let test =
-        ["--exact", "full_disk::e6_a_full_disk_refuses_writes_and_harms_nothing", "--ignored", "--nocapture"];
+    let test = ["--exact", &format!("full_disk::{test}"), "--ignored", "--nocapture"];
     let ended = Command::new("unshare")
         .args(["--map-root-user", "--mount", "sh", "-c", &mount, "sh"])
         .arg(std::env::current_exe().unwrap())
