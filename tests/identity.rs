@@ -1,5 +1,5 @@
-//! Who calls, as functions are told, and what they see and do as that caller. The guest is `tests/guests-rust/sdk-script`,
-//! which does what the JSON of its body says.
+//! Who calls, as functions are told, and what they see and do as that caller. The guest is `tests/guests-rust/sdk-script`, or
+//! `sdk/js/tests/people.js`; each does what the JSON of its body says.
 
 mod calls;
 mod carried;
@@ -9,7 +9,7 @@ mod users;
 use serde_json::{Value, json};
 
 use crate::accounts::bench::Bench;
-use crate::support::{Answer, Control, Request, example};
+use crate::support::{Answer, Control, Request, example, script};
 
 /// `front` asks who calls, `back` does not, and takes jobs and messages.
 const MANIFEST: &str = r#"
@@ -50,7 +50,7 @@ grants = ["users:sign-in,read,write"]
 [function.hello]
 "#;
 
-/// A server with both functions.
+/// A server with the functions.
 struct Stage {
     bench: Bench,
     control: Control,
@@ -58,11 +58,22 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
+        Self::of(&example::component("sdk-script"))
+    }
+
+    /// What must be so in every language: with the guest in Rust, and with that in JavaScript where it can be built.
+    fn each(check: impl Fn(&Self)) {
+        check(&Self::new());
+        if let Some(component) = script::built(&script::folder().join("people.js")) {
+            check(&Self::of(&component));
+        }
+    }
+
+    fn of(component: &[u8]) -> Self {
         let bench = Bench::start(MANIFEST);
         let control = bench.server.control();
         for function in ["front", "back", "editors", "members", "desk"] {
-            let component = example::component("sdk-script");
-            control.try_deploy_manifest(function, &component, MANIFEST).expect_status(200);
+            control.try_deploy_manifest(function, component, MANIFEST).expect_status(200);
         }
         Self { bench, control }
     }

@@ -11,27 +11,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::jobs::ms;
+use crate::support::script::{built, folder};
 use crate::support::upstream::Upstream;
-use crate::support::{Connection, Control, Request, Server, dev, shared};
-
-/// The folder of the modules.
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk/js/tests")
-}
-
-/// The component of a module, or nothing where there is no `ostro-js`.
-fn built(module: &Path) -> Option<Vec<u8>> {
-    if !dev::has_javascript() {
-        return None;
-    }
-    let own = std::env::var_os("OSTRO_JS")
-        .map_or_else(|| Path::new(env!("CARGO_BIN_EXE_ostro")).with_file_name("ostro-js"), PathBuf::from);
-    let out = tempfile::tempdir().unwrap();
-    let component = out.path().join("out.wasm");
-    let run = Command::new(own).arg("build").arg(module).arg("-o").arg(&component).output().unwrap();
-    assert!(run.status.success(), "{}: {}", module.display(), String::from_utf8_lossy(&run.stderr));
-    Some(std::fs::read(component).unwrap())
-}
+use crate::support::{Connection, Control, Request, Server, shared};
 
 /// Deploys `handlers.js`; false where it cannot be built. It is built once, so that the server compiles it once.
 fn deploy(control: &Control, function: &str, flags: &Value) -> bool {

@@ -7,21 +7,22 @@ use crate::support::{Request, example};
 
 #[test]
 fn a_function_knows_who_calls_and_hands_it_on() {
-    let stage = Stage::new();
-    let (ann, token) = stage.sign_up("ann");
-    let who = json!({ "do": "who" });
-    assert_eq!(stage.ask("front", &token, &who), known(&ann));
-    assert_eq!(stage.ask("front", "", &who), other("nobody"));
-    let on = |input: &Value| json!({ "do": "call", "function": "back", "input": input });
-    assert_eq!(stage.ask("front", &token, &on(&who)), known(&ann));
-    // Forth and back again: as far as calls go.
-    let again = json!({ "do": "call", "function": "front", "input": on(&who) });
-    assert_eq!(stage.ask("front", &token, &on(&again)), known(&ann));
-    assert_eq!(stage.ask("front", "", &on(&again)), other("nobody"));
+    Stage::each(|stage| {
+        let (ann, token) = stage.sign_up("ann");
+        let who = json!({ "do": "who" });
+        assert_eq!(stage.ask("front", &token, &who), known(&ann));
+        assert_eq!(stage.ask("front", "", &who), other("nobody"));
+        let on = |input: &Value| json!({ "do": "call", "function": "back", "input": input });
+        assert_eq!(stage.ask("front", &token, &on(&who)), known(&ann));
+        // Forth and back again: as far as calls go.
+        let again = json!({ "do": "call", "function": "front", "input": on(&who) });
+        assert_eq!(stage.ask("front", &token, &on(&again)), known(&ann));
+        assert_eq!(stage.ask("front", "", &on(&again)), other("nobody"));
 
-    let guest = stage.bench.post("anonymous", &json!({})).expect_status(200).json();
-    let seen = stage.ask("front", guest["access_token"].as_str().unwrap(), &who);
-    assert_eq!((&seen["user"], &seen["anonymous"]), (&guest["user"]["id"], &json!(true)));
+        let guest = stage.bench.post("anonymous", &json!({})).expect_status(200).json();
+        let seen = stage.ask("front", guest["access_token"].as_str().unwrap(), &who);
+        assert_eq!((&seen["user"], &seen["anonymous"]), (&guest["user"]["id"], &json!(true)));
+    });
 }
 
 /// Where nobody asks who calls, everybody is nobody.
@@ -53,28 +54,29 @@ fn nobody_says_by_a_header_who_it_is() {
 
 #[test]
 fn jobs_know_for_whom_they_are_and_the_platform_is_nobody_of_the_people() {
-    let stage = Stage::new();
-    let (ann, token) = stage.sign_up("ann");
-    let keep = json!({ "do": "send", "function": "back", "input": { "do": "keep" } });
-    let job = stage.ask("front", &token, &keep);
-    stage.control.job_in(job.as_str().unwrap(), "done");
-    let job = stage.ask("front", "", &keep);
-    stage.control.job_in(job.as_str().unwrap(), "done");
-    let job = stage.control.send("kept", "", "a message");
-    stage.control.job_in(&job, "done");
-    let job = stage.control.invoke_async("back", "&path=/people", r#"{"do":"keep"}"#);
-    stage.control.job_in(&job, "done");
-    let kept = stage.ask("back", "", &json!({ "do": "kept" }));
-    let seen: Vec<_> = kept.as_array().unwrap().iter().map(|it| (&it["caller"], &it["user"])).collect();
-    let (system, null) = (json!("system"), json!(null));
-    assert_eq!(
-        seen,
-        [(&json!("user"), &json!(ann)), (&json!("nobody"), &null), (&system, &null), (&system, &null)]
-    );
-    // Whoever operates the server calls as the platform.
-    let path = "functions/front/invoke?path=/_ostro/invoke";
-    let answer = stage.control.request("POST", path).body(r#"{"do":"who"}"#).send(stage.control.at);
-    assert_eq!(answer.expect_status(200).json(), other("system"));
+    Stage::each(|stage| {
+        let (ann, token) = stage.sign_up("ann");
+        let keep = json!({ "do": "send", "function": "back", "input": { "do": "keep" } });
+        let job = stage.ask("front", &token, &keep);
+        stage.control.job_in(job.as_str().unwrap(), "done");
+        let job = stage.ask("front", "", &keep);
+        stage.control.job_in(job.as_str().unwrap(), "done");
+        let job = stage.control.send("kept", "", "a message");
+        stage.control.job_in(&job, "done");
+        let job = stage.control.invoke_async("back", "&path=/people", r#"{"do":"keep"}"#);
+        stage.control.job_in(&job, "done");
+        let kept = stage.ask("back", "", &json!({ "do": "kept" }));
+        let seen: Vec<_> = kept.as_array().unwrap().iter().map(|it| (&it["caller"], &it["user"])).collect();
+        let (system, null) = (json!("system"), json!(null));
+        assert_eq!(
+            seen,
+            [(&json!("user"), &json!(ann)), (&json!("nobody"), &null), (&system, &null), (&system, &null)]
+        );
+        // Whoever operates the server calls as the platform.
+        let path = "functions/front/invoke?path=/_ostro/invoke";
+        let answer = stage.control.request("POST", path).body(r#"{"do":"who"}"#).send(stage.control.at);
+        assert_eq!(answer.expect_status(200).json(), other("system"));
+    });
 }
 
 /// A token of one project is nobody's in another one.

@@ -10,6 +10,7 @@ pub mod http;
 pub mod http2;
 pub mod jobs;
 pub mod neighbour;
+pub mod script;
 pub mod server;
 pub mod site;
 pub mod terminal;

@@ -318,6 +318,77 @@ declare module "ostro" {
     invoke<Result = unknown>(data?: unknown, options?: CallOptions & { timeoutMs?: number }): Promise<Result>;
   }
 
+  /**
+   * On whose behalf the running invocation acts, as the front door has verified it: no message can say otherwise. Who is signed in is asked
+   * only where `auth` or `roles` in the manifest say so.
+   */
+  export const identity: {
+    /** `user` for somebody who is signed in, `nobody` for a client that is not, `system` for the platform and operators. */
+    readonly caller: "user" | "nobody" | "system" | (string & {});
+    /** The id of the account; null unless the caller is a user. */
+    readonly user: string | null;
+    /** What the account may do, as of its last refresh; empty unless the caller is a user. */
+    readonly roles: string[];
+    /** Whether it is an account that nobody has said who it is of. */
+    readonly isAnonymous: boolean;
+  };
+
+  /** An account of the project. */
+  export interface User {
+    id: string;
+    email: string | null;
+    /** Whether mail to the address has arrived. */
+    verified: boolean;
+    /** Whether nobody has said who it is of. */
+    anonymous: boolean;
+    /** Whether it may not sign in; told by `get` and `list` alone. */
+    disabled?: boolean;
+    roles: string[];
+    /** RFC 3339. */
+    created_at: string;
+  }
+
+  /** What a client needs to be signed in, as `/_ostro/v1/auth/` answers it: hand it on as it is. */
+  export interface Session {
+    user: User;
+    /** For `authorization: Bearer …`. */
+    access_token: string;
+    token_type: string;
+    /** Seconds that the access token lives. */
+    expires_in: number;
+    /** Good for one refresh. */
+    refresh_token: string;
+  }
+
+  /** The accounts of the project. The grants are `users:sign-in`, `users:read` and `users:write`; what fails is a {@link UsersError}. */
+  export const users: {
+    /**
+     * A session of whoever the function has recognised elsewhere, such as an openid at `wechat`. The account is made the first time; or
+     * that of the id `link` gets the identity, and an anonymous one is that no more.
+     */
+    signInExternal(provider: string, subject: string, options?: { link: string }): Promise<Session>;
+    signUp(email: string, password: string): Promise<Session>;
+    signIn(email: string, password: string): Promise<Session>;
+    signInAnonymous(): Promise<Session>;
+    /** The session with new tokens, for a refresh token that is good for this one use. */
+    refresh(refreshToken: string): Promise<Session>;
+    get(id: string): Promise<(User & { identities: { provider: string; subject: string }[]; sessions: number }) | null>;
+    /** The newest first; with `email` those whose address begins so, by address. A cursor is there when there may be more. */
+    list(options?: { limit?: number; cursor?: string; email?: string }): Promise<{ users: User[]; cursor?: string }>;
+    /** Tokens say so from their next refresh. Whether there is such an account. */
+    setRoles(id: string, roles: string[]): Promise<boolean>;
+    /** Whether there is such an account. If it may not sign in, its sessions end. */
+    setDisabled(id: string, disabled: boolean): Promise<boolean>;
+    /** Ends all sessions of an account; whether there is such an account. */
+    signOut(id: string): Promise<boolean>;
+    /** Deletes an account with its sessions; whether there was such an account. */
+    delete(id: string): Promise<boolean>;
+  };
+
+  export class UsersError extends Error {
+    readonly code: "denied" | "invalid" | "not-enabled" | "refused" | "taken" | "busy" | "full" | "unavailable";
+  }
+
   /** Secrets of the project that the function holds grants for. */
   export const secrets: {
     /** The value, or null when the project has no such secret. Throws without the grant `secret:NAME`. */

@@ -32,7 +32,7 @@ pub(super) fn link(world: World) -> Result<Linked> {
 }
 
 /// The texts that the worlds are made of: the worlds, then what they refer to.
-pub(super) const WIT: [(&str, &str); 13] = [
+pub(super) const WIT: [(&str, &str); 14] = [
     ("app.wit", include_str!("../../../wit/app.wit")),
     ("cli.wit", include_str!("../../../wit/deps/cli.wit")),
     ("clocks.wit", include_str!("../../../wit/deps/clocks.wit")),
@@ -40,6 +40,7 @@ pub(super) const WIT: [(&str, &str); 13] = [
     ("random.wit", include_str!("../../../wit/deps/random.wit")),
     ("logging.wit", include_str!("../../../../../wit/deps/logging/logging.wit")),
     ("keyvalue.wit", include_str!("../../../../../wit/deps/keyvalue/keyvalue.wit")),
+    ("auth.wit", include_str!("../../../../../wit/auth.wit")),
     ("db.wit", DB),
     ("functions.wit", include_str!("../../../../../wit/functions.wit")),
     ("queue.wit", include_str!("../../../../../wit/queue.wit")),

@@ -1,0 +1,65 @@
+// What `tests/identity.rs` asks for, as the guest `sdk-script` does in Rust: who calls, and what is seen and done as that caller. A deed
+// is JSON, and so is what came of it: what was given, or `{"error": …}`.
+
+import { db, functions, identity, users } from "ostro";
+
+const CALLS = {
+  external: ({ provider, subject, id }) => users.signInExternal(provider, subject, id === undefined ? undefined : { link: id }),
+  "sign-up": ({ email, password }) => users.signUp(email, password),
+  "sign-in": ({ email, password }) => users.signIn(email, password),
+  anonymous: () => users.signInAnonymous(),
+  refresh: ({ token }) => users.refresh(token),
+  get: ({ id }) => users.get(id),
+  list: ({ limit, cursor, email }) => users.list({ limit, cursor, email }),
+  roles: ({ id, roles }) => users.setRoles(id, roles ?? []),
+  disable: ({ id }) => users.setDisabled(id, true),
+  enable: ({ id }) => users.setDisabled(id, false),
+  "sign-out": ({ id }) => users.signOut(id),
+  delete: ({ id }) => users.delete(id),
+};
+
+function who() {
+  const { caller, user, roles, isAnonymous } = identity;
+  const isUser = caller === "user";
+  return { caller, user, roles: isUser ? roles : null, anonymous: isUser ? isAnonymous : null };
+}
+
+/** How another function is called: with what would say who it is for, if messages could. */
+const call = ({ as }) => ({ path: "/people", headers: as === undefined ? {} : { "ostro-user": as, authorization: "Bearer forged" } });
+
+const keep = async () => (await db.collection("kept").insertOne(who())).insertedId;
+
+const DEEDS = {
+  who,
+  keep,
+  kept: () => db.collection("kept").find().sort({ _id: 1 }).toArray(),
+  call: (deed) => functions.invoke(deed.function, deed.input, call(deed)),
+  send: (deed) => functions.send(deed.function, deed.input, { path: "/people" }),
+  users: (deed) => CALLS[deed.call](deed),
+};
+
+/** An error as the guest in Rust shows it: `NotEnabled("…")`. */
+function shown({ code, name, message }) {
+  const words = code === undefined ? name : code.replace(/(^|-)(\w)/g, (_, dash, letter) => letter.toUpperCase());
+  return `${words}(${JSON.stringify(message)})`;
+}
+
+async function answer(text) {
+  let deed = null;
+  try {
+    deed = JSON.parse(text);
+  } catch {
+    // What is no deed comes back.
+  }
+  if (typeof deed?.do !== "string") return new Response(text);
+  try {
+    return Response.json((await DEEDS[deed.do](deed)) ?? null);
+  } catch (error) {
+    return Response.json({ error: shown(error) });
+  }
+}
+
+export default {
+  fetch: async (request) => answer(await request.text()),
+  queue: keep,
+};
