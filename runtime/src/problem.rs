@@ -115,7 +115,7 @@ impl From<documents::Failure> for Problem {
             Of::Duplicate { index, key } => {
                 Self::new(409, "duplicate", text).detail(json!({ "index": index, "key": key }))
             }
-            Of::Forbidden => Self::new(403, "forbidden", text),
+            Of::Forbidden | Of::ForbiddenChannel => Self::new(403, "forbidden", text),
             Of::Invalid(_) => Self::new(422, "invalid", text),
             Of::TooLarge { .. } => {
                 Self::new(422, "too_much", text).hint("ask for less at once: a narrower filter, fewer fields")

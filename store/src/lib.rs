@@ -35,7 +35,7 @@ use jobs::{Cleanup, JobStore, Jobs, Queues, Schedules};
 use kv::KeyValue;
 use objects::Blobs;
 use project::ProjectFiles;
-use realtime::Realtime;
+use realtime::{Channels, Realtime};
 use sql::Databases;
 use transactions::Transactions;
 
@@ -115,6 +115,8 @@ pub struct Store {
     pub events: Arc<dyn Events>,
     /// Who is told of changes while they happen.
     pub realtime: Arc<dyn Realtime>,
+    /// Channels, and the way to those who listen.
+    pub channels: Arc<dyn Channels>,
     /// Transactions over documents, keys and queues.
     pub transactions: Arc<dyn Transactions>,
     /// SQL databases.
@@ -174,6 +176,7 @@ pub fn open_with(config: Config, quotas: Quotas) -> Result<Store, StoreError> {
         directory: accounts.directory,
         documents,
         events,
+        channels: realtime.clone(),
         realtime,
         transactions,
         sql,
@@ -194,7 +197,7 @@ struct ProjectStores {
     accounts: AccountStore,
     documents: Arc<dyn Documents>,
     events: Arc<dyn Events>,
-    realtime: Arc<dyn Realtime>,
+    realtime: Arc<realtime::sqlite::Sqlite>,
     transactions: Arc<dyn Transactions>,
     sql: Arc<dyn Databases>,
     buckets: BucketStore,
@@ -209,12 +212,20 @@ fn open_projects(
 ) -> Result<ProjectStores, StoreError> {
     let (index, names) = (Arc::<jobs::sqlite::Index>::default(), Arc::<kv::sqlite::Names>::default());
     let catalog = Arc::<documents::sqlite::Catalog>::default();
+    let channels = Arc::<realtime::sqlite::Declarations>::default();
     let running = buckets::local::running(data)?;
     // In files of their own, which go with the project's.
     let sql = sql::sqlite::Sqlite::new(data, clock.clone(), timer.clone(), sql::sqlite::Limits::default())?;
     let (sql, hub) = (Arc::new(sql), realtime::Hub::new(timer, realtime::Limits::default()));
-    let accounts: Vec<Arc<dyn project::Account>> =
-        vec![index.clone(), names.clone(), catalog.clone(), running.clone(), sql.clone(), hub.clone()];
+    let accounts: Vec<Arc<dyn project::Account>> = vec![
+        index.clone(),
+        names.clone(),
+        catalog.clone(),
+        channels.clone(),
+        running.clone(),
+        sql.clone(),
+        hub.clone(),
+    ];
     let files = Arc::new(ProjectFiles::open(data, clock, project::Limits::default(), accounts)?);
     let (job_limits, kv_limits) = (jobs::sqlite::Limits::default(), kv::sqlite::Limits::default());
     let enqueuer = jobs::sqlite::Enqueuer::new(index.clone(), job_limits);
@@ -228,7 +239,7 @@ fn open_projects(
         kv: kv::sqlite::open(files.clone(), names, kv_limits),
         accounts: accounts::sqlite::open(files.clone(), accounts::sqlite::Limits::default()),
         events: events::sqlite::open(files.clone()),
-        realtime: Arc::new(realtime::sqlite::Sqlite::new(documents.clone())?),
+        realtime: Arc::new(realtime::sqlite::Sqlite::new(documents.clone(), channels)?),
         transactions: Arc::new(transactions::sqlite::Sqlite::new(
             documents.clone(),
             enqueuer.clone(),

@@ -25,7 +25,7 @@ impl From<documents::Failure> for Error {
             Of::NoCollection(name) => Self::Invalid(format!(
                 "the project has no collection `{name}`: it is made when a function that may use it is deployed"
             )),
-            Of::Forbidden => Self::Denied(text),
+            Of::Forbidden | Of::ForbiddenChannel => Self::Denied(text),
             Of::Duplicate { .. } => Self::Duplicate(text),
             Of::Invalid(_) => Self::Invalid(text),
             Of::TooLarge { .. } => Self::TooLarge(text),

@@ -20,6 +20,9 @@ pub enum Failure {
     /// The caller may not do that. Nothing is told of what is there, or whether there is anything.
     #[error("nothing in this collection is open to you")]
     Forbidden,
+    /// The same of a channel.
+    #[error("nothing in this channel is open to you")]
+    ForbiddenChannel,
     /// What was asked cannot be understood or done; the text says why, for the eyes of whoever asked.
     #[error("{0}")]
     Invalid(String),

@@ -1,7 +1,7 @@
 //! The schema of a project's file: the tables of every kind of data, in the order in which they were released.
 
 use crate::sqlite::Schema;
-use crate::{accounts, buckets, documents, events, jobs, kv};
+use crate::{accounts, buckets, documents, events, jobs, kv, realtime};
 
 /// `Ostd` tells the file from other SQLite databases.
 pub(crate) const SCHEMA: Schema = Schema {
@@ -19,5 +19,6 @@ pub(crate) const SCHEMA: Schema = Schema {
         buckets::local::RULES,
         accounts::sqlite::ABANDONED,
         buckets::local::UPLOADS,
+        realtime::sqlite::TABLES,
     ],
 };

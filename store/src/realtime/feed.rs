@@ -134,7 +134,9 @@ impl Told {
     /// What it is counted, bytes.
     pub(super) fn bytes(&self) -> usize {
         let told = match &self.event {
-            Event::Insert(text) | Event::Update(text) | Event::Delete(text) => text.len(),
+            Event::Insert(text) | Event::Update(text) | Event::Delete(text) | Event::Message(text) => {
+                text.len()
+            }
             Event::Reset | Event::Refused(_) => 0,
         };
         EVENT_BYTES + told

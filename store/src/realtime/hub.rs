@@ -4,14 +4,18 @@
 //! All that it has to know comes in the order of the commits, also who begins to watch and what rules have become.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 use std::time::Duration;
 
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+
+use super::channels::Declared;
 use super::judge::{Join, Judge};
 use super::kept::Kept;
-use super::{KEPT_MS, MAX_KEPT_BYTES};
+use super::{KEPT_MS, MAX_KEPT_BYTES, SENT_KIB_PER_S, Sending};
 use crate::catalog::ProjectId;
 use crate::documents::sqlite::Collection;
 use crate::project::Account;
@@ -58,6 +62,8 @@ pub(super) struct Watched {
     collections: RwLock<HashSet<i64>>,
     /// What waits to be told, bytes.
     queued: Arc<AtomicUsize>,
+    /// What may be sent, KiB.
+    rate: DefaultDirectRateLimiter,
     /// Feeds that there are or are about to be.
     seats: AtomicUsize,
     next_seat: AtomicU64,
@@ -75,6 +81,10 @@ pub(super) enum Message {
     Join(Box<Join>),
     /// Somebody watches no more.
     Leave(u64),
+    /// Somebody has sent a message.
+    Sent(Sent),
+    /// The channels are not what they were.
+    Declared(Arc<Declared>),
     /// Those were committed together.
     Changes(Vec<Changed>),
     /// Something was committed in those collections that cannot be told.
@@ -91,6 +101,21 @@ pub(super) struct Changed {
     pub(super) id: Arc<str>,
     pub(super) before: Option<String>,
     pub(super) after: Option<Arc<str>>,
+}
+
+/// A message.
+pub(super) struct Sent {
+    /// The name of the channel.
+    pub(super) channel: Arc<str>,
+    /// JSON.
+    pub(super) message: Arc<str>,
+}
+
+impl Sent {
+    /// What it holds, bytes.
+    pub(super) fn bytes(&self) -> usize {
+        CHANGE_BYTES + self.channel.len() + self.message.len()
+    }
 }
 
 impl Changed {
@@ -167,6 +192,27 @@ impl Hub {
         }
     }
 
+    /// The channels are not what they were. To be called in the order of the commits.
+    pub(super) fn declared(&self, project: ProjectId, declared: Arc<Declared>) {
+        if let Some(watched) = self.read().get(&project) {
+            watched.send(Message::Declared(declared));
+        }
+    }
+
+    /// Somebody has sent a message. Where nobody watches it is told to nobody.
+    pub(super) fn send(&self, project: ProjectId, sent: Sent) -> Sending {
+        let Some(watched) = self.read().get(&project).cloned() else { return Sending::Sent };
+        let kib = u32::try_from(sent.message.len() >> 10).unwrap_or(u32::MAX).saturating_add(1);
+        let kib = NonZeroU32::new(kib).unwrap_or(NonZeroU32::MIN);
+        let is_much = watched.queued.load(Relaxed) + sent.bytes() > MAX_QUEUED_BYTES;
+        if is_much || !matches!(watched.rate.check_n(kib), Ok(Ok(()))) {
+            return Sending::TooMuch;
+        }
+        watched.queued.fetch_add(sent.bytes(), Relaxed);
+        watched.send(Message::Sent(sent));
+        Sending::Sent
+    }
+
     /// One more who watches. A project's thread begins with the first one.
     pub(super) fn sit(self: &Arc<Self>, project: ProjectId) -> Result<Seat, StoreError> {
         let mut projects = self.write();
@@ -198,7 +244,9 @@ impl Hub {
         let run = move || thread.run(&receiver);
         std::thread::Builder::new().name("realtime".to_owned()).spawn(run).map_err(StoreError::io)?;
         let (collections, seats, next_seat) = (RwLock::default(), AtomicUsize::new(0), AtomicU64::new(0));
-        Ok(Arc::new(Watched { messages, collections, queued, seats, next_seat }))
+        let rate = Quota::per_second(NonZeroU32::new(SENT_KIB_PER_S).unwrap_or(NonZeroU32::MIN));
+        let rate = RateLimiter::direct(rate);
+        Ok(Arc::new(Watched { messages, collections, queued, rate, seats, next_seat }))
     }
 
     /// Whether the thread of a project may end, because nobody watches there and nobody is about to.
@@ -303,6 +351,11 @@ impl Thread {
         match message {
             Message::Join(join) => self.judge.join(*join, now),
             Message::Leave(number) => self.judge.leave(number),
+            Message::Sent(sent) => {
+                self.queued.fetch_sub(sent.bytes(), Relaxed);
+                self.judge.sent(sent, now);
+            }
+            Message::Declared(declared) => self.judge.declared(declared, now),
             Message::Changes(changes) => {
                 for changed in changes {
                     self.queued.fetch_sub(changed.bytes(), Relaxed);

@@ -4,15 +4,18 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::channels::{Channel, Declared};
 use super::feed::Teller;
-use super::hub::{Changed, Limits};
-use super::kept::{Kept, Mark};
-use super::{Batch, Event, MAX_WAITING_BYTES, Result, Told};
+use super::hub::{Changed, Limits, Sent};
+use super::kept::{Happened, Kept, Mark};
+use super::rooms::Rooms;
+use super::watchers::{Watcher, Watchers};
+use super::{Event, Result, Told};
 use crate::documents::language::Filter;
 use crate::documents::sqlite::{Collection, Passed, Seen, Sight};
 use crate::documents::{Caller, Failure};
 
-/// Changes that are looked at for one who goes on: beyond that, reading again is less work.
+/// Changes and messages that are looked at for one who goes on: beyond that, reading again is less work.
 const MAX_REPLAYED: usize = 2_000;
 
 /// Somebody who begins to watch.
@@ -21,8 +24,18 @@ pub(super) struct Join {
     pub(super) teller: Teller,
     pub(super) caller: Caller,
     /// What is watched, in the order of the topics.
-    pub(super) topics: Vec<Result<(Asked, Arc<Collection>)>>,
+    pub(super) topics: Vec<Result<Wanted>>,
+    /// The channels, as they are declared.
+    pub(super) declared: Arc<Declared>,
     pub(super) after: After,
+}
+
+/// What is to be watched.
+pub(super) enum Wanted {
+    /// Documents of a collection.
+    Documents(Asked, Arc<Collection>),
+    /// Messages.
+    Channel(Channel),
 }
 
 /// Where one who begins goes on.
@@ -49,35 +62,17 @@ pub(super) struct Judge {
     kept: Kept,
     watchers: Watchers,
     circles: HashMap<i64, Circle>,
+    rooms: Rooms,
     /// Since when nobody watches.
     left: Option<Duration>,
 }
 
-/// All who watch.
-#[derive(Default)]
-struct Watchers {
-    all: HashMap<u64, Watcher>,
-    /// Those for whom there is something new.
-    waiting: Vec<u64>,
-}
-
-/// More than may wait: the feed ends, and its news are not kept until then.
-const LOST: usize = usize::MAX;
-
-struct Watcher {
-    teller: Teller,
-    caller: Caller,
-    /// None: it was refused.
-    topics: Vec<Option<Watching>>,
-    news: Batch,
-    /// What the news hold, bytes, or [`LOST`].
-    held: usize,
-}
-
-struct Watching {
-    asked: Asked,
-    collection: i64,
-    group: String,
+/// What somebody watches.
+pub(super) enum Watching {
+    /// Documents of a collection, among those who see the same.
+    Documents { asked: Asked, collection: i64, group: String },
+    /// Messages.
+    Channel(Channel),
 }
 
 /// Those who watch a collection.
@@ -97,18 +92,20 @@ struct Group {
 
 impl Judge {
     pub(super) fn new(kept: Kept, limits: Limits) -> Self {
-        let (watchers, circles) = (Watchers::default(), HashMap::new());
-        Self { limits, kept, watchers, circles, left: None }
+        let (watchers, circles, rooms) = (Watchers::default(), HashMap::new(), Rooms::default());
+        Self { limits, kept, watchers, circles, rooms, left: None }
     }
 
     /// Somebody watches from now on.
     pub(super) fn join(&mut self, join: Join, now: Duration) {
-        let Join { number, teller, caller, topics, after } = join;
-        let watcher = Watcher { teller, caller, topics: Vec::new(), news: Batch::default(), held: 0 };
-        self.watchers.all.insert(number, watcher);
-        for (topic, asked) in topics.into_iter().enumerate() {
-            let entered =
-                asked.and_then(|(asked, collection)| self.enter((number, topic), asked, &collection));
+        let Join { number, teller, caller, topics, declared, after } = join;
+        self.rooms.know(declared);
+        self.watchers.add(number, Watcher::new(teller, caller));
+        for (topic, wanted) in topics.into_iter().enumerate() {
+            let entered = wanted.and_then(|wanted| match wanted {
+                Wanted::Documents(asked, collection) => self.enter((number, topic), asked, &collection),
+                Wanted::Channel(channel) => self.listen((number, topic), channel),
+            });
             self.place((number, topic), entered);
         }
         match after {
@@ -124,13 +121,20 @@ impl Judge {
 
     /// Somebody watches no more.
     pub(super) fn leave(&mut self, number: u64) {
-        let Some(watcher) = self.watchers.all.remove(&number) else { return };
-        for watching in watcher.topics.into_iter().flatten() {
-            let Some(circle) = self.circles.get_mut(&watching.collection) else { continue };
-            let Some(group) = circle.groups.get_mut(&watching.group) else { continue };
-            group.members.retain(|(member, _)| *member != number);
-            if group.members.is_empty() {
-                circle.groups.remove(&watching.group);
+        let Some(watcher) = self.watchers.remove(number) else { return };
+        for watching in watcher.into_watching() {
+            let (collection, group) = match watching {
+                Watching::Documents { collection, group, .. } => (collection, group),
+                Watching::Channel(channel) => {
+                    self.rooms.leave(number, &channel);
+                    continue;
+                }
+            };
+            let Some(circle) = self.circles.get_mut(&collection) else { continue };
+            let Some(seeing) = circle.groups.get_mut(&group) else { continue };
+            seeing.members.retain(|(member, _)| *member != number);
+            if seeing.members.is_empty() {
+                circle.groups.remove(&group);
             }
         }
     }
@@ -150,7 +154,35 @@ impl Judge {
                 }
             }
         }
-        self.kept.push(mark, Some(changed), now);
+        self.kept.push(mark, Some(Happened::Changed(changed)), now);
+    }
+
+    /// A message was sent.
+    pub(super) fn sent(&mut self, sent: Sent, now: Duration) {
+        let mark = Mark::new().ok();
+        for (number, topic) in self.rooms.members(&sent.channel) {
+            let event = Event::Message(sent.message.clone());
+            self.watchers.tell(*number, Told { topic: *topic, event, mark });
+        }
+        self.kept.push(mark, Some(Happened::Sent(sent)), now);
+    }
+
+    /// The channels are declared anew. Those who may listen by the new rules as well miss nothing.
+    pub(super) fn declared(&mut self, declared: Arc<Declared>, now: Duration) {
+        if self.rooms.is_under(&declared) {
+            return;
+        }
+        self.kept.push(None, None, now);
+        self.rooms.set(declared, self.kept.next_number());
+        for (number, topic) in self.rooms.all() {
+            let watcher = self.watchers.get(number);
+            let watching = watcher.and_then(|watcher| Some((watcher, watcher.at(topic)?)));
+            let Some((watcher, Watching::Channel(channel))) = watching else { continue };
+            let Err(failure) = self.rooms.permit(&watcher.caller, channel) else { continue };
+            self.rooms.expel((number, topic), channel);
+            self.watchers.take(number, topic);
+            self.watchers.tell(number, Told { topic, event: Event::Refused(failure), mark: None });
+        }
     }
 
     /// Something was committed in those collections that cannot be told.
@@ -176,8 +208,9 @@ impl Judge {
         circle.collection = collection.clone();
         let groups = std::mem::take(&mut circle.groups);
         for (number, topic) in groups.into_values().flat_map(|group| group.members) {
-            let Some(watching) = self.watchers.take(number, topic) else { continue };
-            let entered = self.enter((number, topic), watching.asked, collection);
+            let taken = self.watchers.take(number, topic);
+            let Some(Watching::Documents { asked, .. }) = taken else { continue };
+            let entered = self.enter((number, topic), asked, collection);
             if entered.is_ok() {
                 self.watchers.tell(number, Told { topic, event: Event::Reset, mark: None });
             }
@@ -191,10 +224,9 @@ impl Judge {
         self.kept.expire(now);
         if let Ok(mark) = Mark::new() {
             self.kept.pause(mark, now);
-            let all: Vec<u64> = self.watchers.all.keys().copied().collect();
-            all.into_iter().for_each(|number| self.watchers.mark(number, Some(mark)));
+            self.watchers.mark_all(mark);
         }
-        if !self.watchers.all.is_empty() {
+        if !self.watchers.is_empty() {
             self.left = None;
             return true;
         }
@@ -204,13 +236,7 @@ impl Judge {
 
     /// Wakes those for whom there is something new.
     pub(super) fn flush(&mut self) {
-        for number in std::mem::take(&mut self.watchers.waiting) {
-            let Some(watcher) = self.watchers.all.get_mut(&number) else { continue };
-            let is_lost = std::mem::take(&mut watcher.held) == LOST;
-            if is_lost || !watcher.teller.tell(std::mem::take(&mut watcher.news)) {
-                self.leave(number);
-            }
-        }
+        self.watchers.flush().into_iter().for_each(|number| self.leave(number));
     }
 
     /// Puts a topic among those who see the same.
@@ -220,120 +246,112 @@ impl Judge {
         asked: Asked,
         collection: &Arc<Collection>,
     ) -> Result<Watching> {
-        let watcher = self.watchers.all.get(&member.0).ok_or(Failure::Forbidden)?;
+        let watcher = self.watchers.get(member.0).ok_or(Failure::Forbidden)?;
         let sight = collection.sight(&watcher.caller, &asked.filter)?;
         let (collection, since) = (collection.clone(), self.kept.next_number());
         let circle = self.circles.entry(collection.id);
         let circle = circle.or_insert_with(|| Circle { collection, since, groups: HashMap::new() });
-        let key = format!("{}\0{}", sight.under, asked.text);
-        let group = circle.groups.entry(key.clone());
-        group.or_insert_with(|| Group { sight, members: Vec::new() }).members.push(member);
-        Ok(Watching { asked, collection: circle.collection.id, group: key })
+        let group = format!("{}\0{}", sight.under, asked.text);
+        let seeing = circle.groups.entry(group.clone());
+        seeing.or_insert_with(|| Group { sight, members: Vec::new() }).members.push(member);
+        Ok(Watching::Documents { asked, collection: circle.collection.id, group })
+    }
+
+    /// Puts a topic among those who listen to a channel.
+    fn listen(&mut self, member: (u64, usize), channel: Channel) -> Result<Watching> {
+        let watcher = self.watchers.get(member.0).ok_or(Failure::ForbiddenChannel)?;
+        self.rooms.enter(member, &watcher.caller, &channel)?;
+        Ok(Watching::Channel(channel))
     }
 
     /// Keeps what a topic has become, or tells why it is none.
     fn place(&mut self, (number, topic): (u64, usize), entered: Result<Watching>) {
-        let Some(watcher) = self.watchers.all.get_mut(&number) else { return };
-        if watcher.topics.len() <= topic {
-            watcher.topics.resize_with(topic + 1, || None);
-        }
-        match (entered, watcher.topics.get_mut(topic)) {
-            (Ok(watching), Some(place)) => *place = Some(watching),
-            (Err(failure), _) => {
+        match entered {
+            Ok(watching) => self.watchers.put(number, topic, watching),
+            Err(failure) => {
                 self.watchers.tell(number, Told { topic, event: Event::Refused(failure), mark: None });
             }
-            (Ok(_), None) => {}
         }
     }
 
     /// Tells what came after a change to one who begins, as it is seen now.
     fn replay(&mut self, number: u64, from: Option<u64>) {
-        let Some(watcher) = self.watchers.all.get(&number) else { return };
+        let Some(watcher) = self.watchers.get(number) else { return };
+        let reset = |topic: usize| Told { topic, event: Event::Reset, mark: None };
         let mut told = Vec::new();
         let mut goes_on = Vec::new();
-        for (topic, watching) in watcher.topics.iter().enumerate() {
-            let Some(watching) = watching else { continue };
-            let circle = self.circles.get(&watching.collection);
-            let group = circle.and_then(|circle| Some((circle, circle.groups.get(&watching.group)?)));
-            match group.filter(|(circle, _)| from.is_some_and(|from| from + 1 >= circle.since)) {
-                Some((_, group)) => goes_on.push((topic, watching.collection, &group.sight)),
-                None => told.push(Told { topic, event: Event::Reset, mark: None }),
+        for (topic, watching) in watcher.watching() {
+            match from.and_then(|from| self.view(watching, from)) {
+                Some(view) => goes_on.push((topic, view)),
+                None => told.push(reset(topic)),
             }
         }
         match from.and_then(|from| self.seen_after(from, &goes_on)) {
             Some(seen) => told.extend(seen),
-            None => {
-                told.extend(goes_on.iter().map(|(topic, ..)| Told {
-                    topic: *topic,
-                    event: Event::Reset,
-                    mark: None,
-                }));
-            }
+            None => told.extend(goes_on.iter().map(|(topic, _)| reset(*topic))),
         }
         told.into_iter().for_each(|told| self.watchers.tell(number, told));
     }
 
+    /// How one who goes on from there sees what is kept; none where that was judged by other rules.
+    fn view<'j>(&'j self, watching: &'j Watching, from: u64) -> Option<View<'j>> {
+        match watching {
+            Watching::Documents { collection, group, .. } => {
+                let circle = self.circles.get(collection)?;
+                let sight = &circle.groups.get(group)?.sight;
+                (from + 1 >= circle.since).then_some(View::Documents(*collection, sight))
+            }
+            Watching::Channel(channel) => {
+                self.rooms.is_since(from).then_some(View::Channel(channel.as_str()))
+            }
+        }
+    }
+
     /// None where it is not known any more, or is too much.
-    fn seen_after(&self, from: u64, topics: &[(usize, i64, &Sight)]) -> Option<Vec<Told>> {
+    fn seen_after(&self, from: u64, topics: &[(usize, View<'_>)]) -> Option<Vec<Told>> {
         let mut told = Vec::new();
-        let is_asked = |changed: &&Changed| topics.iter().any(|(_, id, _)| *id == changed.collection);
+        let is_asked = |happened: &&Happened| topics.iter().any(|(_, view)| view.is_about(happened));
         let after = || {
-            Some(self.kept.after(from)?.filter_map(|(mark, changed)| Some((mark, changed.filter(is_asked)?))))
+            let kept = self.kept.after(from)?;
+            Some(kept.filter_map(|(mark, happened)| Some((mark, happened.filter(is_asked)?))))
         };
         if after()?.nth(MAX_REPLAYED).is_some() {
             return None;
         }
-        for (mark, changed) in after()? {
-            let passed = changed.passed().ok()?;
-            for (topic, _, sight) in topics.iter().filter(|(_, id, _)| *id == changed.collection) {
-                let seen = sight.of(&passed);
-                told.extend(seen.map(|seen| Told { topic: *topic, event: seen.into(), mark }));
+        for (mark, happened) in after()? {
+            let views = topics.iter().filter(|(_, view)| view.is_about(happened));
+            match happened {
+                Happened::Changed(changed) => {
+                    let passed = changed.passed().ok()?;
+                    told.extend(views.filter_map(|(topic, view)| {
+                        let View::Documents(_, sight) = view else { return None };
+                        Some(Told { topic: *topic, event: sight.of(&passed)?.into(), mark })
+                    }));
+                }
+                Happened::Sent(sent) => told.extend(views.map(|(topic, _)| Told {
+                    topic: *topic,
+                    event: Event::Message(sent.message.clone()),
+                    mark,
+                })),
             }
         }
         Some(told)
     }
 }
 
-impl Watchers {
-    /// Has something to tell to one of them.
-    fn tell(&mut self, number: u64, told: Told) {
-        let Some(watcher) = self.waiting_for(number) else { return };
-        watcher.held = watcher.held.saturating_add(told.bytes());
-        let news = &mut watcher.news;
-        // A single change may be as large as it is.
-        if watcher.held > MAX_WAITING_BYTES && !news.told.is_empty() {
-            watcher.held = LOST;
-            news.told.truncate(1);
-            return;
-        }
-        // One change may be told for several topics: the place is behind the last of them.
-        if let Some(last) = news.told.last_mut()
-            && last.mark == told.mark
-        {
-            last.mark = None;
-        }
-        news.mark = told.mark.or(news.mark);
-        news.told.push(told);
-    }
+/// What a topic is about, for what is kept.
+enum View<'j> {
+    Documents(i64, &'j Sight),
+    Channel(&'j str),
+}
 
-    /// Gives one of them a place behind all that it was told.
-    fn mark(&mut self, number: u64, mark: Option<Mark>) {
-        if let Some(watcher) = self.waiting_for(number) {
-            watcher.news.mark = mark.or(watcher.news.mark);
+impl View<'_> {
+    fn is_about(&self, happened: &Happened) -> bool {
+        match (self, happened) {
+            (Self::Documents(collection, _), Happened::Changed(changed)) => changed.collection == *collection,
+            (Self::Channel(channel), Happened::Sent(sent)) => *sent.channel == **channel,
+            _ => false,
         }
-    }
-
-    /// Takes away what one of them watches.
-    fn take(&mut self, number: u64, topic: usize) -> Option<Watching> {
-        self.all.get_mut(&number)?.topics.get_mut(topic)?.take()
-    }
-
-    fn waiting_for(&mut self, number: u64) -> Option<&mut Watcher> {
-        let watcher = self.all.get_mut(&number)?;
-        if watcher.news.told.is_empty() && watcher.news.mark.is_none() {
-            self.waiting.push(number);
-        }
-        Some(watcher)
     }
 }
 

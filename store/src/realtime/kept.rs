@@ -1,14 +1,14 @@
-//! What was changed lately in a project, in order. Pure.
+//! What was changed and sent lately in a project, in order. Pure.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::hub::{Changed, Limits};
+use super::hub::{Changed, Limits, Sent};
 use crate::StoreError;
 
-/// What an entry is counted beside its change, bytes.
+/// What an entry is counted beside what happened, bytes.
 const ENTRY_BYTES: usize = 96;
 /// Marks without a change that are kept.
 const MAX_PAUSES: usize = 10_000;
@@ -27,25 +27,31 @@ impl Mark {
     }
 }
 
-/// Recent changes.
+/// Something that may be told again.
+pub(super) enum Happened {
+    Changed(Changed),
+    Sent(Sent),
+}
+
+/// What happened lately.
 pub(super) struct Kept {
     limits: Limits,
-    changes: VecDeque<Entry>,
-    /// Marks at which nothing changed.
+    entries: VecDeque<Entry>,
+    /// Marks at which nothing happened.
     pauses: VecDeque<Pause>,
     numbers: HashMap<Mark, u64>,
-    /// The number of the last change. The first one is 1.
+    /// The number of the last entry. The first one is 1.
     last: u64,
     bytes: usize,
     /// What all projects keep.
     of_all: Arc<AtomicUsize>,
 }
 
-/// A change in its place. None: something that cannot be told again.
+/// What happened, in its place. None: something that cannot be told again.
 struct Entry {
     number: u64,
     mark: Option<Mark>,
-    change: Option<Changed>,
+    happened: Option<Happened>,
     at: Duration,
 }
 
@@ -56,27 +62,27 @@ struct Pause {
 
 impl Kept {
     pub(super) fn new(limits: Limits, of_all: Arc<AtomicUsize>) -> Self {
-        let (changes, pauses, numbers) = (VecDeque::new(), VecDeque::new(), HashMap::new());
-        Self { limits, changes, pauses, numbers, last: 0, bytes: 0, of_all }
+        let (entries, pauses, numbers) = (VecDeque::new(), VecDeque::new(), HashMap::new());
+        Self { limits, entries, pauses, numbers, last: 0, bytes: 0, of_all }
     }
 
-    /// The number that the next change gets.
+    /// The number that the next entry gets.
     pub(super) fn next_number(&self) -> u64 {
         self.last + 1
     }
 
-    /// Keeps one more change.
-    pub(super) fn push(&mut self, mark: Option<Mark>, change: Option<Changed>, at: Duration) {
+    /// Keeps one more.
+    pub(super) fn push(&mut self, mark: Option<Mark>, happened: Option<Happened>, at: Duration) {
         self.last += 1;
-        let entry = Entry { number: self.last, mark, change, at };
+        let entry = Entry { number: self.last, mark, happened, at };
         self.bytes += entry.bytes();
         self.of_all.fetch_add(entry.bytes(), Relaxed);
         self.numbers.extend(mark.map(|mark| (mark, self.last)));
-        self.changes.push_back(entry);
+        self.entries.push_back(entry);
         while self.is_full() && self.drop_first() {}
     }
 
-    /// A mark behind the last change.
+    /// A mark behind the last entry.
     pub(super) fn pause(&mut self, mark: Mark, at: Duration) {
         self.numbers.insert(mark, self.last);
         self.pauses.push_back(Pause { mark, at });
@@ -85,27 +91,27 @@ impl Kept {
         }
     }
 
-    /// The number of the last change before that mark; none where the mark is not known, or not any more.
+    /// The number of the last entry before that mark; none where the mark is not known, or not any more.
     pub(super) fn number(&self, mark: Mark) -> Option<u64> {
         self.numbers.get(&mark).copied()
     }
 
-    /// What came after a change; none where not all of it is kept.
+    /// What came after an entry; none where not all of it is kept.
     pub(super) fn after(
         &self,
         number: u64,
-    ) -> Option<impl Iterator<Item = (Option<Mark>, Option<&Changed>)>> {
-        let missing = self.changes.front().map_or(self.last, |first| first.number - 1);
+    ) -> Option<impl Iterator<Item = (Option<Mark>, Option<&Happened>)>> {
+        let missing = self.entries.front().map_or(self.last, |first| first.number - 1);
         let passed = usize::try_from(number.checked_sub(missing)?).ok()?;
-        Some(self.changes.iter().skip(passed).map(|entry| (entry.mark, entry.change.as_ref())))
+        Some(self.entries.iter().skip(passed).map(|entry| (entry.mark, entry.happened.as_ref())))
     }
 
     /// Forgets what is older than it is kept.
     pub(super) fn expire(&mut self, now: Duration) {
         let is_old = |at: Duration| now.saturating_sub(at) > Duration::from_millis(self.limits.kept_ms);
-        let changes = self.changes.iter().take_while(|entry| is_old(entry.at)).count();
+        let entries = self.entries.iter().take_while(|entry| is_old(entry.at)).count();
         let pauses = self.pauses.iter().take_while(|pause| is_old(pause.at)).count();
-        for _ in 0..changes {
+        for _ in 0..entries {
             self.drop_first();
         }
         for _ in 0..pauses {
@@ -121,7 +127,7 @@ impl Kept {
     }
 
     fn drop_first(&mut self) -> bool {
-        let Some(first) = self.changes.pop_front() else { return false };
+        let Some(first) = self.entries.pop_front() else { return false };
         self.bytes -= first.bytes();
         self.of_all.fetch_sub(first.bytes(), Relaxed);
         if let Some(mark) = first.mark {
@@ -139,7 +145,16 @@ impl Kept {
 
 impl Entry {
     fn bytes(&self) -> usize {
-        ENTRY_BYTES + self.change.as_ref().map_or(0, Changed::bytes)
+        ENTRY_BYTES + self.happened.as_ref().map_or(0, Happened::bytes)
+    }
+}
+
+impl Happened {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Changed(changed) => changed.bytes(),
+            Self::Sent(sent) => sent.bytes(),
+        }
     }
 }
 

@@ -1,23 +1,29 @@
-//! Realtime: what is changed in a project is told, while it happens, to those who watch it and may see it.
+//! Realtime: what is changed in a project is told, while it happens, to those who watch it and may see it, and so is what
+//! is sent to channels.
 //!
-//! Only what has been committed is told, in the order of the commits. Who watches has a [`Feed`], in which everything
+//! Of changes only what has been committed is told, in the order of the commits. Who watches has a [`Feed`], in which everything
 //! stands at a place; from there another feed goes on later. Recent changes are kept for that, in memory and not for
 //! long: where something may have been missed, [`Event::Reset`] is told, and never nothing at all.
 
+pub mod channels;
 mod feed;
 mod hub;
 mod judge;
 mod kept;
+mod rooms;
 pub(crate) mod sqlite;
+mod watchers;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use channels::{Channel, ChannelSpec, Message};
 pub use feed::{Batch, Feed};
 pub(crate) use hub::{Hub, Limits, Recorder};
 pub use kept::Mark;
 
+use crate::StoreError;
 use crate::catalog::ProjectId;
 use crate::documents::{Caller, Failure};
 
@@ -32,6 +38,9 @@ pub const MAX_KEPT_BYTES: usize = 8 << 20;
 /// How long changes are kept, and after the last feed of a project has ended; milliseconds.
 pub const KEPT_MS: u64 = 5 * 60_000;
 
+/// What may be sent in a project in a second, and at once, KiB; a message counts as one at least.
+pub const SENT_KIB_PER_S: u32 = 1_000;
+
 /// The outcome of a call.
 pub type Result<T> = std::result::Result<T, Failure>;
 
@@ -45,6 +54,8 @@ pub enum Topic {
         /// Which of its documents, at most [`MAX_FILTER_BYTES`].
         filter: String,
     },
+    /// Messages of the channel of that name.
+    Channel(String),
 }
 
 /// Something that happened to what is watched.
@@ -67,6 +78,8 @@ pub enum Event {
     Update(Arc<str>),
     /// The document of that `_id` is gone, or is not watched or not seen any more.
     Delete(Arc<str>),
+    /// Somebody has sent that, JSON.
+    Message(Arc<str>),
     /// Something may have been missed: what is there has to be read again.
     Reset,
     /// The topic is not told any more, or never was: that is not open to the caller, or cannot be understood.
@@ -88,3 +101,40 @@ pub trait Realtime: Send + Sync {
         after: Option<&str>,
     ) -> Result<Feed>;
 }
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sending {
+    /// It is told to those who listen, as far as they keep up. Nobody else will hear it.
+    Sent,
+    /// More is sent in the project than may be: [`SENT_KIB_PER_S`].
+    TooMuch,
+}
+
+/// Which channels there are, and the way in.
+#[async_trait]
+pub trait Channels: Send + Sync {
+    /// Makes channels, and sets the rules of those that there are: they hold for who listens already, too. `Full` beyond
+    /// [`channels::MAX_CHANNELS`].
+    async fn declare(
+        &self,
+        project: ProjectId,
+        channels: &[ChannelSpec],
+    ) -> std::result::Result<(), StoreError>;
+    /// The channels of a project, in order of their names.
+    async fn channels(&self, project: ProjectId) -> std::result::Result<Vec<String>, StoreError>;
+    /// Sends a message for a caller from outside. `ForbiddenChannel` where the rules do not let it, also where there is no
+    /// such channel.
+    async fn send_as(
+        &self,
+        project: ProjectId,
+        caller: &Caller,
+        channel: &Channel,
+        message: &Message,
+    ) -> Result<Sending>;
+    /// Sends a message whatever the rules say. It does not wait.
+    fn send(&self, project: ProjectId, channel: &Channel, message: &Message) -> Sending;
+}
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ impl Blocks {
             Event::Insert(document) => self.block("insert", name, "document", &document, id),
             Event::Update(document) => self.block("update", name, "document", &document, id),
             Event::Delete(gone) => self.block("delete", name, "id", &json!(*gone).to_string(), id),
+            Event::Message(data) => self.block("message", name, "data", &data, id),
             Event::Reset => self.block("reset", name, "", "", id),
             Event::Refused(failure) => {
                 let problem = Problem::from(failure).to_json();
@@ -80,6 +81,7 @@ mod tests {
         let mut blocks = Blocks::default();
         blocks.event("1", Event::Insert(r#"{"_id":"a"}"#.into()), None);
         blocks.event("1", Event::Delete("a\n\"".into()), Some("7"));
+        blocks.event("2", Event::Message("[1]".into()), None);
         blocks.event("x\"\n", Event::Reset, None);
         blocks.event("1", Event::Refused(Failure::Forbidden), None);
         blocks.place("8");
@@ -87,6 +89,7 @@ mod tests {
         let expected = [
             "event: insert\ndata: {\"subscription\":\"1\",\"document\":{\"_id\":\"a\"}}\n\n",
             "event: delete\ndata: {\"subscription\":\"1\",\"id\":\"a\\n\\\"\"}\nid: 7\n\n",
+            "event: message\ndata: {\"subscription\":\"2\",\"data\":[1]}\n\n",
             "event: reset\ndata: {\"subscription\":\"x\\\"\\n\"}\n\n",
             "event: error\ndata: {\"subscription\":\"1\",\"error\":",
             "{\"code\":\"forbidden\",\"message\":\"nothing in this collection is open to you\"}}\n\n",

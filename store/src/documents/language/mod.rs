@@ -5,7 +5,7 @@
 
 pub mod value;
 
-mod json;
+pub(crate) mod json;
 mod order;
 
 pub mod key;

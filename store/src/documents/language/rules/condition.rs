@@ -9,11 +9,18 @@ use super::{Comparison, Expression};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition(pub(super) Expression);
 
-/// The documents that it is asked of.
+/// What it is asked of: a document, and what `request.data` is.
 #[derive(Clone, Copy)]
 struct Asked<'d> {
     old: &'d Object,
-    new: Option<&'d Object>,
+    new: Data<'d>,
+}
+
+#[derive(Clone, Copy)]
+enum Data<'d> {
+    None,
+    Document(&'d Object),
+    Value(&'d Value),
 }
 
 impl Condition {
@@ -35,7 +42,12 @@ impl Condition {
     /// Whether it holds for a document that is there and the one that it is to become, if it is to become one. Only what
     /// is exactly true holds.
     pub fn holds(&self, old: &Object, new: Option<&Object>) -> bool {
-        Asked { old, new }.is_true(&self.0)
+        Asked { old, new: new.map_or(Data::None, Data::Document) }.is_true(&self.0)
+    }
+
+    /// The same where `request.data` may be any value.
+    pub(crate) fn holds_with(&self, old: &Object, data: &Value) -> bool {
+        Asked { old, new: Data::Value(data) }.is_true(&self.0)
     }
 
     /// Both of them.
@@ -82,10 +94,7 @@ impl<'d> Asked<'d> {
         match expression {
             Expression::Literal(value) => Cow::Borrowed(value),
             Expression::Field(path) => found(self.old, path),
-            Expression::Data(Some(path)) => self.new.map_or(Cow::Owned(Value::Null), |new| found(new, path)),
-            Expression::Data(None) => {
-                Cow::Owned(self.new.map_or(Value::Null, |new| Value::Object(new.clone())))
-            }
+            Expression::Data(path) => self.new.value(path.as_ref()),
             Expression::List(all) => {
                 Cow::Owned(Value::Array(all.iter().map(|part| self.value(part).into_owned()).collect()))
             }
@@ -101,6 +110,19 @@ impl<'d> Asked<'d> {
             }
             // The caller is known; if it were not, nobody is who one would be.
             Expression::User | Expression::Roles | Expression::Anonymous => Cow::Owned(Value::Null),
+        }
+    }
+}
+
+impl<'d> Data<'d> {
+    /// All of it, or what is at a path in it.
+    fn value(self, path: Option<&Path>) -> Cow<'d, Value> {
+        match (self, path) {
+            (Self::None, _) => Cow::Owned(Value::Null),
+            (Self::Document(whole), None) => Cow::Owned(Value::Object(whole.clone())),
+            (Self::Value(whole), None) => Cow::Borrowed(whole),
+            (Self::Document(object) | Self::Value(Value::Object(object)), Some(path)) => found(object, path),
+            (Self::Value(_), Some(_)) => Cow::Owned(Value::Null),
         }
     }
 }

@@ -86,8 +86,21 @@ impl Rule {
 
     /// The fields that it asks for, of the document that is there and of what it is to become.
     pub(crate) fn fields(&self) -> Vec<&Path> {
+        let mut fields = self.fields_there();
+        self.0.paths(&mut fields, |part| match part {
+            Expression::Data(Some(path)) => Some(path),
+            _ => None,
+        });
+        fields
+    }
+
+    /// The fields that it asks for, of the document that is there alone.
+    pub(crate) fn fields_there(&self) -> Vec<&Path> {
         let mut fields = Vec::new();
-        self.0.fields(&mut fields);
+        self.0.paths(&mut fields, |part| match part {
+            Expression::Field(path) => Some(path),
+            _ => None,
+        });
         fields
     }
 
@@ -103,11 +116,9 @@ impl Expression {
         is_so(self) || self.inner().iter().any(|part| part.any(is_so))
     }
 
-    fn fields<'e>(&'e self, found: &mut Vec<&'e Path>) {
-        match self {
-            Self::Field(path) | Self::Data(Some(path)) => found.push(path),
-            other => other.inner().iter().for_each(|part| part.fields(found)),
-        }
+    fn paths<'e>(&'e self, found: &mut Vec<&'e Path>, path_of: fn(&'e Self) -> Option<&'e Path>) {
+        found.extend(path_of(self));
+        self.inner().iter().for_each(|part| part.paths(found, path_of));
     }
 
     /// What it is made of.

@@ -69,7 +69,7 @@ impl Bench {
 
     /// What the caller reads now.
     fn read(&self, caller: &Caller, topic: &Topic) -> Option<BTreeMap<String, Json>> {
-        let Topic::Documents { filter, .. } = topic;
+        let Topic::Documents { filter, .. } = topic else { panic!("{topic:?}") };
         let read = Read::Find(Find::new(filter.as_str()));
         match block_on(self.documents.read_as(project(1), caller, "a", read)) {
             Ok(Found::Page(page)) => Some(page.documents.iter().map(|text| with_id(text)).collect()),
@@ -183,7 +183,7 @@ proptest! {
         let folder = scratch();
         let documents = open_in(folder.path(), TurnedClock::at(START_MS).store_clock(), Limits::default()).unwrap();
         let documents = Arc::new(documents);
-        let bench = Bench { watching: Watching::new(documents.clone()).unwrap(), documents };
+        let bench = Bench { watching: Watching::new(documents.clone(), Arc::default()).unwrap(), documents };
         let hidden: Vec<String> = hidden.iter().map(|&field| field.to_owned()).collect();
         let mut rules = read.map(|read| Rules { hidden: hidden.clone(), ..rules(&read.text()) });
         bench.declare(rules[0].clone());
@@ -214,7 +214,7 @@ async fn what_is_too_much_to_tell_is_read_again() {
     let documents =
         open_in(folder.path(), TurnedClock::at(START_MS).store_clock(), Limits::default()).unwrap();
     let documents = Arc::new(documents);
-    let watching = Watching::new(documents.clone()).unwrap();
+    let watching = Watching::new(documents.clone(), Arc::default()).unwrap();
     let spec = CollectionSpec { name: "a".to_owned(), indexes: None, rules: Some(rules("true")) };
     documents.declare(project(1), &[spec]).await.unwrap();
     let topic = Topic::Documents { collection: "a".to_owned(), filter: "{}".to_owned() };

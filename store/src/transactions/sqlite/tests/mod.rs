@@ -58,7 +58,7 @@ async fn bench_with(folder: &Path, limits: crate::documents::sqlite::Limits) -> 
         transactions: Arc::new(super::Sqlite::new(documents.clone(), enqueuer, kv_limits)),
         jobs: crate::jobs::sqlite::open(files.clone(), index, job_limits),
         kv: kv::sqlite::open(files.clone(), names, kv_limits),
-        realtime: Arc::new(crate::realtime::sqlite::Sqlite::new(documents.clone()).unwrap()),
+        realtime: Arc::new(crate::realtime::sqlite::Sqlite::new(documents.clone(), Arc::default()).unwrap()),
         documents,
         files,
         clock,

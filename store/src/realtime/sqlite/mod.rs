@@ -1,5 +1,7 @@
-//! Watching the files of projects: whoever begins passes through the writer, so that it is certain of each commit
+//! Watching the files of projects, and their channels: whoever begins passes through the writer, so that it is certain of each commit
 //! whether it came before.
+
+mod channels;
 
 use std::sync::Arc;
 
@@ -8,30 +10,39 @@ use hmac::{Hmac, Mac as _};
 use rusqlite::Connection;
 use sha2::Sha256;
 
+pub(crate) use self::channels::{Declarations, TABLES};
+use super::channels::Channel;
 use super::feed::Tag;
-use super::judge::{After, Asked, Join};
+use super::judge::{After, Asked, Join, Wanted};
 use super::{Feed, MAX_FILTER_BYTES, MAX_SUBSCRIPTIONS, Realtime, Result, Topic};
 use crate::StoreError;
 use crate::catalog::ProjectId;
 use crate::documents::language::Filter;
-use crate::documents::sqlite::{Collection, Sqlite as Documents};
+use crate::documents::sqlite::Sqlite as Documents;
 use crate::documents::{Caller, Failure};
 use crate::sqlite::Durability;
 
 /// The driver.
 pub(crate) struct Sqlite {
     documents: Arc<Documents>,
+    declarations: Arc<Declarations>,
     /// Under which places are told: another one in each process, since what is kept is in its memory.
     key: [u8; 32],
 }
 
 /// What is to be watched, before the collection is known.
-type Wanted = Result<(Asked, String)>;
+enum Read {
+    Documents(Asked, String),
+    Channel(Channel),
+}
 
 impl Sqlite {
-    /// Over those documents.
-    pub(crate) fn new(documents: Arc<Documents>) -> std::result::Result<Self, StoreError> {
-        Ok(Self { documents, key: crate::keys::random()? })
+    /// Over those documents, and the channels of whose files that account is kept.
+    pub(crate) fn new(
+        documents: Arc<Documents>,
+        declarations: Arc<Declarations>,
+    ) -> std::result::Result<Self, StoreError> {
+        Ok(Self { documents, declarations, key: crate::keys::random()? })
     }
 
     /// Whom a place is told to.
@@ -62,7 +73,7 @@ impl Realtime for Sqlite {
             let text = format!("1 to {MAX_SUBSCRIPTIONS} subscriptions are possible");
             return Err(Failure::Invalid(text));
         }
-        let wanted = self.read(topics).await?;
+        let read = self.read(topics).await?;
         let tag = self.tag(project, caller)?;
         let after = match after {
             None => After::Nothing,
@@ -72,18 +83,29 @@ impl Realtime for Sqlite {
             (self.documents.catalog.clone(), self.documents.hub.clone(), caller.clone());
         let enter = move |connection: &Connection, _| {
             let seat = hub.sit(project)?;
-            let topics = wanted.into_iter().map(|wanted| {
-                let (asked, name) = wanted?;
-                let collection = catalog.collection(connection, project, &name).map_err(untold)?;
-                seat.watch(collection.id);
-                Ok((asked, collection))
+            let topics = read.into_iter().map(|read| match read? {
+                Read::Channel(channel) => Ok(Wanted::Channel(channel)),
+                Read::Documents(asked, name) => {
+                    let collection = catalog.collection(connection, project, &name).map_err(untold)?;
+                    seat.watch(collection.id);
+                    Ok(Wanted::Documents(asked, collection))
+                }
             });
-            let topics: Vec<Result<(Asked, Arc<Collection>)>> = topics.collect();
+            let topics: Vec<Result<Wanted>> = topics.collect();
             Ok((Some((seat, topics, caller)), None))
         };
+        let declarations = self.declarations.clone();
         let entered = move |(entered, feed): &mut (Option<_>, Option<Feed>)| {
             *feed = entered.take().map(|(seat, topics, caller)| {
-                Feed::begin(tag, seat, |number, teller| Join { number, teller, caller, topics, after })
+                let declared = declarations.of(project).unwrap_or_default();
+                Feed::begin(tag, seat, |number, teller| Join {
+                    number,
+                    teller,
+                    caller,
+                    topics,
+                    declared,
+                    after,
+                })
             });
         };
         let entered = self.documents.files.write_existing(project, Durability::Later, enter, entered).await?;
@@ -93,7 +115,7 @@ impl Realtime for Sqlite {
 
 impl Sqlite {
     /// Reads what is asked beside the callers' threads: the patterns of many filters take their time.
-    async fn read(&self, topics: Vec<Topic>) -> Result<Vec<Wanted>> {
+    async fn read(&self, topics: Vec<Topic>) -> Result<Vec<Result<Read>>> {
         let place = self.documents.parsing.clone().acquire_owned().await.map_err(StoreError::driver)?;
         let read = move || {
             // A caller that goes away leaves it running: the place is taken until its end.
@@ -104,13 +126,16 @@ impl Sqlite {
     }
 }
 
-fn read(topic: Topic) -> Wanted {
-    let Topic::Documents { collection, filter } = topic;
+fn read(topic: Topic) -> Result<Read> {
+    let (collection, filter) = match topic {
+        Topic::Documents { collection, filter } => (collection, filter),
+        Topic::Channel(name) => return Channel::parse(&name).map(Read::Channel).map_err(Failure::Invalid),
+    };
     if filter.len() > MAX_FILTER_BYTES {
         return Err(Failure::TooLarge { what: "the filter, in bytes", limit: MAX_FILTER_BYTES as u64 });
     }
     let read = Arc::new(Filter::parse(&filter)?);
-    Ok((Asked { text: filter.into(), filter: read }, collection))
+    Ok(Read::Documents(Asked { text: filter.into(), filter: read }, collection))
 }
 
 /// Whether there is a collection is not for callers from outside.
