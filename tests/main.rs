@@ -17,6 +17,7 @@ mod backup;
 mod canary;
 mod cgi;
 mod cli;
+mod client_description;
 mod client_documents;
 mod client_objects;
 mod client_sdk;

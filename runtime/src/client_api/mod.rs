@@ -7,6 +7,7 @@ mod answer;
 pub mod auth;
 mod body;
 mod callers;
+mod description;
 pub mod documents;
 pub mod objects;
 mod origin;
@@ -31,6 +32,7 @@ pub use self::reply::ReplyBody;
 use self::answer::{Refusal, no_route};
 use self::auth::{AuthDoor, Proofs};
 use self::callers::{Callers, Place};
+use self::description::Description;
 use self::documents::DocumentDoor;
 use self::objects::ObjectDoor;
 use self::origin::Origin;
@@ -49,6 +51,7 @@ const PATH: &str = "/_ostro/v1/";
 /// What pages and apps call. A cheap handle: clones share their bounds.
 #[derive(Clone)]
 pub struct ClientApi {
+    description: Description,
     callers: Callers,
     auth: AuthDoor,
     documents: DocumentDoor,
@@ -109,6 +112,7 @@ impl ClientApi {
         let tokens = AccessTokens::new(store.accounts.clone(), store.keys.clone());
         let callers = Callers::new(store, tokens.clone(), clock.clone());
         Self {
+            description: Description::new(),
             auth: AuthDoor::new(store, callers.clone(), tokens, proofs, clock.clone()),
             documents: DocumentDoor::new(store, callers.clone()),
             storage: StorageDoor::new(store, callers.clone(), objects, clock.clone()),
@@ -178,7 +182,7 @@ impl ClientApi {
         }
         let served = match origin.is_foreign() {
             true => Err(answer::foreign().into()),
-            false => self.answer(place, path.strip_prefix(PATH).unwrap_or_default(), client, request).await,
+            false => self.answer(place, path, client, request).await,
         };
         let mut response = match served {
             Ok(response) => response,
@@ -199,11 +203,16 @@ impl ClientApi {
         B: Body<Data = Bytes> + Send + Unpin,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
+        self.description.check(path, request.method())?;
+        let path = path.strip_prefix(PATH).unwrap_or_default();
         let answered = match path.split_once('/') {
             Some(("storage", name)) => return self.storage.serve(place.project, name, request).await,
             Some(("uploads", id)) => return self.storage.serve_upload(place.project, id, request).await,
             Some(("auth", name)) => self.auth.serve(place, name, client, request).await,
             Some(("db", operation)) => self.documents.one(place.project, operation, request).await,
+            None if path == "openapi.json" => {
+                return Ok(self.description.answer(request.headers()).map(ReplyBody::from));
+            }
             None if path == "realtime" => return self.realtime.open(place.project, client, request).await,
             None if path == "batch" => self.documents.batch(place.project, request).await,
             _ => Err(no_route().into()),

@@ -5,6 +5,7 @@ use http::Method;
 use http::header::HeaderMap;
 use http_body::Body;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::accounts::passwords::MAX_PASSWORD_BYTES;
 use crate::client_api::answer::{Refusal, no_route, other_method};
@@ -15,11 +16,13 @@ use crate::problem::Problem;
 const MAX_BODY_BYTES: usize = 16 << 10;
 
 /// A password as it was typed. Never printed.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(transparent)]
+#[schema(value_type = String, format = Password)]
 pub(super) struct Password(pub(super) String);
 
-#[derive(Deserialize)]
+/// An address and a password.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Credentials {
     pub(super) email: String,
@@ -27,7 +30,7 @@ pub(super) struct Credentials {
 }
 
 /// An ID token of another issuer.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Issued {
     pub(super) token: String,
@@ -36,39 +39,45 @@ pub(super) struct Issued {
     pub(super) link: bool,
 }
 
-#[derive(Deserialize)]
+/// A refresh token.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Refresh {
     pub(super) refresh_token: String,
 }
 
-#[derive(Default, Deserialize)]
+/// The refresh token of the session that is to end.
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SignOut {
     pub(super) refresh_token: Option<String>,
 }
 
-#[derive(Deserialize)]
+/// The password as it is, and as it is to be.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Passwords {
     pub(super) old: Password,
     pub(super) new: Password,
 }
 
-#[derive(Deserialize)]
+/// The token of a mail.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Verify {
     pub(super) token: String,
 }
 
-#[derive(Deserialize)]
+/// The token of a mail, and the password as it is to be.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Reset {
     pub(super) token: String,
     pub(super) password: Password,
 }
 
-#[derive(Deserialize)]
+/// An address to which a mail is sent.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RequestReset {
     pub(super) email: String,

@@ -5,6 +5,7 @@
 
 mod answer;
 mod call;
+mod described;
 mod issued;
 mod password;
 mod session;
@@ -22,6 +23,7 @@ use store::accounts::{Account, Accounts, By, Directory, SessionId, Settings};
 use store::catalog::ProjectId;
 
 use self::call::Call;
+pub(super) use self::described::Paths;
 use super::answer::{Answered, Refusal, unauthenticated};
 use super::callers::{self, Callers};
 use crate::accounts::attempts::{Attempts, network};

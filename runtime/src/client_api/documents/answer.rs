@@ -3,28 +3,36 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use store::documents::{Failure, Found, Page, Written};
+use utoipa::ToSchema;
 
 use super::asked::Operation;
 use crate::control::wire::{Changed, Counted, Deleted, DocumentPage};
 use crate::problem::Problem;
 
-#[derive(Serialize)]
-struct OneDocument {
+/// A document, or null.
+#[derive(Serialize, ToSchema)]
+pub(super) struct OneDocument {
+    #[schema(value_type = Option<Object>, required = true)]
     document: Option<Box<RawValue>>,
 }
 
-#[derive(Serialize)]
-struct Documents {
+/// Documents.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Documents {
+    #[schema(value_type = Vec<Object>)]
     documents: Vec<Box<RawValue>>,
 }
 
-#[derive(Serialize)]
-struct Values {
+/// Values of any type.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Values {
+    #[schema(value_type = Vec<serde_json::Value>)]
     values: Vec<Box<RawValue>>,
 }
 
-#[derive(Serialize)]
-struct Inserted {
+/// The `_id`s of new documents, in their order.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Inserted {
     ids: Vec<String>,
 }
 

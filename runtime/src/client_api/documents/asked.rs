@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use store::documents::{Call, Change, Find, FindAndModify, Read, Returning, Target, Which, Write};
+use utoipa::ToSchema;
 
 use crate::control::wire::{CountRequest, DeleteRequest, FindRequest, MAX_INSERT_BYTES};
 use crate::problem::Problem;
@@ -26,72 +27,116 @@ pub(crate) enum Operation {
     Update,
 }
 
-#[derive(Deserialize)]
+/// What a pipeline is to make of a collection.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct AggregateRequest {
+pub(super) struct AggregateRequest {
+    /// Stages, in MongoDB's words.
+    #[schema(value_type = Vec<Object>)]
     pipeline: Box<RawValue>,
 }
 
-#[derive(Deserialize)]
+/// A field whose values are asked for.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct DistinctRequest {
+pub(super) struct DistinctRequest {
+    /// Dotted path.
     field: String,
+    /// Of which documents; all unless given.
+    #[schema(value_type = Option<Object>)]
     filter: Option<Box<RawValue>>,
 }
 
-#[derive(Deserialize)]
+/// A document that is asked for.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct GetRequest {
+pub(super) struct GetRequest {
     id: String,
+    /// Which fields: `{"name": 1}`, or `{"secret": 0}`.
+    #[schema(value_type = Option<Object>)]
     fields: Option<Box<RawValue>>,
 }
 
-#[derive(Deserialize)]
+/// New documents.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct InsertRequest {
+pub(super) struct InsertRequest {
+    /// 1 to 1,000, each at most 1 MiB. One without `_id` gets a UUID version 7.
+    #[schema(value_type = Vec<Object>)]
     documents: Vec<Box<RawValue>>,
 }
 
-#[derive(Deserialize)]
+/// A change of documents.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct UpdateRequest {
+pub(super) struct UpdateRequest {
+    /// Which documents; `{}` is all.
+    #[schema(value_type = Object)]
     filter: Box<RawValue>,
+    /// What is changed, in MongoDB's operators.
+    #[schema(value_type = Object)]
     update: Box<RawValue>,
+    /// All that match, up to 100,000, and not only the first.
     #[serde(default)]
     many: bool,
+    /// Makes a document where none matches.
     #[serde(default)]
     upsert: bool,
+    /// Which of them is the first.
+    #[schema(value_type = Option<Object>)]
     sort: Option<Box<RawValue>>,
 }
 
-#[derive(Deserialize)]
+/// A document in the place of another one.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ReplaceRequest {
+pub(super) struct ReplaceRequest {
+    /// Which document; the first that matches.
+    #[schema(value_type = Object)]
     filter: Box<RawValue>,
+    /// What takes its place.
+    #[schema(value_type = Object)]
     document: Box<RawValue>,
+    /// Makes it where none matches.
     #[serde(default)]
     upsert: bool,
+    /// Which of them is the first.
+    #[schema(value_type = Option<Object>)]
     sort: Option<Box<RawValue>>,
 }
 
 /// Exactly one of `update`, `document` and `delete`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ModifyRequest {
+pub(super) struct ModifyRequest {
+    /// Which document; the first that matches.
+    #[schema(value_type = Object)]
     filter: Box<RawValue>,
+    /// What is changed, in MongoDB's operators.
+    #[schema(value_type = Option<Object>)]
     update: Option<Box<RawValue>>,
+    /// What takes its place.
+    #[schema(value_type = Option<Object>)]
     document: Option<Box<RawValue>>,
+    /// It is deleted.
     #[serde(default)]
     delete: bool,
+    /// As it was, or as it is.
     #[serde(default)]
     returning: Shown,
+    /// Makes one where none matches.
     #[serde(default)]
     upsert: bool,
+    /// Which of them is the first.
+    #[schema(value_type = Option<Object>)]
     sort: Option<Box<RawValue>>,
+    /// Which fields are answered.
+    #[schema(value_type = Option<Object>)]
     fields: Option<Box<RawValue>>,
 }
 
-#[derive(Default, Deserialize)]
+/// Which document is answered.
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Shown {
     #[default]

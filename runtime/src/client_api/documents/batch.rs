@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::asked;
 use crate::problem::Problem;
@@ -11,30 +12,38 @@ pub(super) const MAX_OPERATIONS: usize = 50;
 /// What the answers of one request hold together, bytes; the operations after that are not done.
 const MAX_ANSWER_BYTES: usize = 8 << 20;
 
-#[derive(Deserialize)]
+/// Operations, one after the other.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct BatchRequest {
+pub(super) struct BatchRequest {
+    /// 1 to 50.
     operations: Vec<Step>,
 }
 
 /// One operation of a batch.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Step {
     pub(super) collection: String,
+    /// Its name, as in a path.
     pub(super) operation: String,
+    /// What it takes, as alone.
+    #[schema(value_type = Object)]
     pub(super) body: Box<RawValue>,
 }
 
-#[derive(Serialize)]
-struct BatchAnswer {
+/// What came of the operations, in their order.
+#[derive(Serialize, ToSchema)]
+pub(super) struct BatchAnswer {
     results: Vec<StepResult>,
 }
 
-#[derive(Serialize)]
-struct StepResult {
-    /// As if the operation had come alone.
+/// What came of an operation, as if it had come alone.
+#[derive(Serialize, ToSchema)]
+pub(super) struct StepResult {
+    /// Status of HTTP.
     status: u16,
+    #[schema(value_type = Object)]
     body: Box<RawValue>,
 }
 

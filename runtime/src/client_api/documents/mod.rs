@@ -4,6 +4,7 @@
 mod answer;
 mod asked;
 mod batch;
+mod described;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 
 pub(crate) use self::asked::Operation;
 use self::batch::Results;
+pub(super) use self::described::Paths;
 use super::answer::{Answered, Refusal, no_route, other_method};
 use super::body::Posted;
 use super::callers::Callers;

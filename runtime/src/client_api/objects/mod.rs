@@ -5,6 +5,7 @@
 
 pub(super) mod answer;
 pub(super) mod body;
+mod described;
 pub(super) mod get;
 pub(super) mod put;
 mod ranges;
@@ -21,6 +22,7 @@ use store::keys::Keys;
 use store::{Store, StoreError};
 
 pub use self::body::ObjectBody;
+pub(super) use self::described::Paths;
 use self::put::{Put, Target};
 use crate::clock::Clock;
 use crate::problem::Problem;

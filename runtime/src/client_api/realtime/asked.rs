@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use store::realtime::{MAX_SUBSCRIPTIONS, Topic};
+use utoipa::ToSchema;
 
 use crate::client_api::body::bad;
 use crate::problem::Problem;
@@ -19,17 +20,23 @@ pub(super) struct Asked {
     pub(super) topics: Vec<Topic>,
 }
 
-#[derive(Deserialize)]
+/// What a stream is to be about.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Subscriptions {
+pub(super) struct Subscriptions {
+    /// 1 to 16.
     subscriptions: Vec<Subscription>,
 }
 
-#[derive(Deserialize)]
+/// One thing that is watched.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Subscription {
+    /// What the client calls it, 1 to 64 bytes.
     id: String,
     collection: String,
+    /// Of which documents; all unless given.
+    #[schema(value_type = Option<Object>)]
     filter: Option<Box<RawValue>>,
 }
 

@@ -5,6 +5,7 @@
 mod asked;
 mod blocks;
 mod body;
+mod described;
 mod stream;
 
 use std::net::IpAddr;
@@ -22,6 +23,7 @@ use tokio::sync::watch;
 
 use self::asked::Asked;
 pub use self::body::StreamBody;
+pub(super) use self::described::Paths;
 use self::stream::Stream;
 use super::answer::{Refusal, other_method};
 use super::body::Posted;

@@ -6,6 +6,7 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::buckets::{Listed, MAX_PAGE, Place, check_key};
+use utoipa::{IntoParams, ToSchema};
 
 use super::super::answer::{no_route, other_method};
 use super::super::body::bad;
@@ -55,26 +56,30 @@ pub(super) struct Listing {
     pub(super) limit: usize,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-struct ListQuery {
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// What the keys begin with.
     #[serde(default)]
     prefix: String,
+    /// Where the page before this one ended.
     cursor: Option<String>,
+    /// Objects of this page, at most 1,000; 100 unless given.
     limit: Option<usize>,
 }
 
 /// What a URL is to be for, and how long.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sign {
     pub(super) action: SignedAction,
-    /// Seconds.
+    /// Seconds, 1 to 86,400.
     expires: u32,
 }
 
 /// What a URL is to be for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum SignedAction {
     Get,

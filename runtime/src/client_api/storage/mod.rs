@@ -2,6 +2,7 @@
 //! store asks in the change or the look itself.
 
 mod asked;
+mod described;
 mod shares;
 mod uploads;
 
@@ -19,6 +20,7 @@ use store::keys::Keys;
 use store::{Store, StoreError};
 
 use self::asked::{Asked, Listing, ObjectName, Sign, SignedAction, Wish};
+pub(super) use self::described::Paths;
 use self::shares::{Kind, Share, Shares};
 use super::answer::{Answered, Refusal, answer, empty};
 use super::body::{Posted, bad};

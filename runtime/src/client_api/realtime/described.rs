@@ -1,0 +1,63 @@
+//! Streams, as they are described.
+#![expect(dead_code, reason = "only the descriptions are used")]
+
+use utoipa::{IntoResponses, OpenApi};
+
+use super::asked::Subscriptions;
+use crate::control::wire::ErrorBody;
+
+/// All of them.
+#[derive(OpenApi)]
+#[openapi(paths(stream))]
+pub(in crate::client_api) struct Paths;
+
+/// A stream of what happens from now on, or since an event. Its head comes when everything is watched.
+#[utoipa::path(
+    post, path = "/_ostro/v1/realtime", tag = "realtime", operation_id = "watch",
+    params(("last-event-id" = Option<String>, Header, description = "The id of the last event that the client was told")),
+    request_body = Subscriptions, security((), ("token" = [])),
+    responses(
+        (
+            status = 200, body = String, content_type = "text/event-stream",
+            description = "Server-sent events: insert and update with `document`, delete with `id`, reset, error with `error`; \
+                each with the `subscription` that it is of",
+        ),
+        Errors,
+    ),
+)]
+fn stream() {}
+
+/// What is answered where nothing is watched.
+#[derive(IntoResponses)]
+enum Errors {
+    /// `bad_request`: the body is not what is taken.
+    #[response(status = 400)]
+    BadRequest(ErrorBody),
+    /// `unauthenticated`: the access token is not good, or not any more.
+    #[response(status = 401)]
+    Unauthenticated(ErrorBody),
+    /// `forbidden`: a page of an origin that may not call.
+    #[response(status = 403)]
+    Forbidden(ErrorBody),
+    /// `no_route`: the host is that of no project.
+    #[response(status = 404)]
+    NoRoute(ErrorBody),
+    /// `timeout`: the body did not come in time.
+    #[response(status = 408)]
+    Slow(ErrorBody),
+    /// `too_large`: the body is over 128 KiB.
+    #[response(status = 413)]
+    TooLarge(ErrorBody),
+    /// `invalid`: there is nothing to watch, too much, or a name twice.
+    #[response(status = 422)]
+    Refused(ErrorBody),
+    /// `too_many_streams`: as many streams as the project or the address may have.
+    #[response(status = 429)]
+    TooMany(ErrorBody),
+    /// `internal`: the server failed.
+    #[response(status = 500)]
+    Internal(ErrorBody),
+    /// `busy`: later.
+    #[response(status = 503)]
+    Busy(ErrorBody),
+}
