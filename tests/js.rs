@@ -396,6 +396,13 @@ fn buckets_pass_their_table() {
 }
 
 #[test]
+fn callers_and_accounts_pass_their_table() {
+    // The notes are there, and nothing of them is open to callers.
+    let flags = json!({ "grants": ["users:sign-in,read", "collection:notes"] });
+    data_table("users", 4, &flags, &["table"]);
+}
+
+#[test]
 fn databases_pass_their_table() {
     let flags = json!({ "grants": ["sql:main", "sql:report:read"], "bindings": { "MAIN": "sql:main" } });
     data_table("sql", 7, &flags, &["table"]);

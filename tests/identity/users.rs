@@ -100,26 +100,27 @@ fn an_anonymous_account_gets_an_identity_and_keeps_its_id() {
 
 #[test]
 fn roles_open_routes_and_rules_from_the_next_refresh_on() {
-    let stage = Stage::new();
-    let session = stage.ask("desk", "", &openid("ann"));
-    let id = &session["user"]["id"];
-    let who = json!({ "do": "who" });
-    let drafts = json!({ "do": "caller", "collection": "drafts", "operation": "count", "filter": {} });
-    let shut = |token: &str| {
-        stage.try_ask("editors", token, &who).expect_error(403, "forbidden");
-        assert!(stage.ask("front", token, &drafts)["error"].as_str().unwrap().starts_with("Denied"));
-    };
-    shut(token(&session));
-    assert_eq!(stage.desk("roles", &json!({ "id": id, "roles": ["editor", "author"] })), json!(true));
-    shut(token(&session));
-    let editor = stage.bench.refresh(&session).expect_status(200).json();
-    assert_eq!(editor["user"]["roles"], json!(["editor", "author"]));
-    let seen = stage.ask("editors", token(&editor), &who);
-    assert_eq!((&seen["user"], &seen["roles"]), (id, &json!(["editor", "author"])));
-    assert_eq!(stage.ask("front", token(&editor), &drafts), json!(0));
-    stage.try_ask("editors", "", &who).expect_error(401, "unauthenticated");
-    assert_eq!(stage.desk("roles", &json!({ "id": id, "roles": [] })), json!(true));
-    shut(token(&stage.bench.refresh(&editor).expect_status(200).json()));
+    Stage::each(|stage| {
+        let session = stage.ask("desk", "", &openid("ann"));
+        let id = &session["user"]["id"];
+        let who = json!({ "do": "who" });
+        let drafts = json!({ "do": "caller", "collection": "drafts", "operation": "count", "filter": {} });
+        let shut = |token: &str| {
+            stage.try_ask("editors", token, &who).expect_error(403, "forbidden");
+            assert!(stage.ask("front", token, &drafts)["error"].as_str().unwrap().starts_with("Denied"));
+        };
+        shut(token(&session));
+        assert_eq!(stage.desk("roles", &json!({ "id": id, "roles": ["editor", "author"] })), json!(true));
+        shut(token(&session));
+        let editor = stage.bench.refresh(&session).expect_status(200).json();
+        assert_eq!(editor["user"]["roles"], json!(["editor", "author"]));
+        let seen = stage.ask("editors", token(&editor), &who);
+        assert_eq!((&seen["user"], &seen["roles"]), (id, &json!(["editor", "author"])));
+        assert_eq!(stage.ask("front", token(&editor), &drafts), json!(0));
+        stage.try_ask("editors", "", &who).expect_error(401, "unauthenticated");
+        assert_eq!(stage.desk("roles", &json!({ "id": id, "roles": [] })), json!(true));
+        shut(token(&stage.bench.refresh(&editor).expect_status(200).json()));
+    });
 }
 
 #[test]

@@ -29,6 +29,21 @@ const call = ({ as }) => ({ path: "/people", headers: as === undefined ? {} : { 
 
 const keep = async () => (await db.collection("kept").insertOne(who())).insertedId;
 
+const OPERATIONS = {
+  insert: async (collection, { document }) => (await collection.insertOne(document)).insertedId,
+  get: (collection, { id }) => collection.get(id),
+  find: (collection, { filter, sort }) => collection.find(filter, { sort }).toArray(),
+  count: (collection, { filter }) => collection.countDocuments(filter),
+  distinct: (collection, { field, filter }) => collection.distinct(field, filter),
+  aggregate: (collection, { pipeline }) => collection.aggregate(pipeline).toArray(),
+  update: async (collection, { filter, update }) => (await collection.updateMany(filter, update)).modifiedCount,
+  replace: async (collection, { filter, document }) => (await collection.replaceOne(filter, document)).modifiedCount,
+  delete: async (collection, { filter }) => (await collection.deleteMany(filter)).deletedCount,
+  modify: (collection, { filter, update }) => collection.findOneAndUpdate(filter, update),
+};
+
+const operate = (deed, options) => OPERATIONS[deed.operation](db.collection(deed.collection, options), deed);
+
 const DEEDS = {
   who,
   keep,
@@ -36,6 +51,8 @@ const DEEDS = {
   call: (deed) => functions.invoke(deed.function, deed.input, call(deed)),
   send: (deed) => functions.send(deed.function, deed.input, { path: "/people" }),
   users: (deed) => CALLS[deed.call](deed),
+  function: (deed) => operate(deed),
+  caller: (deed) => operate(deed, { as: "caller" }),
 };
 
 /** An error as the guest in Rust shows it: `NotEnabled("…")`. */

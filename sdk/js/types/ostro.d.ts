@@ -168,9 +168,14 @@ declare module "ostro" {
     queue<Body = unknown>(name: string): { send(body: Body, options?: SendOptions): Promise<void> };
   }
 
+  /** How something is opened: as the caller of whichever invocation is running, under the rules that hold for callers from outside. */
+  export interface AsCaller {
+    as: "caller";
+  }
+
   /** Documents. */
   export const db: {
-    collection<Doc extends object = Document>(name: string): Collection<Doc>;
+    collection<Doc extends object = Document>(name: string, options?: AsCaller): Collection<Doc>;
     /** Runs a function in a transaction. After a conflict it is called again, up to 5 times (`retries`). */
     transaction<Result>(act: (tx: Transaction) => Promise<Result>, options?: { retries?: number }): Promise<Result>;
   };

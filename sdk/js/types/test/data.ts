@@ -20,6 +20,10 @@ interface Env {
 }
 
 async function documents(users: Collection<User>): Promise<string[]> {
+  const visible: number = await db.collection<User>("users", { as: "caller" }).countDocuments();
+  // @ts-expect-error: there is no other way to open one.
+  db.collection<User>("users", { as: "Caller" });
+  console.log(visible);
   const { insertedId } = await users.insertOne({ name: "ann", tags: [], born: new Date() });
   // @ts-expect-error: a user has a name.
   await users.insertOne({ tags: [] });

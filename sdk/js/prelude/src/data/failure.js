@@ -50,3 +50,11 @@ export function optionsOf(what, options, names) {
   }
   return known;
 }
+
+/** Whether something is opened as its caller, by `{ as: "caller" }`. What is misspelt would be open to all that the function may. */
+export function isAsCaller(what, options) {
+  if (options === undefined) return false;
+  const [[name, value] = [], ...others] = Object.entries(options);
+  if (name === "as" && value === "caller" && others.length === 0) return true;
+  throw new TypeError(`${what} is opened with { as: "caller" }, or without options.`);
+}

@@ -35,8 +35,9 @@ class Transaction {
     }
   }
 
-  /** A collection, in this transaction. */
-  collection(name) {
+  /** A collection, in this transaction. The rules of callers are not for it. */
+  collection(name, options) {
+    if (options !== undefined) throw new TypeError("transaction: a collection has no options in it, and is none of the caller's.");
     return new Collection(String(name), (opened) => this.#live().collection(opened));
   }
 
