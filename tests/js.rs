@@ -392,7 +392,7 @@ fn buckets_pass_their_table() {
         "bindings": { "FILES": "bucket:files" },
         "limits": { "cpu": "60s" },
     });
-    data_table("storage", 12, &flags, &["table"]);
+    data_table("storage", 13, &flags, &["table"]);
 }
 
 #[test]

@@ -18,6 +18,13 @@ test("put, get, head and delete", async () => {
   equal([size, contentType, body], [7, "text/x-greeting", null]);
   equal([await files.delete("a"), await files.delete("a"), await files.head("a")], [true, false, null]);
 });
+test("an object may be somebody's", async () => {
+  const put = await files.put("owned", "x", { owner: "ann" });
+  equal([put.owner, (await files.head("owned")).owner, (await files.get("owned")).owner], ["ann", "ann", "ann"]);
+  equal([(await files.copy("owned", "owned-too")).owner, (await files.copy("owned", "given", { owner: "bob" })).owner], ["ann", "bob"]);
+  equal([(await files.put("owned", new Blob(["y"]).stream(), { owner: "cyd" })).owner, (await files.put("owned", "x", { owner: null })).owner], ["cyd", undefined]);
+  equal((await failure(() => files.put("owned", "z", { owner: "" }))).code, "invalid");
+});
 test("contents of every kind", async () => {
   await files.put("bytes", new Uint8Array([1, 2, 3]).subarray(1));
   equal(Array.from(new Uint8Array(await (await files.get("bytes")).arrayBuffer())), [2, 3]);

@@ -194,6 +194,8 @@ declare module "ostro" {
     readonly uploaded: Date;
     readonly contentType?: string;
     readonly metadata: Record<string, string>;
+    /** The id of the account that it belongs to, if any. */
+    readonly owner?: string;
     readonly httpMetadata: { contentType?: string };
     readonly customMetadata: Record<string, string>;
     readonly range?: { offset: number; length: number };
@@ -209,6 +211,8 @@ declare module "ostro" {
   export interface PutOptions {
     contentType?: string;
     metadata?: Record<string, string>;
+    /** The id of an account, whose the object is for the rules of the bucket; nobody's unless given. A copy stays its original's owner's. */
+    owner?: string | null;
     /** Only in place of the content with that etag. */
     ifMatch?: string;
     /** Only where there is none. */

@@ -33,6 +33,7 @@ class StoredObject extends Body {
     this.uploaded = new Date(info.written);
     this.contentType = info.contentType;
     this.metadata = info.metadata ?? {};
+    this.owner = info.owner;
     this.range = range;
   }
 
@@ -54,13 +55,13 @@ class StoredObject extends Body {
 
   /** What is said, without the content. */
   toJSON() {
-    const { key, size, etag, uploaded, contentType, metadata } = this;
-    return { key, size, etag, uploaded, contentType, metadata };
+    const { key, size, etag, uploaded, contentType, metadata, owner } = this;
+    return { key, size, etag, uploaded, contentType, metadata, owner };
   }
 }
 
 const PUT = {
-  contentType: "contentType", metadata: "metadata", ifMatch: "ifMatch", ifNoneMatch: "ifNoneMatch",
+  contentType: "contentType", metadata: "metadata", owner: "owner", ifMatch: "ifMatch", ifNoneMatch: "ifNoneMatch",
   httpMetadata: "httpMetadata", customMetadata: "customMetadata", onlyIf: "onlyIf",
 };
 
