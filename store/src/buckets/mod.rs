@@ -231,6 +231,26 @@ pub trait RuledObjects: Send + Sync {
         at: Place<'_>,
         condition: Condition,
     ) -> Result<Outcome>;
+    /// The same as [`Objects::copy`], where callers from outside see the original or put the copy. Who puts it owns it, as
+    /// what else is put.
+    async fn copy_as(&self, project: ProjectId, copy: RuledCopy<'_>) -> Result<Outcome>;
+}
+
+/// A copy under the rules of a bucket, or of two.
+#[derive(Clone, Debug)]
+pub struct RuledCopy<'a> {
+    /// Where the original is.
+    pub from: Place<'a>,
+    /// Who has to see it; none for a function, which sees everything.
+    pub seen_by: Option<&'a Caller>,
+    /// Where the copy goes.
+    pub to: Place<'a>,
+    /// Who puts it there; none for a function.
+    pub put_by: Option<&'a Caller>,
+    /// What is said of it in place of what is said of the original. Its owner is not asked where a caller puts it.
+    pub attributes: Option<Attributes>,
+    /// What must be true of what is there.
+    pub condition: Condition,
 }
 
 /// What is known of an object before its content comes.

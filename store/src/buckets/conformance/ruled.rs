@@ -6,7 +6,8 @@ use super::Opener;
 use super::bench::{Bench, all_of, at, done, owned};
 use crate::StoreError;
 use crate::buckets::{
-    Announced, Attributes, Condition, Info, Metadata, Open, Outcome, Page, Result, Rules, Wanted,
+    Announced, Attributes, Condition, Info, Metadata, Open, Outcome, Page, Place, Result, RuledCopy, Rules,
+    Wanted,
 };
 use crate::documents::Caller;
 
@@ -18,6 +19,8 @@ pub(super) async fn all(opener: &Opener<'_>) -> Result<()> {
     c9_pages_are_of_what_is_seen(opener.bench().await?).await?;
     c9_an_object_keeps_its_owner(opener.bench().await?).await?;
     c9_what_it_becomes_is_asked(opener.bench().await?).await?;
+    c9_copies_are_of_what_is_seen(opener.bench().await?).await?;
+    c9_copies_are_what_may_be_put(opener.bench().await?).await?;
     rules_are_set_and_kept(opener.bench().await?).await
 }
 
@@ -74,6 +77,17 @@ impl Bench<'_> {
         let page = self.page_as(caller, Wanted { prefix: "", after: None, limit: 1_000 }).await?;
         assert!(!page.has_more);
         Ok(page.objects.into_iter().map(|object| object.key).collect())
+    }
+
+    /// A copy whose original that caller has to see, and that is put by that one.
+    async fn copy_as(
+        &self,
+        (seen_by, from): (Option<&Caller>, Place<'_>),
+        (put_by, to): (Option<&Caller>, Place<'_>),
+        condition: Condition,
+    ) -> Result<Outcome> {
+        let copy = RuledCopy { from, seen_by, to, put_by, attributes: None, condition };
+        self.store.2.copy_as(self.project, copy).await
     }
 
     async fn delete_as(&self, caller: &Caller, key: &str, condition: Condition) -> Result<Outcome> {
@@ -243,6 +257,66 @@ async fn c9_what_it_becomes_is_asked(bench: Bench<'_>) -> Result<()> {
     forbidden(&bench.delete_as(&ann, "k", Condition::Always).await);
     assert!(put("k", "1234567", "text/plain").await);
     assert!(matches!(bench.delete_as(&ann, "k", Condition::Always).await?, Outcome::Done(_)));
+    Ok(())
+}
+
+async fn c9_copies_are_of_what_is_seen(bench: Bench<'_>) -> Result<()> {
+    let bench = bench.ruled(own()).await?;
+    let (ann, bob, nobody) = (somebody("ann"), somebody("bob"), Caller::default());
+    let hers = bench.put_as(&ann, "hers", "text").await?;
+    bench.put("functions", "text").await?;
+    for key in ["hers", "functions", "none"] {
+        for put_by in [Some(&bob), None] {
+            let copied =
+                bench.copy_as((Some(&bob), at("a", key)), (put_by, at("a", "new")), Condition::Always);
+            assert_eq!(copied.await?, Outcome::Missing, "{key}");
+        }
+        // Under a key that is another one's there is nothing to be learnt either.
+        let onto =
+            bench.copy_as((Some(&bob), at("a", key)), (Some(&bob), at("a", "hers")), Condition::Always);
+        assert_eq!(onto.await?, Outcome::Missing, "{key}");
+    }
+    for (caller, bucket) in [(&nobody, "a"), (&bob, "b"), (&bob, "none")] {
+        let copied =
+            bench.copy_as((Some(caller), at(bucket, "hers")), (None, at("a", "new")), Condition::Always);
+        forbidden(&copied.await);
+    }
+    // What a function puts somewhere else for whoever sees it stays its owner's.
+    let kept = bench.copy_as((Some(&ann), at("a", "hers")), (None, at("b", "kept")), Condition::Always);
+    assert_eq!(done(kept.await?).attributes.owner, hers.attributes.owner);
+    assert_eq!(bench.keys().await?, ["functions", "hers"]);
+    Ok(())
+}
+
+async fn c9_copies_are_what_may_be_put(bench: Bench<'_>) -> Result<()> {
+    let mut own = own();
+    own.create = Some("auth.user != null && size < 5".to_owned());
+    let bench = bench.ruled(own).await?;
+    let (ann, bob, nobody) = (somebody("ann"), somebody("bob"), Caller::default());
+    bench.put_as(&ann, "hers", "text").await?;
+    bench.put("large", "large text").await?;
+    bench.put("form", "form").await?;
+    let put = async |from: &str, (caller, to): (&Caller, Place<'_>), condition| {
+        bench.copy_as((None, at("a", from)), (Some(caller), to), condition).await
+    };
+    // The copy is whose it is that puts it, whosever the original is.
+    let his = done(put("form", (&bob, at("a", "his")), Condition::Always).await?);
+    assert_eq!(his.attributes.owner.as_deref(), Some("bob"));
+    let again = done(put("hers", (&bob, at("a", "his")), Condition::IfMatch(vec![his.etag])).await?);
+    assert_eq!(again.attributes.owner.as_deref(), Some("bob"));
+    for (from, caller, to) in [
+        ("form", &bob, at("a", "hers")),
+        ("form", &nobody, at("a", "free")),
+        ("form", &bob, at("b", "free")),
+        ("form", &bob, at("none", "free")),
+        ("large", &bob, at("a", "free")),
+    ] {
+        forbidden(&put(from, (caller, to), Condition::Always).await);
+    }
+    assert_eq!(put("form", (&bob, at("a", "hers")), Condition::IfPresent).await?, Outcome::Lost);
+    assert_eq!(put("form", (&bob, at("a", "his")), Condition::IfAbsent).await?, Outcome::Lost);
+    assert_eq!(bench.text("hers").await?.as_deref(), Some("text"));
+    assert_eq!(bench.keys().await?, ["form", "hers", "his", "large"]);
     Ok(())
 }
 

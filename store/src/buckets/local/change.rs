@@ -100,6 +100,19 @@ pub(super) struct Put {
     pub(super) condition: Condition,
 }
 
+/// What is to become of a copy.
+#[derive(Clone, Debug)]
+pub(super) struct Copy {
+    pub(super) from: At,
+    /// Under whose rules the original is seen; none for a function.
+    pub(super) seen_by: Option<Caller>,
+    pub(super) to: At,
+    /// Under whose rules the copy is put; none for a function.
+    pub(super) put_by: Option<Caller>,
+    pub(super) attributes: Option<Attributes>,
+    pub(super) condition: Condition,
+}
+
 /// The content of an upload that is complete.
 #[derive(Clone, Debug)]
 pub(super) struct Written {
@@ -207,9 +220,7 @@ impl<'c> Change<'c> {
         let attributes = attributes.clone();
         let mut info = Info { size, etag: etag.clone(), written_ms: self.now, attributes };
         if let Some(access) = access {
-            let there = there.as_ref().map(|entry| &entry.info);
-            info.attributes.owner = access.owner(there);
-            access.permit_put(&at.key, there, &info)?;
+            access.permit(at, there.as_ref(), &mut info)?;
         }
         self.totals.bytes -= self.reserved(content)?;
         self.connection.prepare_cached(SETTLE)?.execute((content, &written.blocks))?;
@@ -219,24 +230,30 @@ impl<'c> Change<'c> {
     }
 
     /// Gives the content of an object to another one.
-    pub(super) fn copy(
-        &mut self,
-        from: &At,
-        to: &At,
-        attributes: Option<Attributes>,
-        condition: &Condition,
-    ) -> Result<Outcome> {
+    pub(super) fn copy(&mut self, copy: &Copy) -> Result<Outcome> {
+        let Copy { from, to, condition, .. } = copy;
+        let looks = self.access(from, copy.seen_by.as_ref())?;
+        looks.as_ref().map_or(Ok(()), Access::permit_look)?;
+        let access = self.access(to, copy.put_by.as_ref())?;
+        if access.as_ref().is_some_and(|access| !access.open().put) {
+            return Err(StoreError::Forbidden);
+        }
         let source = self.find(bucket(self.connection, &from.bucket)?, &from.key)?;
         let bucket = bucket(self.connection, &to.bucket)?;
-        let Some(source) = source else { return Ok(Outcome::Missing) };
+        let Some(source) = source.filter(|source| source.is_seen(from, looks.as_ref())) else {
+            return Ok(Outcome::Missing);
+        };
         let there = self.find(bucket, &to.key)?;
-        if !condition.holds(there.as_ref().map(|entry| &entry.info.etag)) {
+        if !condition.holds_for(to, there.as_ref(), access.as_ref()) {
             return Ok(Outcome::Lost);
         }
         let owner = source.info.attributes.owner.clone();
-        let mut attributes = attributes.unwrap_or(source.info.attributes);
+        let mut attributes = copy.attributes.clone().unwrap_or(source.info.attributes);
         attributes.owner = attributes.owner.or(owner);
-        let info = Info { written_ms: self.now, attributes, ..source.info };
+        let mut info = Info { written_ms: self.now, attributes, ..source.info };
+        if let Some(access) = access {
+            access.permit(to, there.as_ref(), &mut info)?;
+        }
         self.connection.prepare_cached(USE)?.execute((source.content, 1))?;
         self.replace(bucket, &to.key, there, source.content, &info)?;
         self.tell(to, DataChange::Put, &info)?;
@@ -354,6 +371,15 @@ impl<'c> Change<'c> {
     /// What a caller from outside may do there; none for a function, which may do everything.
     fn access(&self, at: &At, caller: Option<&Caller>) -> Result<Option<Access>> {
         caller.map(|caller| read::access(self.connection, &at.bucket, caller)).transpose()
+    }
+}
+
+impl Access {
+    /// Fails unless the caller may put that object there, and makes it the caller's own, or its owner's.
+    fn permit(&self, at: &At, there: Option<&Entry>, new: &mut Info) -> Result<()> {
+        let there = there.map(|entry| &entry.info);
+        new.attributes.owner = self.owner(there);
+        self.permit_put(&at.key, there, new)
     }
 }
 

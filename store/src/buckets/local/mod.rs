@@ -19,7 +19,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::Connection;
 
-use self::change::{At, Change, Put, Written};
+use self::change::{At, Change, Copy, Put, Written};
 use self::files::Files;
 use self::parts::Lanes;
 use self::read::Stored;
@@ -182,10 +182,8 @@ impl Objects for Driver {
         condition: Condition,
     ) -> Result<Outcome> {
         let (from, to) = (At::from(from), At::from(to));
-        let copy = move |change: &mut Change<'_>| change.copy(&from, &to, attributes.clone(), &condition);
-        let outcome = self.0.change_with_room(project, Durability::Now, copy).await?;
-        self.0.sweep_later(project);
-        Ok(outcome)
+        let copy = Copy { from, seen_by: None, to, put_by: None, attributes, condition };
+        self.0.copy(project, copy).await
     }
 
     async fn delete(
@@ -305,6 +303,13 @@ impl Local {
             self.files.remove_with_folders(project, &file);
         }
         outcome
+    }
+
+    async fn copy(self: &Arc<Self>, project: ProjectId, copy: Copy) -> Result<Outcome> {
+        let copy = move |change: &mut Change<'_>| change.copy(&copy);
+        let outcome = self.change_with_room(project, Durability::Now, copy).await?;
+        self.sweep_later(project);
+        Ok(outcome)
     }
 
     /// Deletes the contents that no object has, beside whoever asks.

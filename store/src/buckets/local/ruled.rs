@@ -5,11 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::Connection;
 
-use super::change::{At, Change, foresee};
+use super::change::{At, Change, Copy, foresee};
 use super::{Driver, Local, read};
 use crate::StoreError;
 use crate::buckets::{
-    Announced, Condition, Found, Info, Open, Outcome, Page, Place, Result, RuledObjects, Upload, Wanted,
+    Announced, Condition, Found, Info, Open, Outcome, Page, Place, Result, RuledCopy, RuledObjects, Upload,
+    Wanted,
 };
 use crate::catalog::ProjectId;
 use crate::documents::Caller;
@@ -98,6 +99,14 @@ impl RuledObjects for Driver {
         let outcome = self.0.change(project, Durability::Now, delete).await.map_err(closed)?;
         self.0.sweep_later(project);
         Ok(outcome)
+    }
+
+    async fn copy_as(&self, project: ProjectId, copy: RuledCopy<'_>) -> Result<Outcome> {
+        let RuledCopy { from, seen_by, to, put_by, attributes, condition } = copy;
+        let (from, to) = (At::from(from), At::from(to));
+        let (seen_by, put_by) = (seen_by.cloned(), put_by.cloned());
+        let copy = Copy { from, seen_by, to, put_by, attributes, condition };
+        self.0.copy(project, copy).await.map_err(closed)
     }
 }
 
