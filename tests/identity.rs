@@ -1,6 +1,7 @@
 //! Who calls, as functions are told, and what they see and do as that caller. The guest is `tests/guests-rust/sdk-script`, or
 //! `sdk/js/tests/people.js`; each does what the JSON of its body says.
 
+mod buckets;
 mod calls;
 mod carried;
 mod rules;
@@ -27,14 +28,19 @@ rules = { read = "'editor' in auth.roles" }
 
 [collection.closed]
 
+[bucket.files]
+rules = { read = "owner == auth.user || metadata.public == 'yes'", create = "auth.user != null && size <= 100", update = "owner == auth.user", delete = "owner == auth.user" }
+
+[bucket.vault]
+
 [function.front]
 auth = "optional"
 callable = true
 routes = ["/front", { path = "/open", auth = "none" }]
-grants = ["function:back", "collection:notes", "collection:closed", "collection:drafts"]
+grants = ["function:back", "collection:notes", "collection:closed", "collection:drafts", "bucket:files", "bucket:vault"]
 
 [function.back]
-grants = ["function:front", "collection:notes:read", "collection:kept"]
+grants = ["function:front", "collection:notes:read", "collection:kept", "bucket:files:read"]
 queues = ["kept"]
 
 [function.editors]

@@ -397,8 +397,8 @@ fn buckets_pass_their_table() {
 
 #[test]
 fn callers_and_accounts_pass_their_table() {
-    // The notes are there, and nothing of them is open to callers.
-    let flags = json!({ "grants": ["users:sign-in,read", "collection:notes"] });
+    // Notes and files are there, and nothing of them is open to callers.
+    let flags = json!({ "grants": ["users:sign-in,read", "collection:notes", "bucket:files"] });
     data_table("users", 4, &flags, &["table"]);
 }
 

@@ -54,7 +54,7 @@ impl Services {
             databases: Databases::new(store.documents.clone(), store.transactions.clone()),
             doors: InnerDoors::default(),
             sql: SqlDatabases::new(store.sql.clone()),
-            buckets: Buckets::new(store.objects.clone(), store.keys.clone(), store.clock.clone()),
+            buckets: Buckets::new(store),
         }
     }
 

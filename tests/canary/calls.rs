@@ -60,6 +60,7 @@ fn data(taken: &BTreeMap<&str, String>) -> Vec<Call> {
         call(&["ostro:db/sql query", &format!("../{project}/things"), "SELECT 1"]),
         call(&["ostro:storage/objects list", "things", ""]),
         call(&["ostro:storage/objects list", "things", &objects]),
+        call(&["ostro:storage/objects open-as-caller", "things", ""]),
         call(&["ostro:storage/objects sign", "things", "get", only]),
         call(&["ostro:storage/objects get", &format!("{project}/things"), "same"]),
         call(&["ostro:storage/objects get", "things", &format!("../../{project}/things/same")]),

@@ -33,6 +33,11 @@ impl Host for HostCtxView<'_> {
 }
 
 impl HostCtxView<'_> {
+    /// The caller of the running invocation, as rules know it.
+    pub(crate) fn under_rules(&self) -> store::documents::Caller {
+        self.ctx.call.lineage.caller.under_rules()
+    }
+
     /// Only the host has said who it is: nothing of it was ever read from a message.
     fn told(&self) -> &Caller {
         self.ctx.meter.count(Interface::Identity);

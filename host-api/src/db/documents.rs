@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use store::documents::{Caller, Found, Page, Read, Write, Written};
+use store::documents::{Found, Page, Read, Write, Written};
 use wasmtime::component::Resource;
 
 use super::failure::{Answer, Failure, Outcome};
@@ -69,11 +69,6 @@ impl HostCtxView<'_> {
                 Err(self.refused(Interface::Documents, grant).into())
             }
         }
-    }
-
-    /// The caller of the running invocation.
-    fn under_rules(&self) -> Caller {
-        self.ctx.call.lineage.caller.under_rules()
     }
 
     async fn read_documents(&mut self, collection: &Collection, read: Read) -> Outcome<Found> {

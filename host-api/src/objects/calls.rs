@@ -1,13 +1,14 @@
 //! The calls of `ostro:storage/objects`.
 
 use bytes::Bytes;
-use store::buckets::{MAX_CHUNK_BYTES, Outcome as Change, Place as At, check_key};
+use store::buckets::{Announced, MAX_CHUNK_BYTES, Outcome as Change, Wanted, check_key};
+use store::documents::Caller;
 use wasmtime::component::Resource;
 
 use super::failure::{Answer, Failure, Outcome};
 use super::options::{self, DeleteOptions, DownloadOptions, ListOptions, Put};
-use super::signed::{Action, Permit, Signed};
-use super::{Bucket, Download, RunningUpload, Upload};
+use super::signed::{Action, MAX_EXPIRES_AS_CALLER_S, MAX_EXPIRES_S, Permit, Signed};
+use super::{Bucket, Download, RunningUpload, Through, Upload};
 use crate::bindings::ostro::storage::objects::{Error, Host, HostBucket, HostDownload, HostUpload};
 use crate::ctx::HostCtxView;
 use crate::grants::{Data, Verb, data_grant};
@@ -34,16 +35,50 @@ impl HostCtxView<'_> {
         }
     }
 
+    fn open_bucket(&mut self, name: String, through: Through) -> Outcome<Resource<Bucket>> {
+        self.ctx.meter.count(Interface::Objects);
+        let Some(verbs) = self.ctx.grants.data(Data::Bucket, &name) else {
+            let grant = data_grant(Data::Bucket, &name, Verb::Read);
+            return Err(Error::Denied(self.ctx.refuse(Interface::Objects, grant).to_string()).into());
+        };
+        Ok(self.table.push(Bucket { name: name.into(), verbs, through })?)
+    }
+
+    /// Under whose rules a bucket is used now; none where the function's grants are all there is to ask.
+    fn caller_of(&self, bucket: &Bucket) -> Option<Caller> {
+        match bucket.through {
+            Through::Grants => None,
+            Through::Rules => Some(self.under_rules()),
+        }
+    }
+
     fn moved(&self, bytes: usize) {
         self.ctx.meter.moved(Interface::Objects, 1, bytes);
     }
 
     async fn begin_upload(&mut self, bucket: &Bucket, key: String, told: Put) -> Answer<RunningUpload> {
         check(&key)?;
+        bucket.check_owner(&told)?;
         let _place = self.ctx.services.buckets.place()?;
-        let (project, objects) = self.ctx.services.buckets.open()?;
-        let upload = objects.upload(project, &bucket.name, &key, told.size.unwrap_or(0)).await?;
-        Ok(RunningUpload { key, upload, told, _place })
+        let (project, access) = self.ctx.services.buckets.open()?;
+        let Put { attributes, condition, size } = told.clone();
+        let announced = Announced { attributes: attributes.unwrap_or_default(), condition, size };
+        let caller = self.caller_of(bucket);
+        let upload = access.upload(bucket.target(project, caller.as_ref(), &key), announced).await?;
+        Ok(RunningUpload { key, upload: upload.ok_or(Error::Changed)?, told, _place })
+    }
+}
+
+impl Bucket {
+    /// Fails where a caller's object would be somebody else's.
+    fn check_owner(&self, told: &Put) -> Answer<()> {
+        let has_owner = told.attributes.as_ref().is_some_and(|attributes| attributes.owner.is_some());
+        match self.through {
+            Through::Rules if has_owner => Err(Error::Invalid(
+                "options: no `owner` where the caller puts: the object is the caller's".to_owned(),
+            )),
+            Through::Rules | Through::Grants => Ok(()),
+        }
     }
 }
 
@@ -71,12 +106,11 @@ impl Host for HostCtxView<'_> {
 
 impl HostBucket for HostCtxView<'_> {
     async fn open(&mut self, name: String) -> Outcome<Resource<Bucket>> {
-        self.ctx.meter.count(Interface::Objects);
-        let Some(verbs) = self.ctx.grants.data(Data::Bucket, &name) else {
-            let grant = data_grant(Data::Bucket, &name, Verb::Read);
-            return Err(Error::Denied(self.ctx.refuse(Interface::Objects, grant).to_string()).into());
-        };
-        Ok(self.table.push(Bucket { name: name.into(), verbs })?)
+        self.open_bucket(name, Through::Grants)
+    }
+
+    async fn open_as_caller(&mut self, name: String) -> Outcome<Resource<Bucket>> {
+        self.open_bucket(name, Through::Rules)
     }
 
     async fn put(
@@ -101,8 +135,10 @@ impl HostBucket for HostCtxView<'_> {
         let bucket = self.objects_of(&handle, Verb::Read)?;
         check(&key)?;
         let _place = self.ctx.services.buckets.place()?;
-        let (project, objects) = self.ctx.services.buckets.open()?;
-        let Some(mut found) = objects.get(project, &bucket.name, &key).await? else { return Ok(None) };
+        let (project, access) = self.ctx.services.buckets.open()?;
+        let caller = self.caller_of(&bucket);
+        let found = access.get(bucket.target(project, caller.as_ref(), &key)).await?;
+        let Some(mut found) = found else { return Ok(None) };
         if found.info.size > MAX_CALL_BYTES as u64 {
             let size = found.info.size;
             return Err(Error::TooLarge(format!("the object has {size} bytes: read it by `download`")).into());
@@ -122,8 +158,9 @@ impl HostBucket for HostCtxView<'_> {
     async fn head(&mut self, handle: Resource<Bucket>, key: String) -> Outcome<Option<String>> {
         let bucket = self.objects_of(&handle, Verb::Read)?;
         check(&key)?;
-        let (project, objects) = self.ctx.services.buckets.open()?;
-        let found = objects.head(project, &bucket.name, &key).await?;
+        let (project, access) = self.ctx.services.buckets.open()?;
+        let caller = self.caller_of(&bucket);
+        let found = access.head(bucket.target(project, caller.as_ref(), &key)).await?;
         self.moved(0);
         Ok(found.map(|info| options::said(&key, &info)).transpose()?)
     }
@@ -132,8 +169,9 @@ impl HostBucket for HostCtxView<'_> {
         let bucket = self.objects_of(&handle, Verb::Write)?;
         check(&key)?;
         let condition = options::read::<DeleteOptions>(&options)?.condition()?;
-        let (project, objects) = self.ctx.services.buckets.open()?;
-        let deleted = objects.delete(project, &bucket.name, &key, condition).await?;
+        let (project, access) = self.ctx.services.buckets.open()?;
+        let caller = self.caller_of(&bucket);
+        let deleted = access.delete(bucket.target(project, caller.as_ref(), &key), condition).await?;
         self.moved(0);
         match deleted {
             Change::Done(_) => Ok(true),
@@ -154,10 +192,13 @@ impl HostBucket for HostCtxView<'_> {
         let to = self.bucket_for(&to, Verb::Write)?;
         check(&key)?;
         check(&to_key)?;
-        let Put { attributes, condition, .. } = options::put(&options)?;
-        let (project, objects) = self.ctx.services.buckets.open()?;
-        let places = (At { bucket: &from.name, key: &key }, At { bucket: &to.name, key: &to_key });
-        let copied = objects.copy(project, places.0, places.1, attributes, condition).await?;
+        let told = options::put(&options)?;
+        to.check_owner(&told)?;
+        let (project, access) = self.ctx.services.buckets.open()?;
+        let (seen_by, put_by) = (self.caller_of(&from), self.caller_of(&to));
+        let original = from.target(project, seen_by.as_ref(), &key);
+        let copy = to.target(project, put_by.as_ref(), &to_key);
+        let copied = access.copy(original, copy, told.attributes, told.condition).await?;
         self.moved(0);
         match copied {
             Change::Done(info) => Ok(Some(options::said(&to_key, &info)?)),
@@ -176,8 +217,12 @@ impl HostBucket for HostCtxView<'_> {
             Some(cursor) => Some(signer.after(&bucket.name, prefix, cursor).ok_or_else(foreign)?),
             None => None,
         };
-        let (project, objects) = self.ctx.services.buckets.open()?;
-        let page = objects.list(project, &bucket.name, prefix, after.as_deref(), limit).await?;
+        let caller = self.caller_of(&bucket);
+        // One under rules may look at many that its caller does not see.
+        let _place = caller.as_ref().map(|_| self.ctx.services.buckets.place()).transpose()?;
+        let (project, access) = self.ctx.services.buckets.open()?;
+        let wanted = Wanted { prefix, after: after.as_deref(), limit };
+        let page = access.list(project, caller.as_ref(), &bucket.name, wanted).await?;
         let last = page.objects.last().filter(|_| page.has_more);
         let cursor = last.and_then(|last| signer.cursor(&bucket.name, prefix, &last.key));
         let said = options::page(&page.objects, cursor)?;
@@ -195,8 +240,10 @@ impl HostBucket for HostCtxView<'_> {
         check(&key)?;
         let options: DownloadOptions = options::read(&options)?;
         let place = self.ctx.services.buckets.place()?;
-        let (project, objects) = self.ctx.services.buckets.open()?;
-        let Some(found) = objects.get(project, &bucket.name, &key).await? else { return Ok(None) };
+        let (project, access) = self.ctx.services.buckets.open()?;
+        let caller = self.caller_of(&bucket);
+        let found = access.get(bucket.target(project, caller.as_ref(), &key)).await?;
+        let Some(found) = found else { return Ok(None) };
         if !options.wants(&found.info) {
             return Err(Error::Changed.into());
         }
@@ -231,13 +278,16 @@ impl HostBucket for HostCtxView<'_> {
         let bucket = self.objects_of(&handle, verb)?;
         check(&key)?;
         let action: Action = options::action(&method, &options)?;
+        let caller = self.caller_of(&bucket);
+        let most = if caller.is_some() { MAX_EXPIRES_AS_CALLER_S } else { MAX_EXPIRES_S };
         let buckets = &self.ctx.services.buckets;
-        let expires_ms = options::expires_ms(buckets.now_ms()?, expires_seconds)?;
-        let signed = Signed {
-            bucket: bucket.name.to_string(),
-            key,
-            permit: Permit { expires_ms, caller: None, action },
-        };
+        let expires_ms = options::expires_ms(buckets.now_ms()?, expires_seconds, most)?;
+        let (project, access) = buckets.open()?;
+        if !access.can_sign(bucket.target(project, caller.as_ref(), &key), &action).await? {
+            return Err(Error::Denied("the caller sees no object under this key".to_owned()).into());
+        }
+        let permit = Permit { expires_ms, caller, action };
+        let signed = Signed { bucket: bucket.name.to_string(), key, permit };
         let long = || Error::Invalid("the URL would be too long: say less in its options".to_owned());
         Ok(buckets.signer()?.url(&signed).ok_or_else(long)?)
     }

@@ -27,6 +27,10 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Full { .. } => Self::Full(error.to_string()),
             StoreError::Busy { .. } => Self::Unavailable(error.to_string()),
+            StoreError::Forbidden => Self::Denied(error.to_string()),
+            StoreError::Slow { .. } => {
+                Self::Unavailable(format!("{error}: a longer prefix, or a rule about `owner`, may help"))
+            }
             StoreError::NotFound { .. } => Self::Invalid(
                 "the project has no bucket of that name: it is made when a function that may use it is deployed"
                     .to_owned(),

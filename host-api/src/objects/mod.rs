@@ -1,5 +1,6 @@
 //! `ostro:storage/objects`: buckets of the function's project.
 
+mod access;
 mod calls;
 mod failure;
 mod options;
@@ -9,17 +10,19 @@ mod signed;
 use std::fmt;
 use std::sync::Arc;
 
-use store::StoreClock;
-use store::buckets::{Content, Info, Objects};
+use store::buckets::{Content, Info, Place as At};
 use store::catalog::ProjectId;
+use store::documents::Caller;
 use store::keys::Keys;
+use store::{Store, StoreClock};
 
+pub use self::access::{ObjectAccess, Target};
 use self::failure::Answer;
 #[allow(unreachable_pub, reason = "the generated bindings name it again")]
 pub use self::failure::Failure;
 use self::options::Put;
 pub use self::places::{Place, Places};
-pub use self::signed::{Action, MAX_URL_BYTES, Permit, SIGNED_PATH, Signed, Signer};
+pub use self::signed::{Action, MAX_EXPIRES_AS_CALLER_S, MAX_URL_BYTES, Permit, SIGNED_PATH, Signed, Signer};
 use crate::bindings::ostro::storage::objects::Error;
 use crate::grants::Verbs;
 
@@ -29,6 +32,16 @@ use crate::grants::Verbs;
 pub struct Bucket {
     name: Arc<str>,
     verbs: Verbs,
+    through: Through,
+}
+
+/// By which way a bucket is used.
+#[derive(Clone, Copy, Debug)]
+enum Through {
+    /// As the function's grants have it.
+    Grants,
+    /// As the rules have it for the caller of whichever invocation is running: a handle may outlive the one that opened it.
+    Rules,
 }
 
 /// An object that a guest reads.
@@ -70,7 +83,7 @@ pub(crate) struct ProjectBuckets {
 
 #[derive(Clone)]
 struct Open {
-    objects: Arc<dyn Objects>,
+    access: ObjectAccess,
     keys: Keys,
     clock: StoreClock,
     places: Places,
@@ -78,8 +91,9 @@ struct Open {
 
 impl Buckets {
     /// The buckets of that store.
-    pub(crate) fn new(objects: Arc<dyn Objects>, keys: Keys, clock: StoreClock) -> Self {
-        Self { open: Some(Open { objects, keys, clock, places: Places::default() }) }
+    pub(crate) fn new(store: &Store) -> Self {
+        let (keys, clock) = (store.keys.clone(), store.clock.clone());
+        Self { open: Some(Open { access: ObjectAccess::new(store), keys, clock, places: Places::default() }) }
     }
 
     /// Those of a project.
@@ -88,9 +102,16 @@ impl Buckets {
     }
 }
 
+impl Bucket {
+    /// An object of it.
+    fn target<'t>(&'t self, project: ProjectId, caller: Option<&'t Caller>, key: &'t str) -> Target<'t> {
+        Target { project, caller, at: At { bucket: &self.name, key } }
+    }
+}
+
 impl ProjectBuckets {
-    fn open(&self) -> Answer<(ProjectId, &dyn Objects)> {
-        self.parts().map(|(project, open)| (project, open.objects.as_ref()))
+    fn open(&self) -> Answer<(ProjectId, &ObjectAccess)> {
+        self.parts().map(|(project, open)| (project, &open.access))
     }
 
     fn signer(&self) -> Answer<Signer> {

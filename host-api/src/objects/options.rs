@@ -8,7 +8,7 @@ use store::buckets::{
 use store::catalog::Digest;
 
 use super::failure::Answer;
-use super::signed::{Action, MAX_EXPIRES_S};
+use super::signed::Action;
 use crate::bindings::ostro::storage::objects::Error;
 
 /// Longest options, bytes.
@@ -30,7 +30,7 @@ struct PutOptions {
 }
 
 /// What `put`, `copy` and `upload` are told, judged.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Put {
     /// What is said of the object, if anything is.
     pub(super) attributes: Option<Attributes>,
@@ -165,11 +165,11 @@ pub(super) fn action(method: &str, options: &str) -> Answer<Action> {
     }
 }
 
-/// The end of a signed URL, milliseconds since 1970.
-pub(super) fn expires_ms(now_ms: i64, seconds: u32) -> Answer<i64> {
-    match (1..=MAX_EXPIRES_S).contains(&seconds) {
+/// The end of a signed URL that is good for so many seconds, and at most for that many: milliseconds since 1970.
+pub(super) fn expires_ms(now_ms: i64, seconds: u32, most: u32) -> Answer<i64> {
+    match (1..=most).contains(&seconds) {
         true => Ok(now_ms.saturating_add(i64::from(seconds) * 1_000)),
-        false => Err(Error::Invalid(format!("a URL is valid for 1 to {MAX_EXPIRES_S} seconds"))),
+        false => Err(Error::Invalid(format!("this URL may be valid for 1 to {most} seconds"))),
     }
 }
 
@@ -264,6 +264,7 @@ fn json<T: Serialize>(said: &T) -> Answer<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::signed::MAX_EXPIRES_S;
     use super::*;
 
     fn refused<T>(answer: Answer<T>) -> String {
@@ -329,10 +330,10 @@ mod tests {
         assert!(refused(action("put", r#"{"maxBytes": 5368709121}"#)).contains("5368709120"));
         let absent = action("put", r#"{"ifNoneMatch": "*"}"#).unwrap();
         assert!(matches!(absent, Action::Put { if_absent: true, .. }));
-        assert_eq!(expires_ms(5, 1).unwrap(), 1_005);
-        assert_eq!(expires_ms(0, MAX_EXPIRES_S).unwrap(), 604_800_000);
+        assert_eq!(expires_ms(5, 1, 9).unwrap(), 1_005);
+        assert_eq!(expires_ms(0, MAX_EXPIRES_S, MAX_EXPIRES_S).unwrap(), 604_800_000);
         for seconds in [0, MAX_EXPIRES_S + 1, u32::MAX] {
-            assert!(refused(expires_ms(0, seconds)).contains("604800"));
+            assert!(refused(expires_ms(0, seconds, MAX_EXPIRES_S)).contains("604800"));
         }
     }
 }

@@ -15,6 +15,8 @@ use store::documents::Caller;
 pub const SIGNED_PATH: &str = "/_ostro/objects/";
 /// The longest validity, seconds.
 pub(super) const MAX_EXPIRES_S: u32 = 7 * 86_400;
+/// The longest validity of what is signed as a caller from outside, seconds.
+pub const MAX_EXPIRES_AS_CALLER_S: u32 = 86_400;
 /// The longest signed URL, bytes: proxies take that much.
 pub const MAX_URL_BYTES: usize = 8 << 10;
 

@@ -1,7 +1,7 @@
 // What `tests/identity.rs` asks for, as the guest `sdk-script` does in Rust: who calls, and what is seen and done as that caller. A deed
 // is JSON, and so is what came of it: what was given, or `{"error": …}`.
 
-import { db, functions, identity, users } from "ostro";
+import { db, functions, identity, storage, users } from "ostro";
 
 const CALLS = {
   external: ({ provider, subject, id }) => users.signInExternal(provider, subject, id === undefined ? undefined : { link: id }),
@@ -44,6 +44,22 @@ const OPERATIONS = {
 
 const operate = (deed, options) => OPERATIONS[deed.operation](db.collection(deed.collection, options), deed);
 
+const bucketOf = (name, by) => (by === "caller" ? storage.bucket(name, { as: by }) : storage.bucket(name));
+
+const stream = (text) => new Blob([text]).stream();
+
+const OBJECTS = {
+  put: async (bucket, { key, content, metadata, owner }) => (await bucket.put(key, content, { metadata, owner })).owner,
+  upload: async (bucket, { key, content, metadata, owner }) => (await bucket.put(key, stream(content), { metadata, owner })).owner,
+  get: async (bucket, { key }) => (await bucket.get(key))?.text(),
+  head: async (bucket, { key }) => (await bucket.head(key))?.size,
+  range: async (bucket, { key }) => (await bucket.get(key, { range: { offset: 1, length: 2 } }))?.text(),
+  list: async (bucket, { prefix }) => (await bucket.list({ prefix })).objects.map(({ key }) => key),
+  delete: (bucket, { key }) => bucket.delete(key),
+  copy: async (bucket, { key, to, to_as, to_key, owner }) => (await bucket.copy(key, to_key, { bucket: bucketOf(to, to_as), owner }))?.owner,
+  sign: (bucket, { key, method, expires = 60 }) => bucket.signedUrl(key, { method, expiresIn: expires }),
+};
+
 const DEEDS = {
   who,
   keep,
@@ -53,6 +69,7 @@ const DEEDS = {
   users: (deed) => CALLS[deed.call](deed),
   function: (deed) => operate(deed),
   caller: (deed) => operate(deed, { as: "caller" }),
+  objects: (deed) => OBJECTS[deed.operation](bucketOf(deed.bucket, deed.as), deed),
 };
 
 /** An error as the guest in Rust shows it: `NotEnabled("…")`. */

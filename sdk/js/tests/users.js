@@ -1,6 +1,6 @@
 // The caller, and accounts where the manifest turns nothing on: what is given, and what goes wrong.
 
-import { UsersError, db, identity, users } from "ostro";
+import { UsersError, db, identity, storage, users } from "ostro";
 
 import harness, { equal, failure, test } from "./harness.js";
 
@@ -38,10 +38,12 @@ test("what goes wrong is said", async () => {
 test("what is opened as the caller is not misspelt", async () => {
   for (const options of [{}, null, { as: "user" }, { as: undefined }, { As: "caller" }, { as: "caller", sort: 1 }]) {
     equal((await failure(() => db.collection("notes", options))).name, "TypeError", options);
+    equal((await failure(() => storage.bucket("files", options))).name, "TypeError", options);
   }
   const inside = await failure(() => db.transaction((tx) => tx.collection("notes", { as: "caller" }).get("a")));
   equal(inside.name, "TypeError");
   equal((await failure(() => db.collection("notes", { as: "caller" }).get("a"))).code, "denied");
+  equal((await failure(() => storage.bucket("files", { as: "caller" }).head("a"))).code, "denied");
 });
 
 export default harness;

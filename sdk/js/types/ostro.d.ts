@@ -249,7 +249,7 @@ declare module "ostro" {
     signedUrl(key: string, options?: SignOptions): Promise<string>;
   }
 
-  export const storage: { bucket(name: string): Bucket };
+  export const storage: { bucket(name: string, options?: AsCaller): Bucket };
 
   export class StorageError extends Error {
     readonly code: "denied" | "invalid" | "changed" | "too-large" | "full" | "damaged" | "unavailable";

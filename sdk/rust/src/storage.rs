@@ -31,6 +31,15 @@ pub fn bucket(name: &str) -> Result<Bucket> {
     Ok(Bucket { handle: objects::Bucket::open(name)? })
 }
 
+/// Opens a bucket to use it as whoever calls the function may: all that is looked at and changed is under the bucket's rules, as
+/// for a page that calls. Needs the same grants as [`bucket`]: they bound what the function does, the rules bound with which
+/// objects. What they do not let the caller do is `Denied`, what the caller may not see is not there, and what it puts is its own.
+///
+/// Who calls is told by [`auth::caller`](crate::auth::caller); whoever is no user is nobody to the rules.
+pub fn bucket_as_caller(name: &str) -> Result<Bucket> {
+    Ok(Bucket { handle: objects::Bucket::open_as_caller(name)? })
+}
+
 /// A bucket. A key is any text of 1 to 1,024 bytes, and nothing in it has a meaning. An object is replaced whole, at
 /// once; what was acknowledged is on the disk.
 #[derive(Debug)]
@@ -78,7 +87,7 @@ impl Bucket {
     }
 
     /// Copies an object. A media type or metadata in the options stand in place of both; conditions are about what is
-    /// replaced.
+    /// replaced. Each bucket is as it was opened: one may be the caller's and the other one the function's.
     pub fn copy_as(&self, key: &str, to: &Bucket, to_key: &str, options: &Put) -> Result<Option<Object>> {
         let copied = self.handle.copy(key, &to.handle, to_key, &options.text()?)?;
         copied.map(|info| object::read(&info)).transpose()
@@ -106,7 +115,7 @@ impl Bucket {
     }
 
     /// A URL by which anybody may get the object for 1 second to 7 days: a path with a query, for every host of the
-    /// project.
+    /// project. Of a bucket that was opened as the caller it does what that caller may, for a day at most.
     pub fn sign_get(&self, key: &str, expires: Duration, options: &SignGet) -> Result<String> {
         Ok(self.handle.sign("get", key, seconds(expires), &options.text()?)?)
     }

@@ -10,20 +10,18 @@ pub(super) mod get;
 pub(super) mod put;
 mod ranges;
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use host_api::objects::{Action, Permit, Places, SIGNED_PATH, Signed, Signer};
+use host_api::objects::{Action, ObjectAccess, Permit, Places, SIGNED_PATH, Signed, Signer, Target};
 use http::{Method, Request, Response};
 use http_body::Body;
-use store::buckets::{Announced, Condition, Found, Objects, Place as ObjectPlace, RuledObjects, Upload};
+use store::Store;
+use store::buckets::Place as ObjectPlace;
 use store::catalog::ProjectId;
 use store::keys::Keys;
-use store::{Store, StoreError};
 
 pub use self::body::ObjectBody;
 pub(super) use self::described::Paths;
-use self::put::{Put, Target};
+use self::put::Put;
 use crate::clock::Clock;
 use crate::problem::Problem;
 
@@ -36,13 +34,6 @@ pub struct ObjectDoor {
     places: Places,
 }
 
-/// Objects: all of them, for what functions have signed, or what a caller from outside may see and do.
-#[derive(Clone)]
-pub(super) struct ObjectAccess {
-    objects: Arc<dyn Objects>,
-    ruled: Arc<dyn RuledObjects>,
-}
-
 /// Whether that path, in its normal form, is one of a signed URL.
 pub fn is_signed_path(path: &str) -> bool {
     path.starts_with(SIGNED_PATH)
@@ -51,12 +42,7 @@ pub fn is_signed_path(path: &str) -> bool {
 impl ObjectDoor {
     /// The way to the objects of that store.
     pub fn new(store: &Store, clock: Clock) -> Self {
-        Self {
-            access: ObjectAccess { objects: store.objects.clone(), ruled: store.ruled_objects.clone() },
-            keys: store.keys.clone(),
-            clock,
-            places: Places::default(),
-        }
+        Self { access: ObjectAccess::new(store), keys: store.keys.clone(), clock, places: Places::default() }
     }
 
     /// Does what the URL permits, for a request on a host of that project.
@@ -118,35 +104,5 @@ impl ObjectDoor {
             true => Ok((project, signed)),
             false => Err(answer::refused()),
         }
-    }
-}
-
-impl ObjectAccess {
-    async fn get(&self, target: Target<'_>) -> Result<Option<Found>, StoreError> {
-        let Target { project, caller, at } = target;
-        match caller {
-            Some(caller) => self.ruled.get_as(project, caller, at).await,
-            None => self.objects.get(project, at.bucket, at.key).await,
-        }
-    }
-
-    /// Begins an upload; none where its condition does not hold.
-    async fn upload(
-        &self,
-        target: Target<'_>,
-        announced: Announced,
-    ) -> Result<Option<Box<dyn Upload>>, StoreError> {
-        let Target { project, caller, at } = target;
-        if let Some(caller) = caller {
-            return self.ruled.upload_as(project, caller, at, announced).await;
-        }
-        // What will be in vain is refused before the content comes.
-        if announced.condition == Condition::IfAbsent
-            && self.objects.head(project, at.bucket, at.key).await?.is_some()
-        {
-            return Ok(None);
-        }
-        let bytes = announced.size.unwrap_or(0);
-        self.objects.upload(project, at.bucket, at.key, bytes).await.map(Some)
     }
 }

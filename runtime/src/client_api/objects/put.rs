@@ -3,18 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use host_api::objects::{ObjectAccess, Target};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::BodyExt as _;
-use store::buckets::{
-    Announced, Attributes, Condition, Info, MAX_OBJECT_BYTES, Metadata, Outcome, Place, Upload,
-};
-use store::catalog::ProjectId;
-use store::documents::Caller;
+use store::buckets::{Announced, Attributes, Condition, Info, MAX_OBJECT_BYTES, Metadata, Outcome, Upload};
 use tokio::time::timeout;
 
-use super::ObjectAccess;
 use super::answer::{changed, harmless, problem, quoted, tags};
 use super::body::{MAX_TIME, ObjectBody};
 use crate::problem::Problem;
@@ -32,14 +28,6 @@ pub(in crate::client_api) struct Put {
     pub(in crate::client_api) metadata: Metadata,
     /// Whether there must be none yet.
     pub(in crate::client_api) if_absent: bool,
-}
-
-/// An object of a project, and under whose rules it is asked for: none for what a function has signed.
-#[derive(Clone, Copy)]
-pub(in crate::client_api) struct Target<'t> {
-    pub(in crate::client_api) project: ProjectId,
-    pub(in crate::client_api) caller: Option<&'t Caller>,
-    pub(in crate::client_api) at: Place<'t>,
 }
 
 impl Put {

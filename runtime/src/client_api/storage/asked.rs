@@ -1,6 +1,7 @@
 //! What a request to storage asks for: its target, its question, what it says. Pure.
 
 use axum::extract::Query;
+use host_api::objects::MAX_EXPIRES_AS_CALLER_S;
 use http::{Method, Request};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
@@ -14,8 +15,6 @@ use crate::problem::Problem;
 
 /// Objects of a page, unless more or fewer are asked for.
 const PAGE: usize = 100;
-/// The longest validity of a URL that a caller from outside has signed, seconds.
-const MAX_EXPIRES_S: u32 = 86_400;
 
 /// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -132,9 +131,9 @@ impl ObjectName {
 impl Sign {
     /// How long it is good, milliseconds.
     pub(super) fn valid_ms(&self) -> Result<i64, Problem> {
-        match (1..=MAX_EXPIRES_S).contains(&self.expires) {
+        match (1..=MAX_EXPIRES_AS_CALLER_S).contains(&self.expires) {
             true => Ok(i64::from(self.expires) * 1_000),
-            false => Err(bad(format!("a URL is valid for 1 to {MAX_EXPIRES_S} seconds"))),
+            false => Err(bad(format!("a URL is valid for 1 to {MAX_EXPIRES_AS_CALLER_S} seconds"))),
         }
     }
 }

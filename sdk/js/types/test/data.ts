@@ -65,7 +65,10 @@ async function objects(bucket: Bucket, request: Request): Promise<Response> {
   // @ts-expect-error: there is no such condition.
   await bucket.put("a", "text", { onlyIf: { etagMatch: "x" } });
   if (found === null) return new Response(null, { status: 404 });
-  await bucket.put("b", "text", { owner: found.owner });
+  const callers = storage.bucket("photos", { as: "caller" });
+  // @ts-expect-error: there is no other way to open one.
+  storage.bucket("photos", { as: "user" });
+  await callers.put("b", "text", { owner: found.owner });
   const { objects: listed, cursor } = await storage.bucket("other").list({ prefix: "a/" });
   await bucket.copy("a", "b", { bucket: storage.bucket("other") });
   const gone: boolean = await bucket.delete("a");

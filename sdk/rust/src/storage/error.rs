@@ -10,7 +10,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// Why a call has failed. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// The function holds no grant for it. The text names the line to add to the manifest.
+    /// The function holds no grant for it, and the text names the line to add to the manifest; or, of a bucket that was opened
+    /// as the caller, its rules let that caller do no such thing.
     Denied(String),
     /// What was given can't be done: a key or metadata over its limit, an upload that has failed before. The text
     /// says what and where.

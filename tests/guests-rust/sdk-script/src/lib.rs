@@ -1,6 +1,7 @@
 //! The guest of `tests/sdk_rust.rs`: its path says which part of the crate `ostro` it goes through. What is not as it should be
 //! ends it with a message in its log.
 
+mod buckets;
 mod calls;
 mod documents;
 mod objects;

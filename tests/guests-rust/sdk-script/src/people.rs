@@ -7,6 +7,8 @@ use ostro::functions::Call;
 use ostro::json;
 use serde_json::Value;
 
+use crate::buckets;
+
 /// What came of a deed; the text itself where it is none.
 pub fn answer(text: &str) -> String {
     match serde_json::from_str::<Value>(text) {
@@ -26,6 +28,7 @@ fn make(deed: &Value) -> Value {
         "call" => done(call(deed).invoke::<Value>(&deed["input"])),
         "send" => done(call(deed).send(&deed["input"])),
         "users" => users(deed),
+        "objects" => done(buckets::operation(deed)),
         other => json!({ "error": format!("there is no deed {other}") }),
     }
 }

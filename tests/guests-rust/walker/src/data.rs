@@ -21,6 +21,10 @@ pub fn make(interface: &str, function: &str, rest: &[&str]) -> String {
         },
         "ostro:db/transactions" => transaction(function, rest),
         "ostro:db/sql" => sql(function, rest),
+        "ostro:storage/objects" if function == "open-as-caller" => match Objects::open_as_caller(rest[0]) {
+            Ok(bucket) => objects(&bucket, "list", &rest[1..]),
+            Err(error) => format!("{error:?}"),
+        },
         "ostro:storage/objects" => match Objects::open(rest[0]) {
             Ok(bucket) => objects(&bucket, function, &rest[1..]),
             Err(error) => format!("{error:?}"),

@@ -2,7 +2,7 @@
 
 import { Bucket as HostBucket } from "ostro:storage/objects@0.1.0";
 
-import { failureClass, failureOf, optionsOf, withHandle } from "./failure.js";
+import { failureClass, failureOf, isAsCaller, optionsOf, withHandle } from "./failure.js";
 import { Body, HostBody, drop, extract, kinds, requireLive, takeBody, textOf, utf8Encode } from "./own.js";
 
 /** Why a bucket did not do it: `code` is `denied`, `invalid`, `changed`, `too-large`, `full`, `damaged` or `unavailable`. */
@@ -173,9 +173,12 @@ function bodyOf(download, call) {
 class Bucket {
   static name = "Bucket";
   #name;
+  /** Whether it is used as the caller. */
+  #isCallers;
 
-  constructor(name) {
+  constructor(name, isCallers = false) {
     this.#name = name;
+    this.#isCallers = isCallers;
   }
 
   get name() {
@@ -187,7 +190,11 @@ class Bucket {
   }
 
   #with(act) {
-    return withHandle(StorageError, this.#what, () => HostBucket.open(this.#name), act);
+    return withHandle(StorageError, this.#what, () => this.#handle(), act);
+  }
+
+  #handle() {
+    return this.#isCallers ? HostBucket.openAsCaller(this.#name) : HostBucket.open(this.#name);
   }
 
   #call(act) {
@@ -283,15 +290,15 @@ class Bucket {
     return cursor === undefined ? listed : { ...listed, cursor };
   }
 
-  /** Copies an object to another key, here or in `bucket`; null where there is none. */
+  /** Copies an object to another key, here or in `bucket`, whose name alone is for one that is used as this is; null where there is none. */
   async copy(key, to, options) {
     // One that is undefined, such as a binding that is not there, is not this one.
     const { bucket: other, ...rest } = { bucket: this, ...options };
     const [name, toName] = [keyOf(key), keyOf(to)];
     const [known, isLenient] = putOptions("copy", rest);
-    const target = textOf("The name of a bucket", typeof other === "string" ? other : other?.name);
+    const target = other instanceof Bucket ? other : new Bucket(textOf("The name of a bucket", other), this.#isCallers);
     const copy = (from) => {
-      const into = target === this.#name ? from : HostBucket.open(target);
+      const into = target === this ? from : target.#handle();
       try {
         return from.copy(name, into, toName, known) ?? null;
       } finally {
@@ -323,4 +330,7 @@ function joined(parts) {
 kinds.bucket = Bucket;
 
 /** The buckets of the project: `import { storage } from "ostro"`. */
-export const storage = { bucket: (name) => new Bucket(String(name)) };
+export const storage = {
+  /** The bucket of that name; with `{ as: "caller" }` under its rules, as whoever calls. */
+  bucket: (name, options) => new Bucket(String(name), isAsCaller("A bucket", options)),
+};
