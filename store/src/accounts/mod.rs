@@ -58,6 +58,15 @@ pub trait Accounts: Send + Sync {
     async fn change(&self, project: ProjectId, change: Change) -> Result<Changed>;
     /// Begins, goes on with or ends sessions. Those of disabled accounts are over.
     async fn session(&self, project: ProjectId, change: SessionChange) -> Result<SessionAnswer>;
+    /// What the token of a session is worth, of a family that is `family`. It is due when it took the place of the one before
+    /// `fresh_ms` ago, milliseconds; the one before when [`RACE_MS`] are over, as [`SessionChange::Refresh`] has it.
+    async fn held(
+        &self,
+        project: ProjectId,
+        family: TokenHash,
+        token: TokenHash,
+        fresh_ms: u64,
+    ) -> Result<Held>;
     /// Makes a token that is good for one use, or uses one; the account that it is of. None when there is no such token,
     /// no such account, or [`MAX_TOKENS`] are good already.
     async fn once(&self, project: ProjectId, once: Once) -> Result<Option<Account>>;

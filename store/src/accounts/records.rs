@@ -238,6 +238,19 @@ pub enum SessionAnswer {
     Over,
 }
 
+/// What a token of a session is worth that is looked at and not used up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// It is good.
+    Good(SessionId, Account),
+    /// It is good, and [`SessionChange::Refresh`] has to put another one in its place now.
+    Due(SessionId, Account),
+    /// A token that was replaced came again. The session goes on until [`SessionChange::Refresh`] is told so.
+    Reused,
+    /// There is no such session, or not any more.
+    Over,
+}
+
 /// What a token for one use is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {

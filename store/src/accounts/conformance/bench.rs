@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::{TurnedClock, Wanted};
 use crate::accounts::{
-    Account, AccountId, AccountStore, Accounts, By, Change, Changed, Directory, Identity, NewAccount, Once,
-    PasswordHash, Purpose, Result, SessionAnswer, SessionChange, SessionId, TokenHash,
+    Account, AccountId, AccountStore, Accounts, By, Change, Changed, Directory, Held, Identity, NewAccount,
+    Once, PasswordHash, Purpose, Result, SessionAnswer, SessionChange, SessionId, TokenHash,
 };
 use crate::catalog::ProjectId;
 
@@ -74,6 +74,10 @@ impl<'o> Bench<'o> {
         let (family, token, next) = (of(family), of(token), of(next));
         let refresh = SessionChange::Refresh { family, token, next, ttl_ms: TTL_MS };
         self.accounts.session(self.project, refresh).await
+    }
+
+    pub(super) async fn held(&self, family: u8, token: u8, fresh_ms: u64) -> Result<Held> {
+        self.accounts.held(self.project, of(family), of(token), fresh_ms).await
     }
 
     /// Whether a session is there, as access tokens that name it are asked about.

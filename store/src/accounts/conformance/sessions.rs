@@ -3,7 +3,9 @@
 use super::Opener;
 use super::bench::{Bench, TTL_MS, done, identity, nobody, of, project};
 use crate::StoreError;
-use crate::accounts::{ABANDONED_MS, By, Change, NewAccount, RACE_MS, Result, SessionAnswer, SessionChange};
+use crate::accounts::{
+    ABANDONED_MS, By, Change, Held, NewAccount, RACE_MS, Result, SessionAnswer, SessionChange,
+};
 
 pub(super) async fn all(opener: &Opener<'_>) -> Result<()> {
     f3_tokens_rotate(opener.bench()?).await?;
@@ -12,6 +14,7 @@ pub(super) async fn all(opener: &Opener<'_>) -> Result<()> {
     f3_a_thief_is_found_out_by_the_next_refresh(&opener.bench()?).await?;
     f3_two_at_once(&opener.bench()?).await?;
     ends(&opener.bench()?).await?;
+    f3_a_token_is_looked_at_and_not_used(&opener.bench()?).await?;
     times(&opener.bench()?).await?;
     disabled(&opener.bench()?).await?;
     crowds(&opener.bench()?).await?;
@@ -129,6 +132,37 @@ async fn ends(bench: &Bench<'_>) -> Result<()> {
     Ok(())
 }
 
+async fn f3_a_token_is_looked_at_and_not_used(bench: &Bench<'_>) -> Result<()> {
+    const FRESH_MS: u64 = 60_000;
+    let person = bench.person("a@b.c").await?;
+    let id = bench.begin(person.id, 1).await?;
+    let (good, due) = (Held::Good(id, person.clone()), Held::Due(id, person.clone()));
+    for _ in 0..2 {
+        assert_eq!(bench.held(1, 1, FRESH_MS).await?, good, "as often as it comes");
+    }
+    assert_eq!(bench.held(2, 1, FRESH_MS).await?, Held::Over, "another family");
+    let elsewhere = bench.accounts.held(project(2), of(1), of(1), FRESH_MS).await?;
+    assert_eq!(elsewhere, Held::Over, "another project");
+    bench.clock.turn(60_000);
+    assert_eq!(bench.held(1, 1, FRESH_MS).await?, due);
+    bench.refresh(1, 1, 2).await?;
+    assert_eq!((bench.held(1, 1, FRESH_MS).await?, bench.held(1, 2, FRESH_MS).await?), (good.clone(), good));
+    bench.clock.turn(RACE_MS);
+    assert_eq!(bench.held(1, 1, FRESH_MS).await?, due, "the answer may have been lost");
+    bench.refresh(1, 2, 3).await?;
+    assert_eq!(bench.held(1, 1, FRESH_MS).await?, Held::Reused);
+    assert!(bench.is_live(id).await?, "looking changes nothing");
+    assert_eq!(bench.refresh(1, 1, 9).await?, SessionAnswer::Reused);
+    assert_eq!(bench.held(1, 3, FRESH_MS).await?, Held::Over);
+    for (number, change) in [(20, Change::Disabled(person.id, true)), (21, Change::Delete(person.id))] {
+        done(bench.change(Change::Disabled(person.id, false)).await?);
+        bench.begin(person.id, number).await?;
+        done(bench.change(change).await?);
+        assert_eq!(bench.held(number, number, FRESH_MS).await?, Held::Over);
+    }
+    Ok(())
+}
+
 async fn times(bench: &Bench<'_>) -> Result<()> {
     let ttl = TTL_MS.cast_signed();
     let person = bench.person("a@b.c").await?;
@@ -138,6 +172,7 @@ async fn times(bench: &Bench<'_>) -> Result<()> {
     bench.clock.turn(ttl - 1);
     assert!(bench.is_live(id).await?, "it lives from its last use");
     bench.clock.turn(1);
+    assert_eq!(bench.held(1, 2, TTL_MS).await?, Held::Over);
     assert!(!bench.is_live(id).await?);
     assert_eq!(bench.refresh(1, 2, 3).await?, SessionAnswer::Over);
     Ok(())

@@ -14,8 +14,8 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 pub(crate) use self::schema::{ABANDONED, SEVERAL_TOKENS, TABLES};
 use super::{
-    Account, AccountId, AccountStore, Accounts, By, Change, Changed, Detail, Directory, MAX_ACCOUNTS,
-    MAX_SESSIONS, NewKey, Once, Page, Result, SessionAnswer, SessionChange, Settings, SigningKey,
+    Account, AccountId, AccountStore, Accounts, By, Change, Changed, Detail, Directory, Held, MAX_ACCOUNTS,
+    MAX_SESSIONS, NewKey, Once, Page, Result, SessionAnswer, SessionChange, Settings, SigningKey, TokenHash,
 };
 use crate::catalog::ProjectId;
 use crate::project::ProjectFiles;
@@ -87,6 +87,17 @@ impl Accounts for Sqlite {
         let change = move |connection: &Connection, now| sessions::change(connection, &change, limits, now);
         let answer = self.files.write_existing(project, Durability::Now, change, |_| {}).await?;
         Ok(answer.unwrap_or(SessionAnswer::Over))
+    }
+
+    async fn held(
+        &self,
+        project: ProjectId,
+        family: TokenHash,
+        token: TokenHash,
+        fresh_ms: u64,
+    ) -> Result<Held> {
+        let look = |connection: &Connection, now| sessions::held(connection, family, &token, fresh_ms, now);
+        Ok(self.files.read(project, look).await?.unwrap_or(Held::Over))
     }
 
     async fn once(&self, project: ProjectId, once: Once) -> Result<Option<Account>> {

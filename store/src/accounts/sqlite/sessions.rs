@@ -8,7 +8,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use subtle::ConstantTimeEq as _;
 
 use super::{Limits, people};
-use crate::accounts::{AccountId, By, RACE_MS, Result, SessionAnswer, SessionChange, SessionId, TokenHash};
+use crate::accounts::{
+    AccountId, By, Held, RACE_MS, Result, SessionAnswer, SessionChange, SessionId, TokenHash,
+};
 use crate::sqlite::{new_id, stored};
 
 /// Sessions that are over which go with each new one at most, so that it does not take long.
@@ -34,6 +36,26 @@ struct Family {
     token: TokenHash,
     previous: Option<TokenHash>,
     moved_ms: i64,
+}
+
+/// What a token is to the session of its family.
+enum Standing {
+    /// The present one.
+    Present,
+    /// The one before, whose successor nobody may have.
+    Before,
+    /// One that was replaced, or that never was.
+    Gone,
+}
+
+impl Family {
+    fn standing(&self, token: &TokenHash) -> Standing {
+        match &self.previous {
+            Some(previous) if same(token, previous) => Standing::Before,
+            _ if same(token, &self.token) => Standing::Present,
+            _ => Standing::Gone,
+        }
+    }
 }
 
 /// Begins, goes on with or ends a session.
@@ -78,6 +100,29 @@ pub(super) fn change(
     }
 }
 
+/// What a token is worth.
+pub(super) fn held(
+    connection: &Connection,
+    family: TokenHash,
+    token: &TokenHash,
+    fresh_ms: u64,
+    now: i64,
+) -> Result<Held> {
+    let found = connection.prepare_cached(FAMILY)?.query_row((family, now), read).optional()?;
+    let Some(found) = found else { return Ok(Held::Over) };
+    let good_ms = match found.standing(token) {
+        Standing::Present => stored(fresh_ms),
+        Standing::Before => RACE_MS,
+        Standing::Gone => return Ok(Held::Reused),
+    };
+    let account = people::find(connection, &By::Id(found.account), now)?;
+    let Some(account) = account.filter(|account| !account.disabled) else { return Ok(Held::Over) };
+    match (0..good_ms).contains(&now.saturating_sub(found.moved_ms)) {
+        true => Ok(Held::Good(found.id, account)),
+        false => Ok(Held::Due(found.id, account)),
+    }
+}
+
 /// Ends all sessions of an account.
 pub(super) fn end_all(connection: &Connection, account: AccountId) -> Result<()> {
     connection.prepare_cached(END_ALL)?.execute([account])?;
@@ -93,19 +138,16 @@ fn refresh(
     now: i64,
 ) -> Result<SessionAnswer> {
     // The one whose successor nobody has used stays the one before, whoever comes with it.
-    let used = match found.previous {
-        Some(previous) if same(token, &previous) => {
-            if (0..RACE_MS).contains(&now.saturating_sub(found.moved_ms)) {
-                return Ok(SessionAnswer::Race);
-            }
-            previous
+    match found.standing(token) {
+        Standing::Before if (0..RACE_MS).contains(&now.saturating_sub(found.moved_ms)) => {
+            return Ok(SessionAnswer::Race);
         }
-        _ if same(token, &found.token) => found.token,
-        _ => {
+        Standing::Present | Standing::Before => {}
+        Standing::Gone => {
             end(connection, found.id)?;
             return Ok(SessionAnswer::Reused);
         }
-    };
+    }
     let account = people::find(connection, &By::Id(found.account), now)?;
     let Some(account) = account.filter(|account| !account.disabled) else {
         end(connection, found.id)?;
@@ -114,7 +156,7 @@ fn refresh(
     let set = "UPDATE account_sessions
         SET token = ?2, previous = ?3, moved_ms = ?4, used_ms = ?4, expires_ms = ?5 WHERE id = ?1";
     let expires = now.saturating_add(stored(ttl_ms));
-    connection.prepare_cached(set)?.execute((found.id, next, used, now, expires))?;
+    connection.prepare_cached(set)?.execute((found.id, next, token, now, expires))?;
     people::seen(connection, &account, now)?;
     Ok(SessionAnswer::Live(found.id, account))
 }
