@@ -2,6 +2,7 @@
 
 mod attempts;
 pub mod bench;
+mod cookies;
 mod enumeration;
 mod front;
 mod issuers;

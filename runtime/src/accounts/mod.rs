@@ -2,6 +2,7 @@
 //! be wrong; their sessions, and the desk at which functions ask for them. `store::accounts` keeps what comes of it.
 
 pub mod attempts;
+pub mod cookie;
 pub mod desk;
 pub mod issuers;
 mod jwt;

@@ -7,40 +7,51 @@ use store::accounts::TokenHash;
 
 use crate::problem::Problem;
 
-/// Chance in the part of a refresh token that all of its session share, bytes.
+/// Chance in the part of a session's token that all of its session share, bytes.
 const FAMILY_BYTES: usize = 16;
 /// Chance in what makes a token known only to its holder, bytes.
 const SECRET_BYTES: usize = 32;
 /// Longest text that is looked at as a token of chance, bytes.
 const MAX_BYTES: usize = 256;
 
-/// A refresh token: `FAMILY.SECRET`. The family never stands anywhere else: who knows it had a token of the session, so
+/// How a client keeps the token of its session. A token of one kind is none of the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// As a refresh token, where scripts read it.
+    Script,
+    /// In a cookie that no script reads.
+    Cookie,
+}
+
+/// The token of a session: `FAMILY.SECRET`. The family never stands anywhere else: who knows it had a token of the session, so
 /// that a wrong secret means theft and no guess.
 #[derive(Clone, PartialEq, Eq)]
-pub struct RefreshToken {
+pub struct SessionToken {
+    carrier: Carrier,
     family: String,
     secret: String,
 }
 
-impl RefreshToken {
+impl SessionToken {
     /// The first one of a session.
-    pub fn first() -> Result<Self, Problem> {
-        Ok(Self { family: random_text::<FAMILY_BYTES>()?, secret: random_text::<SECRET_BYTES>()? })
+    pub fn first(carrier: Carrier) -> Result<Self, Problem> {
+        let (family, secret) = (random_text::<FAMILY_BYTES>()?, random_text::<SECRET_BYTES>()?);
+        Ok(Self { carrier, family, secret })
     }
 
     /// Another one of the same session.
     pub fn next(&self) -> Result<Self, Problem> {
-        Ok(Self { family: self.family.clone(), secret: random_text::<SECRET_BYTES>()? })
+        Ok(Self { secret: random_text::<SECRET_BYTES>()?, ..self.clone() })
     }
 
     /// What a client has sent; none for what can't be one.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub fn parse(carrier: Carrier, text: &str) -> Option<Self> {
         let text = Some(text).filter(|text| text.len() <= MAX_BYTES)?;
         let (family, secret) = text.split_once('.')?;
         let is_of =
             |text: &str, bytes| URL_SAFE_NO_PAD.decode(text).is_ok_and(|chance| chance.len() == bytes);
         let is_fit = is_of(family, FAMILY_BYTES) && is_of(secret, SECRET_BYTES);
-        is_fit.then(|| Self { family: family.to_owned(), secret: secret.to_owned() })
+        is_fit.then(|| Self { carrier, family: family.to_owned(), secret: secret.to_owned() })
     }
 
     /// As the client has it.
@@ -50,12 +61,20 @@ impl RefreshToken {
 
     /// What the store knows of the session.
     pub fn family(&self) -> TokenHash {
-        hash("family", &self.family)
+        let kind = match self.carrier {
+            Carrier::Script => "family",
+            Carrier::Cookie => "family of cookies",
+        };
+        hash(kind, &self.family)
     }
 
     /// What the store knows of the token.
     pub fn hash(&self) -> TokenHash {
-        hash("refresh", &self.text())
+        let kind = match self.carrier {
+            Carrier::Script => "refresh",
+            Carrier::Cookie => "cookie",
+        };
+        hash(kind, &self.text())
     }
 }
 
@@ -93,12 +112,13 @@ mod tests {
 
     #[test]
     fn tokens_of_a_session_have_its_family_and_a_secret_of_their_own() {
-        let first = RefreshToken::first().unwrap();
+        let first = SessionToken::first(Carrier::Script).unwrap();
         let next = first.next().unwrap();
         assert_eq!(first.family(), next.family());
         assert_ne!(first.hash(), next.hash());
-        assert_ne!(RefreshToken::first().unwrap().family(), first.family());
-        assert!(RefreshToken::parse(&next.text()).is_some_and(|parsed| parsed == next));
+        assert_ne!(SessionToken::first(Carrier::Script).unwrap().family(), first.family());
+        let parse = |text: &str| SessionToken::parse(Carrier::Script, text);
+        assert!(parse(&next.text()).is_some_and(|parsed| parsed == next));
         let text = next.text();
         let cut = text.get(1..).unwrap_or_default();
         for wrong in [
@@ -111,7 +131,7 @@ mod tests {
             &format!("{text}.x"),
             &"a".repeat(300),
         ] {
-            assert!(RefreshToken::parse(wrong).is_none(), "{wrong}");
+            assert!(parse(wrong).is_none(), "{wrong}");
         }
     }
 
@@ -121,5 +141,9 @@ mod tests {
         assert_eq!(once_hash(&once), once_hash(&once));
         assert_ne!(once_hash(&once), Some(hash("refresh", &once)));
         assert_eq!(once_hash(&"a".repeat(300)), None);
+        let token = SessionToken::first(Carrier::Script).unwrap();
+        let cookie = SessionToken::parse(Carrier::Cookie, &token.text()).unwrap();
+        assert_ne!((cookie.family(), cookie.hash()), (token.family(), token.hash()));
+        assert_ne!(cookie.family(), token.family(), "nor does it end the session of the other kind");
     }
 }

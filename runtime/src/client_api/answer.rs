@@ -18,6 +18,8 @@ pub(super) enum Answered {
     Json(Value),
     /// The same, as text.
     Text(String),
+    /// The same, or nothing, and the cookie of a session with it.
+    Cookie(Option<Value>, HeaderValue),
     /// JSON for everybody.
     Public(Value),
     /// It is done.
@@ -54,6 +56,11 @@ pub(super) fn answer(answered: Answered) -> Response<Full<Bytes>> {
     match answered {
         Answered::Json(value) => json_answer(StatusCode::OK, value.to_string()),
         Answered::Text(json) => json_answer(StatusCode::OK, json),
+        Answered::Cookie(value, cookie) => {
+            let mut response = answer(value.map_or(Answered::Done, Answered::Json));
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+            response
+        }
         Answered::Public(value) => {
             let mut response = json_answer(StatusCode::OK, value.to_string());
             response.headers_mut().insert(header::CACHE_CONTROL, KEYS_KEPT);

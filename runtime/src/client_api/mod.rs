@@ -7,6 +7,7 @@ mod answer;
 pub mod auth;
 mod body;
 mod callers;
+mod cookies;
 mod description;
 pub mod documents;
 pub mod objects;
@@ -27,11 +28,13 @@ use store::catalog::ProjectId;
 use store::documents::Caller;
 use tokio::sync::watch;
 
+pub use self::cookies::Bearing;
 pub use self::reply::ReplyBody;
 
-use self::answer::{Refusal, no_route};
+use self::answer::{Refusal, no_route, unauthenticated};
 use self::auth::{AuthDoor, Proofs};
 use self::callers::{Callers, Place};
+use self::cookies::Cookies;
 use self::description::Description;
 use self::documents::DocumentDoor;
 use self::objects::ObjectDoor;
@@ -40,6 +43,7 @@ use self::realtime::RealtimeDoor;
 use self::site::SiteDoor;
 use self::storage::StorageDoor;
 use crate::accounts::desk::Desk;
+use crate::accounts::sessions::Sessions;
 use crate::accounts::tokens::AccessTokens;
 use crate::clock::Clock;
 use crate::problem::Problem;
@@ -53,6 +57,7 @@ const PATH: &str = "/_ostro/v1/";
 pub struct ClientApi {
     description: Description,
     callers: Callers,
+    cookies: Cookies,
     auth: AuthDoor,
     documents: DocumentDoor,
     realtime: RealtimeDoor,
@@ -92,11 +97,13 @@ pub fn called_function(path: &str) -> Option<&str> {
 /// A call of a function that may be made: for whom it is answered.
 pub struct Admitted {
     origin: Origin,
+    bearing: Bearing,
 }
 
 impl Admitted {
     /// Lets the page read the answer.
     pub fn mark(&self, headers: &mut HeaderMap) {
+        self.bearing.mark(headers);
         self.origin.mark(headers);
     }
 }
@@ -111,9 +118,11 @@ impl ClientApi {
     ) -> Self {
         let tokens = AccessTokens::new(store.accounts.clone(), store.keys.clone());
         let callers = Callers::new(store, tokens.clone(), clock.clone());
+        let sessions = Sessions::new(store.accounts.clone(), tokens.clone(), clock.clone());
         Self {
             description: Description::new(),
-            auth: AuthDoor::new(store, callers.clone(), tokens, proofs, clock.clone()),
+            auth: AuthDoor::new(store, callers.clone(), (tokens, sessions.clone()), proofs, clock.clone()),
+            cookies: Cookies::new(sessions),
             documents: DocumentDoor::new(store, callers.clone()),
             storage: StorageDoor::new(store, callers.clone(), objects, clock.clone()),
             realtime: RealtimeDoor::new(store, callers.clone(), clock, stopping),
@@ -132,11 +141,18 @@ impl ClientApi {
         self.callers.caller(project, headers).await
     }
 
+    /// Puts an access token in the place of the cookie that a session is kept in, if there is one: what the cookie is worth.
+    /// `cross_site` when the request may not use it.
+    pub async fn exchange<B>(&self, live: &LivePlace, request: &mut Request<B>) -> Result<Bearing, Problem> {
+        let place = self.callers.place(live).await?;
+        self.cookies.exchange(&place, request).await
+    }
+
     /// Lets a call of a function pass that comes from a page which may call, and says that it is JSON. Else it is answered here.
     pub async fn admit<B>(
         &self,
         live: &LivePlace,
-        request: &Request<B>,
+        request: &mut Request<B>,
     ) -> Result<Admitted, Response<ReplyBody>> {
         let refused = |problem: Problem| answer::refusal(&problem.into()).map(ReplyBody::from);
         let place = self.callers.place(live).await.map_err(refused)?;
@@ -153,8 +169,17 @@ impl ClientApi {
         } else {
             None
         };
-        let Some(fault) = fault else { return Ok(Admitted { origin }) };
+        let exchanged = match fault {
+            Some(fault) => Err(fault),
+            None => self.cookies.exchange(&place, request).await,
+        };
+        let (fault, bearing) = match exchanged {
+            Ok(Bearing::Over) => (unauthenticated(), Bearing::Over),
+            Ok(bearing) => return Ok(Admitted { origin, bearing }),
+            Err(fault) => (fault, Bearing::Nothing),
+        };
         let mut response = refused(fault);
+        bearing.mark(response.headers_mut());
         origin.mark(response.headers_mut());
         Err(response)
     }
@@ -165,7 +190,7 @@ impl ClientApi {
         live: Option<&LivePlace>,
         path: &str,
         client: IpAddr,
-        request: Request<B>,
+        mut request: Request<B>,
     ) -> Response<ReplyBody>
     where
         B: Body<Data = Bytes> + Send + Unpin,
@@ -180,14 +205,19 @@ impl ClientApi {
         if let Some(preflight) = origin.preflight(request.method(), request.headers()) {
             return preflight.map(ReplyBody::from);
         }
-        let served = match origin.is_foreign() {
-            true => Err(answer::foreign().into()),
-            false => self.answer(place, path, client, request).await,
+        let exchanged = match origin.is_foreign() {
+            true => Err(answer::foreign()),
+            false => self.cookies.exchange(&place, &mut request).await,
+        };
+        let (served, bearing) = match exchanged {
+            Ok(bearing) => (self.answer(place, &bearing, path, client, request).await, bearing),
+            Err(problem) => (Err(problem.into()), Bearing::Nothing),
         };
         let mut response = match served {
             Ok(response) => response,
             Err(refusal) => answer::refusal(&refusal).map(ReplyBody::from),
         };
+        bearing.mark(response.headers_mut());
         origin.mark(response.headers_mut());
         response
     }
@@ -195,6 +225,7 @@ impl ClientApi {
     async fn answer<B>(
         &self,
         place: Place,
+        bearing: &Bearing,
         path: &str,
         client: IpAddr,
         request: Request<B>,
@@ -206,13 +237,15 @@ impl ClientApi {
         self.description.check(path, request.method())?;
         let path = path.strip_prefix(PATH).unwrap_or_default();
         let answered = match path.split_once('/') {
-            Some(("storage", name)) => return self.storage.serve(place.project, name, request).await,
-            Some(("uploads", id)) => return self.storage.serve_upload(place.project, id, request).await,
-            Some(("auth", name)) => self.auth.serve(place, name, client, request).await,
-            Some(("db", operation)) => self.documents.one(place.project, operation, request).await,
+            // Whoever signs in again need not be told that the session before is over.
+            Some(("auth", name)) => self.auth.serve(place, bearing, name, client, request).await,
             None if path == "openapi.json" => {
                 return Ok(self.description.answer(request.headers()).map(ReplyBody::from));
             }
+            _ if matches!(bearing, Bearing::Over) => return Err(unauthenticated().into()),
+            Some(("storage", name)) => return self.storage.serve(place.project, name, request).await,
+            Some(("uploads", id)) => return self.storage.serve_upload(place.project, id, request).await,
+            Some(("db", operation)) => self.documents.one(place.project, operation, request).await,
             None if path == "realtime" => return self.realtime.open(place.project, client, request).await,
             None if path == "batch" => self.documents.batch(place.project, request).await,
             _ => Err(no_route().into()),

@@ -1,10 +1,11 @@
-//! Which pages may call: those of the project's own hosts, and those of the origins that its manifest names (threat F6).
+//! Which pages may call: those of the project's own hosts, and those of the origins that its manifest names (threat F6); and which
+//! may use the cookie of a session: the project's own alone.
 //!
-//! There are no cookies, so a page of another origin has nothing to act with; it is refused all the same.
+//! A page of another origin has no token to act with, and is refused all the same.
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
-use http::{Method, Response, StatusCode, Uri};
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 
 use super::answer;
@@ -80,9 +81,76 @@ impl Origin {
     }
 }
 
+/// Whether a request that bears the cookie of a session is of one of the project's own pages, or of somebody who has followed a
+/// link or typed an address. `SameSite` alone would let pages of other hosts of the domain in, which are other projects'.
+///
+/// Browsers say so themselves (Fetch Metadata); where one does not, by its origin: then only what changes nothing may come without.
+pub(super) fn may_use_cookie<B>(request: &Request<B>) -> bool {
+    let (headers, method) = (request.headers(), request.method());
+    let says = |name: &str| match headers.get(name).map(HeaderValue::to_str) {
+        Some(word) => word.unwrap_or_default(),
+        None => "",
+    };
+    match says("sec-fetch-site") {
+        "same-origin" | "none" => true,
+        "" => match headers.contains_key(header::ORIGIN) {
+            true => matches!(Origin::of(headers, request.uri(), &[]), Origin::Own),
+            false => matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS),
+        },
+        _ => {
+            let is_link = says("sec-fetch-mode") == "navigate" && says("sec-fetch-dest") == "document";
+            is_link && matches!(*method, Method::GET | Method::HEAD)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn f6_the_cookie_is_for_the_projects_own_pages() {
+        let own = ("origin", "https://shop.example.com");
+        let site = |word| ("sec-fetch-site", word);
+        let link = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+        let with = |more: &[(&'static str, &'static str)]| [&link[..], more].concat();
+        for (method, headers, expected) in [
+            ("GET", vec![], true),
+            ("HEAD", vec![], true),
+            ("POST", vec![], false),
+            ("POST", vec![own], true),
+            ("POST", vec![("origin", "https://evil.example.com")], false),
+            ("POST", vec![("origin", "null")], false),
+            ("GET", vec![("origin", "https://evil.example.com")], false),
+            ("POST", vec![own, own], false),
+            ("POST", vec![site("same-origin")], true),
+            ("GET", vec![site("none")], true),
+            ("GET", vec![site("same-site")], false),
+            ("GET", vec![site("cross-site")], false),
+            ("POST", vec![own, site("same-site")], false),
+            ("GET", vec![own, site("?")], false),
+            ("GET", with(&[site("cross-site")]), true),
+            ("GET", with(&[site("same-site")]), true),
+            ("POST", with(&[site("cross-site")]), false),
+            ("DELETE", with(&[site("same-site")]), false),
+            (
+                "GET",
+                vec![site("cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")],
+                false,
+            ),
+            (
+                "GET",
+                vec![site("cross-site"), ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "script")],
+                false,
+            ),
+        ] {
+            let mut request = Request::builder().method(method).uri("/").header("host", "shop.example.com");
+            for (name, value) in &headers {
+                request = request.header(*name, *value);
+            }
+            assert_eq!(may_use_cookie(&request.body(()).unwrap()), expected, "{method} {headers:?}");
+        }
+    }
 
     #[test]
     fn f6_pages_of_other_origins_are_told_apart() {

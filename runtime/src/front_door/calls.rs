@@ -20,11 +20,11 @@ use crate::router::{CALL_PATH, Match, Way};
 impl Service {
     /// Serves a call of the function of that name.
     pub(super) async fn serve_call(&self, checked: Checked, name: &str, client: IpAddr) -> Response<Answer> {
-        let Checked { request, host, .. } = checked;
+        let Checked { mut request, host, .. } = checked;
         let (version, method) = (request.version(), request.method().clone());
         let place = self.routes.load().project(&host).cloned();
         let Some(place) = place else { return respond::no_route(Uuid::now_v7(), version) };
-        let admitted = match self.doors.api.admit(&place, &request).await {
+        let admitted = match self.doors.api.admit(&place, &mut request).await {
             Ok(admitted) => admitted,
             Err(answer) => return respond::client_api(Uuid::now_v7(), version, &method, answer),
         };

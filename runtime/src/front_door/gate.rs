@@ -7,25 +7,59 @@ use http::header::{self, HeaderMap};
 use store::catalog::{Access, Route, SignedIn};
 use store::jobs::Caller;
 
-use crate::client_api::ClientApi;
+use crate::client_api::{Bearing, ClientApi};
 use crate::problem::Problem;
-use crate::registry::live::Live;
+use crate::registry::live::{Live, LivePlace};
 use crate::router::{Match, NormalPath, Way, is_path_of, may_be_path_of};
 
-/// Who calls, if they may. The access token is taken away where it was looked at: a function is told who it is of, and needs
-/// no token with which it could be that person elsewhere.
+/// Who came to a function, and what the answer has to say of the cookie by which they did.
+pub(super) struct Arrival {
+    /// Who calls, if they may.
+    pub(super) caller: Result<Caller, Problem>,
+    /// Marks the answer, whatever it is.
+    pub(super) bearing: Bearing,
+}
+
+impl Arrival {
+    /// Whom nobody asks.
+    pub(super) fn unasked(caller: Caller) -> Self {
+        Self { caller: Ok(caller), bearing: Bearing::Nothing }
+    }
+}
+
+/// Who calls, if they may: on the hosts of that place. The access token is taken away where it was looked at: a function is told who it
+/// is of, and needs no token with which it could be that person elsewhere.
 pub(super) async fn pass<B>(
     api: &ClientApi,
+    place: Option<LivePlace>,
     matched: &Match<Arc<Live>>,
     path: &NormalPath,
     request: &mut Request<B>,
-) -> Result<Caller, Problem> {
+) -> Arrival {
     let gates = gates(matched, path, request.method().as_str());
     if gates.iter().all(|gate| gate.is_open()) {
-        return Ok(Caller::Anonymous);
+        return Arrival::unasked(Caller::Anonymous);
     }
-    let caller = caller(api, &matched.target, request.headers()).await?;
-    judge(&gates, &caller)?;
+    let place = place.filter(|place| place.project == matched.target.project.id);
+    let exchanged = match &place {
+        Some(place) => api.exchange(place, request).await,
+        None => Ok(Bearing::Nothing),
+    };
+    // Where nobody need be signed in, who was signed in is nobody: a page goes on without a script that would sign in again.
+    match exchanged {
+        Ok(bearing) => Arrival { caller: admit(api, &gates, &matched.target, request).await, bearing },
+        Err(problem) => Arrival { caller: Err(problem), bearing: Bearing::Nothing },
+    }
+}
+
+async fn admit<B>(
+    api: &ClientApi,
+    gates: &[&Access],
+    live: &Live,
+    request: &mut Request<B>,
+) -> Result<Caller, Problem> {
+    let caller = caller(api, live, request.headers()).await?;
+    judge(gates, &caller)?;
     request.headers_mut().remove(header::AUTHORIZATION);
     Ok(caller)
 }

@@ -11,6 +11,7 @@ use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, Uri, Version};
 use hyper::body::{Body, Incoming};
 
+use crate::accounts::cookie;
 use crate::router::{MAX_TARGET_BYTES, Match, NormalPath, is_reserved};
 
 /// Headers of a request.
@@ -195,8 +196,9 @@ fn with_path(uri: &Uri, path: &str) -> Result<Uri, Refusal> {
     Uri::from_parts(parts).map_err(|_| malformed)
 }
 
-/// Takes away what only the platform may say, and forwarding that is not believed.
+/// Takes away what only the platform may say or be told, and forwarding that is not believed.
 pub(super) fn strip_platform_headers(headers: &mut HeaderMap, from_trusted_proxy: bool) {
+    cookie::hide(headers);
     let ours: Vec<HeaderName> = headers
         .keys()
         .filter(|name| {

@@ -27,6 +27,7 @@ use crate::dispatch::Dispatch;
 use crate::pass::Pass;
 use crate::registry::live::{Consumers, Routes};
 use crate::router::Found;
+use gate::Arrival;
 use hygiene::Checked;
 use respond::Answer;
 
@@ -74,28 +75,31 @@ impl Service {
             Found::Nobody => return self.page(&checked, None).await,
         };
         let trusted = self.trusted_proxies.contains(&client);
-        let Checked { request, path, .. } = checked;
+        let Checked { mut request, path, host } = checked;
         let limit = matched.target.spec.limits.request_body_bytes;
         if hygiene::declares_more_than(&request, limit) {
             return respond::too_large(Uuid::now_v7(), version, limit);
         }
-        let (live, method, mut request) = (matched.target.clone(), request.method().clone(), request);
-        let caller = match is_call {
+        let Arrival { caller, bearing } = match is_call {
             // Whoever has the pass may call: the control API has judged its own callers, who are nobody of the project's people.
-            true => Caller::System,
-            false => match gate::pass(&self.doors.api, &matched, &path, &mut request).await {
-                Ok(caller) => caller,
-                Err(problem) => return respond::gated(Uuid::now_v7(), version, &problem),
-            },
+            true => Arrival::unasked(Caller::System),
+            false => {
+                let place = self.routes.load().project(&host).cloned();
+                gate::pass(&self.doors.api, place, &matched, &path, &mut request).await
+            }
         };
-        match hygiene::for_guest(request, &matched, client, trusted) {
-            Ok(request) => respond::outcome(
-                version,
-                &method,
-                self.dispatch.http(live, request, Lineage { caller, ..Lineage::default() }).await,
-            ),
-            Err(refusal) => respond::refusal(Uuid::now_v7(), version, refusal),
-        }
+        let (live, method) = (matched.target.clone(), request.method().clone());
+        let for_guest = |request| hygiene::for_guest(request, &matched, client, trusted);
+        let mut answer = match caller.map(|caller| (caller, for_guest(request))) {
+            Ok((caller, Ok(request))) => {
+                let lineage = Lineage { caller, ..Lineage::default() };
+                respond::outcome(version, &method, self.dispatch.http(live, request, lineage).await)
+            }
+            Ok((_, Err(refusal))) => respond::refusal(Uuid::now_v7(), version, refusal),
+            Err(problem) => respond::gated(Uuid::now_v7(), version, &problem),
+        };
+        bearing.mark(answer.headers_mut());
+        answer
     }
 
     /// What the project's site has where no function answers: at all, or with this method. Of a path that is routed for

@@ -11,6 +11,7 @@ use http_body_util::Full;
 use uuid::Uuid;
 
 use super::hygiene::Refusal;
+use crate::accounts::cookie;
 use crate::client_api::{ReplyBody, objects::ObjectBody};
 use crate::dispatch::{AnswerBody, Failure, Outcome, Unfinished};
 use crate::problem::Problem;
@@ -191,6 +192,7 @@ pub(super) fn check_length(headers: &HeaderMap) -> Result<(), &'static str> {
 
 /// Takes away what belongs to the connection (RFC 9110 section 7.6.1) or to the platform (threat D8).
 fn strip(headers: &mut HeaderMap) {
+    cookie::guard(headers);
     const NEVER: [HeaderName; 8] = [
         header::CONNECTION,
         header::TRANSFER_ENCODING,

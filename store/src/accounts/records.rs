@@ -42,6 +42,9 @@ pub struct Settings {
     /// Who else vouches for people. Of older servers there is none.
     #[serde(default)]
     pub issuers: Vec<Issuer>,
+    /// Whether pages may have a session that is kept in a cookie. Of older servers they may not.
+    #[serde(default)]
+    pub cookie: bool,
 }
 
 /// An issuer of OpenID Connect whose ID tokens are believed.

@@ -10,7 +10,8 @@ use store::catalog::ProjectId;
 
 use super::{Desk, failed, hindered};
 use crate::accounts::passwords::{Asking, MAX_PASSWORD_BYTES, check_strength};
-use crate::accounts::sessions::Refreshed;
+use crate::accounts::secrets::Carrier;
+use crate::accounts::sessions::{Refreshed, Session};
 
 impl Desk {
     pub(super) async fn sign_in(&self, project: ProjectId, proof: Proof) -> Result<Told, Fault> {
@@ -35,8 +36,9 @@ impl Desk {
             }
             Proof::Refresh(token) => return self.refresh(project, &settings, &token).await,
         };
-        let session = self.sessions.begin(project, &settings, account.id).await.map_err(hindered)?;
-        session.map(|session| Told::Json(session.to_string())).ok_or_else(barred)
+        let begun = self.sessions.begin(project, &settings, account.id, Carrier::Script).await;
+        let session = begun.map_err(hindered)?.ok_or_else(barred)?;
+        self.tokens(project, &settings, &session).await
     }
 
     /// The account of somebody who was recognised elsewhere; made the first time.
@@ -111,12 +113,22 @@ impl Desk {
 
     async fn refresh(&self, project: ProjectId, settings: &Settings, token: &str) -> Result<Told, Fault> {
         match self.sessions.refresh(project, settings, token).await.map_err(hindered)? {
-            Refreshed::Session(session) => Ok(Told::Json(session.to_string())),
+            Refreshed::Session(session) => self.tokens(project, settings, &session).await,
             Refreshed::Race => Err(Fault::Refused(
                 "the token was used a moment ago, and whoever did has the new one".to_owned(),
             )),
             Refreshed::Over => Err(Fault::Refused("the token is not good, or not any more".to_owned())),
         }
+    }
+
+    async fn tokens(
+        &self,
+        project: ProjectId,
+        settings: &Settings,
+        session: &Session,
+    ) -> Result<Told, Fault> {
+        let tokens = self.sessions.tokens(project, settings, session).await.map_err(hindered)?;
+        Ok(Told::Json(tokens.to_string()))
     }
 
     /// None where another account has the address or the identity.

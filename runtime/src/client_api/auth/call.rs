@@ -27,6 +27,9 @@ pub(super) struct Password(pub(super) String);
 pub(super) struct Credentials {
     pub(super) email: String,
     pub(super) password: Password,
+    /// Whether the session is kept in a cookie.
+    #[serde(default)]
+    pub(super) cookie: bool,
 }
 
 /// An ID token of another issuer.
@@ -37,6 +40,9 @@ pub(super) struct Issued {
     /// Whether who is signed in is that person, too, from now on.
     #[serde(default)]
     pub(super) link: bool,
+    /// Whether the session is kept in a cookie.
+    #[serde(default)]
+    pub(super) cookie: bool,
 }
 
 /// A refresh token.
@@ -44,6 +50,9 @@ pub(super) struct Issued {
 #[serde(deny_unknown_fields)]
 pub(super) struct Refresh {
     pub(super) refresh_token: String,
+    /// Whether the session is kept in a cookie from now on.
+    #[serde(default)]
+    pub(super) cookie: bool,
 }
 
 /// The refresh token of the session that is to end.
@@ -85,14 +94,18 @@ pub(super) struct RequestReset {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+pub(super) struct Anonymous {
+    /// Whether the session is kept in a cookie.
+    #[serde(default)]
+    pub(super) cookie: bool,
+}
 
 /// What is asked for.
 pub(super) enum Call {
     SignUp(Credentials),
     SignIn(Credentials),
     SignInOidc(Issued),
-    Anonymous,
+    Anonymous(Anonymous),
     Upgrade(Credentials),
     Refresh(Refresh),
     SignOut(SignOut),
@@ -142,7 +155,7 @@ impl Call {
             "sign-up" => Self::SignUp(body.json()?),
             "sign-in" => Self::SignIn(body.json()?),
             "sign-in-oidc" => Self::SignInOidc(body.json()?),
-            "anonymous" => body.json_or_nothing::<Nothing>().map(|Nothing {}| Self::Anonymous)?,
+            "anonymous" => Self::Anonymous(body.json_or_nothing()?),
             "upgrade" => Self::Upgrade(body.json()?),
             "refresh" => Self::Refresh(body.json()?),
             "sign-out" => Self::SignOut(body.json_or_nothing()?),

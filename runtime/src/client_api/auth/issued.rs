@@ -20,6 +20,7 @@ impl AuthDoor {
         if at.settings.issuers.is_empty() {
             return Err(answer::not_enabled().into());
         }
+        let carrier = at.carrier(words.cookie)?;
         let now = self.uptime_ms();
         self.limits.wrong_from.begin(at.project, at.client, now)?;
         let issuers = &at.settings.issuers;
@@ -45,7 +46,7 @@ impl AuthDoor {
         if account.disabled {
             return Err(unauthenticated().into());
         }
-        self.begin(at, &account).await
+        self.begin(at, &account, carrier).await
     }
 
     /// The account of that identity.

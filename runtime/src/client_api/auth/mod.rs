@@ -26,14 +26,18 @@ use self::call::Call;
 pub(super) use self::described::Paths;
 use super::answer::{Answered, Refusal, unauthenticated};
 use super::callers::{self, Callers};
+use super::cookies::{Bearing, cross_site};
+use super::origin::may_use_cookie;
 use crate::accounts::attempts::{Attempts, network};
 use crate::accounts::desk::Desk;
 use crate::accounts::issuers::Issuers;
 use crate::accounts::mails::Mails;
 use crate::accounts::passwords::Passwords;
+use crate::accounts::secrets::Carrier;
 use crate::accounts::sessions::Sessions;
 use crate::accounts::tokens::AccessTokens;
 use crate::clock::Clock;
+use crate::problem::Problem;
 
 /// Times that an account's password may be wrong, in [`crate::accounts::attempts::WINDOW_MS`].
 const WRONG_PER_ACCOUNT: u32 = 10;
@@ -87,6 +91,10 @@ struct Place<'r> {
     settings: Arc<Settings>,
     headers: &'r HeaderMap,
     client: IpAddr,
+    /// Whether the session that asks is kept in a cookie.
+    by_cookie: bool,
+    /// Whether a page asks that may use the cookie.
+    own_page: bool,
 }
 
 impl AuthDoor {
@@ -94,7 +102,7 @@ impl AuthDoor {
     pub(super) fn new(
         store: &Store,
         callers: Callers,
-        tokens: AccessTokens,
+        (tokens, sessions): (AccessTokens, Sessions),
         proofs: Proofs,
         clock: Clock,
     ) -> Self {
@@ -103,7 +111,7 @@ impl AuthDoor {
             callers,
             accounts: store.accounts.clone(),
             mails: Mails::new(store),
-            sessions: Sessions::new(store.accounts.clone(), tokens.clone(), clock.clone()),
+            sessions,
             issuers,
             tokens,
             passwords,
@@ -137,6 +145,7 @@ impl AuthDoor {
     pub(super) async fn serve<B>(
         &self,
         place: callers::Place,
+        bearing: &Bearing,
         name: &str,
         client: IpAddr,
         request: Request<B>,
@@ -145,9 +154,16 @@ impl AuthDoor {
         B: Body<Data = Bytes> + Unpin,
     {
         let settings = place.settings.ok_or_else(answer::not_enabled)?;
+        let own_page = may_use_cookie(&request);
         let (parts, body) = request.into_parts();
-        let client = network(client);
-        let at = Place { project: place.project, settings, headers: &parts.headers, client };
+        let at = Place {
+            project: place.project,
+            settings,
+            headers: &parts.headers,
+            client: network(client),
+            by_cookie: bearing.is_session(),
+            own_page,
+        };
         self.answer(&at, Call::read(&parts.method, name, &parts.headers, body).await?).await
     }
 
@@ -156,7 +172,7 @@ impl AuthDoor {
             Call::SignUp(words) => self.sign_up(at, words).await,
             Call::SignIn(words) => self.sign_in(at, words).await,
             Call::SignInOidc(words) => self.sign_in_oidc(at, words).await,
-            Call::Anonymous => self.anonymous(at).await,
+            Call::Anonymous(words) => self.anonymous(at, &words).await,
             Call::Upgrade(words) => self.upgrade(at, words).await,
             Call::Refresh(words) => self.refresh(at, &words).await,
             Call::SignOut(words) => self.sign_out(at, words.refresh_token.as_deref()).await,
@@ -181,5 +197,18 @@ impl AuthDoor {
     fn uptime_ms(&self) -> i64 {
         let since = self.clock.instant().saturating_duration_since(self.since);
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+impl Place<'_> {
+    /// Where the client keeps the session that it asks for: who has a cookie has a cookie again. `not_enabled` where there are none,
+    /// `cross_site` for whom there is none.
+    fn carrier(&self, wants_cookie: bool) -> Result<Carrier, Problem> {
+        match wants_cookie || self.by_cookie {
+            false => Ok(Carrier::Script),
+            true if !self.settings.cookie => Err(answer::not_enabled()),
+            true if !self.own_page => Err(cross_site()),
+            true => Ok(Carrier::Cookie),
+        }
     }
 }

@@ -18,6 +18,7 @@ impl AuthDoor {
         at: &Place<'_>,
         words: Passwords,
     ) -> Result<Answered, Refusal> {
+        let carrier = at.carrier(false)?;
         let (account, _) = self.signed_in(at).await?;
         let Passwords { old: Password(old), new } = words;
         let new = new_password(new)?;
@@ -29,7 +30,7 @@ impl AuthDoor {
         let change =
             Change::Password { id: account.id, old, new: self.passwords.hash(at.asking(), new).await? };
         match self.accounts.change(at.project, change).await? {
-            Changed::Done(account) => self.begin(at, &account).await,
+            Changed::Done(account) => self.begin(at, &account, carrier).await,
             // Changed by somebody else a moment ago.
             Changed::Taken | Changed::Missing => Err(answer::invalid_credentials().into()),
         }

@@ -3,9 +3,10 @@
 use store::accounts::{Account, By, Change, Changed, NewAccount, PasswordHash, normal_email};
 
 use super::answer;
-use super::call::{Credentials, Password};
+use super::call::{Anonymous, Credentials, Password};
 use super::{AuthDoor, Place};
 use crate::accounts::passwords::{Asking, check_strength};
+use crate::accounts::secrets::Carrier;
 use crate::client_api::answer::{Answered, Refusal, unauthenticated};
 use crate::problem::Problem;
 
@@ -13,12 +14,13 @@ impl AuthDoor {
     /// Makes an account with an address and a password.
     pub(super) async fn sign_up(&self, at: &Place<'_>, words: Credentials) -> Result<Answered, Refusal> {
         at.with_email()?;
+        let carrier = at.carrier(words.cookie)?;
         let (email, password) = new_credentials(words)?;
         self.limits.made_from.begin(at.project, at.client, self.uptime_ms())?;
         let password = Some(self.passwords.hash(at.asking(), password).await?);
         let new = NewAccount { email: Some(email), password, ..NewAccount::default() };
         match self.accounts.change(at.project, Change::Create(new)).await? {
-            Changed::Done(account) => self.welcome(at, account).await,
+            Changed::Done(account) => self.welcome(at, account, carrier).await,
             Changed::Taken | Changed::Missing => Err(email_taken().into()),
         }
     }
@@ -26,7 +28,8 @@ impl AuthDoor {
     /// Signs in with an address and a password. Whatever is wrong, the answer is the same, and takes as long.
     pub(super) async fn sign_in(&self, at: &Place<'_>, words: Credentials) -> Result<Answered, Refusal> {
         at.with_email()?;
-        let Credentials { email, password: Password(password) } = words;
+        let Credentials { email, password: Password(password), cookie } = words;
+        let carrier = at.carrier(cookie)?;
         // What can't be an address is that of nobody.
         let normal = normal_email(&email).unwrap_or_default();
         let account = match self.accounts.find(at.project, &By::Email(normal.clone())).await? {
@@ -36,20 +39,21 @@ impl AuthDoor {
         let known = account.as_ref().and_then(|account| account.password.as_ref());
         let same = self.is_password(at, normal, password, known).await?;
         match account {
-            Some(account) if same => self.begin(at, &account).await,
+            Some(account) if same => self.begin(at, &account, carrier).await,
             _ => Err(answer::invalid_credentials().into()),
         }
     }
 
     /// Makes an account without a name.
-    pub(super) async fn anonymous(&self, at: &Place<'_>) -> Result<Answered, Refusal> {
+    pub(super) async fn anonymous(&self, at: &Place<'_>, words: &Anonymous) -> Result<Answered, Refusal> {
         if !at.settings.anonymous {
             return Err(answer::not_enabled().into());
         }
+        let carrier = at.carrier(words.cookie)?;
         self.limits.made_from.begin(at.project, at.client, self.uptime_ms())?;
         let new = NewAccount { anonymous: true, ..NewAccount::default() };
         match self.accounts.change(at.project, Change::Create(new)).await? {
-            Changed::Done(account) => self.begin(at, &account).await,
+            Changed::Done(account) => self.begin(at, &account, carrier).await,
             Changed::Taken | Changed::Missing => Err(unauthenticated().into()),
         }
     }
@@ -57,6 +61,7 @@ impl AuthDoor {
     /// Gives an anonymous account an address and a password. It keeps its id; its sessions end, and one begins.
     pub(super) async fn upgrade(&self, at: &Place<'_>, words: Credentials) -> Result<Answered, Refusal> {
         at.with_email()?;
+        let carrier = at.carrier(words.cookie)?;
         let (account, _) = self.signed_in(at).await?;
         if !account.anonymous {
             return Err(not_anonymous().into());
@@ -66,7 +71,7 @@ impl AuthDoor {
         let password = self.passwords.hash(at.asking(), password).await?;
         let change = Change::Upgrade { id: account.id, email, password };
         match self.accounts.change(at.project, change).await? {
-            Changed::Done(account) => self.welcome(at, account).await,
+            Changed::Done(account) => self.welcome(at, account, carrier).await,
             Changed::Taken => Err(email_taken().into()),
             Changed::Missing => Err(not_anonymous().into()),
         }
@@ -95,9 +100,9 @@ impl AuthDoor {
     }
 
     /// The first session of an account with a new address, which is asked whether mail arrives.
-    async fn welcome(&self, at: &Place<'_>, account: Account) -> Result<Answered, Refusal> {
+    async fn welcome(&self, at: &Place<'_>, account: Account, carrier: Carrier) -> Result<Answered, Refusal> {
         self.ask_to_verify(at, &account).await;
-        self.begin(at, &account).await
+        self.begin(at, &account, carrier).await
     }
 }
 
@@ -115,7 +120,7 @@ impl Place<'_> {
 
 /// An address and a password, fit to be kept.
 fn new_credentials(words: Credentials) -> Result<(String, String), Problem> {
-    let Credentials { email, password } = words;
+    let Credentials { email, password, .. } = words;
     let email = email.trim().to_owned();
     if normal_email(&email).is_none() {
         return Err(Problem::new(400, "bad_request", "this is not an e-mail address"));

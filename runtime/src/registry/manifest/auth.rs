@@ -24,7 +24,8 @@ const MAX_ISSUER_BYTES: usize = 512;
 /// The `[auth]` section; without it nobody signs in.
 pub(super) fn section(root: &Section<'_, '_>) -> Result<Option<Settings>, Fault> {
     let Some(section) = root.section("auth")? else { return Ok(None) };
-    section.allow(&["email", "anonymous", "access", "refresh", "origins", "mail", "issuers"], &[])?;
+    section
+        .allow(&["email", "anonymous", "cookie", "access", "refresh", "origins", "mail", "issuers"], &[])?;
     let is_on = |key| section.boolean(key).map(|found| found.is_some_and(|(on, _)| on));
     let mut origins = Vec::new();
     for (text, at) in section.strings("origins")? {
@@ -47,6 +48,7 @@ pub(super) fn section(root: &Section<'_, '_>) -> Result<Option<Settings>, Fault>
         origins,
         mail: mail.transpose()?,
         issuers: issuers(&section)?,
+        cookie: is_on("cookie")?,
     }))
 }
 
@@ -144,9 +146,10 @@ mod tests {
             origins: Vec::new(),
             mail: None,
             issuers: Vec::new(),
+            cookie: false,
         };
         assert_eq!(auth("[auth]\n"), Ok(Some(usual)));
-        let all = "[auth]\nemail = true\nanonymous = true\naccess = '1h'\nrefresh = '7d'\nmail = 'mails'\n\
+        let all = "[auth]\nemail = true\nanonymous = true\ncookie = true\naccess = '1h'\nrefresh = '7d'\nmail = 'mails'\n\
             origins = ['https://App.example.com', 'http://localhost:3000', 'capacitor://localhost']\n\
             issuers = [{ issuer = 'https://id.example.com/t', audience = 'shop', roles = 'groups' },\
             { issuer = 'http://127.0.0.1:9000', audience = 'shop' }]";
@@ -165,6 +168,7 @@ mod tests {
                     roles: roles.map(str::to_owned),
                 })
                 .to_vec(),
+            cookie: true,
         };
         assert_eq!(auth(all), Ok(Some(expected)));
     }

@@ -27,6 +27,7 @@ async fn settings(bench: Bench<'_>) -> Result<()> {
         origins: vec!["https://a.example".to_owned()],
         mail: Some("mail".to_owned()),
         issuers: vec![Issuer { url: "https://a.b".to_owned(), audience: "c".to_owned(), roles: None }],
+        cookie: true,
     };
     assert_eq!(bench.accounts.settings(bench.project).await?, None);
     bench.accounts.declare(bench.project, None).await?;
