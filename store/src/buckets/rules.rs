@@ -6,8 +6,8 @@
 use crate::StoreError;
 use crate::buckets::{Info, Result};
 use crate::documents::Caller;
-use crate::documents::language::rules::Needed;
-use crate::documents::language::{Condition, Fault, Object, Rule, Value};
+use crate::documents::language::rules::{Needed, Permissions, Permitted, Texts};
+use crate::documents::language::{Fault, Object, Rule, Value};
 
 /// What rules can ask of an object.
 const FIELDS: [&str; 6] = ["key", "size", "content_type", "owner", "metadata", "written"];
@@ -26,23 +26,13 @@ pub struct Rules {
     pub delete: Option<String>,
 }
 
-/// The rules of a bucket, read. Without a rule there is no permission.
+/// The rules of a bucket, read.
 #[derive(Default)]
-pub(super) struct Ruling {
-    read: Option<Rule>,
-    create: Option<Rule>,
-    update: Option<Rule>,
-    delete: Option<Rule>,
-}
+pub(super) struct Ruling(Permissions);
 
 /// What the rules come to for a caller.
 pub(super) struct Access {
-    read: Condition,
-    create: Condition,
-    update: Condition,
-    delete: Condition,
-    /// Whether the rule for updates says itself what an object may become.
-    update_asks_data: bool,
+    rules: Permitted,
     user: Option<String>,
 }
 
@@ -60,19 +50,7 @@ pub struct Open {
 impl Rules {
     /// Reads one rule of a bucket. A fault has the byte of the text that it is at.
     pub fn locate(text: &str) -> std::result::Result<(), (usize, Fault)> {
-        let rule = Rule::locate(text)?;
-        let unknown = rule.fields().into_iter().find(|path| {
-            let first = path.parts().first().map_or("", |part| part.name.as_str());
-            !FIELDS.contains(&first) || path.parts().len() > 1 && first != "metadata"
-        });
-        match unknown {
-            None => Ok(()),
-            Some(path) => {
-                let at = text.find(path.as_str()).unwrap_or_default();
-                let known = FIELDS.join("`, `");
-                Err((at, Fault::new(format!("an object has no `{}`, but `{known}`", path.as_str()))))
-            }
-        }
+        rule(text).map(drop)
     }
 }
 
@@ -83,39 +61,25 @@ impl Ruling {
         rules.and_then(|rules| Self::read(&rules)).unwrap_or_default()
     }
 
-    fn read(rules: &Rules) -> Option<Self> {
-        let rule = |text: &Option<String>| match text {
-            None => Some(None),
-            Some(text) => Rules::locate(text).ok().and_then(|()| Rule::parse(text).ok()).map(Some),
-        };
-        let (read, create) = (rule(&rules.read)?, rule(&rules.create)?);
-        Some(Self { read, create, update: rule(&rules.update)?, delete: rule(&rules.delete)? })
+    fn read(Rules { read, create, update, delete }: &Rules) -> Option<Self> {
+        let texts = Texts { read, create, update, delete };
+        Permissions::read(texts, |_, text| rule(text)).ok().map(Self)
     }
 
     /// What it comes to for a caller.
     pub(super) fn known(&self, caller: &Caller) -> Access {
-        let known =
-            |rule: &Option<Rule>| rule.as_ref().map_or_else(Condition::never, |rule| rule.known(caller));
-        let update = known(&self.update);
-        Access {
-            read: known(&self.read),
-            create: known(&self.create),
-            delete: known(&self.delete),
-            update_asks_data: update.mentions_data(),
-            update,
-            user: caller.user.clone(),
-        }
+        Access { rules: self.0.known(caller), user: caller.user.clone() }
     }
 }
 
 impl Access {
     /// What is open at all.
     pub(super) fn open(&self) -> Open {
-        let read = !self.read.is_never();
+        let read = !self.rules.read.is_never();
         Open {
             read,
-            put: !self.create.is_never() || read && !self.update.is_never(),
-            delete: read && !self.delete.is_never(),
+            put: !self.rules.create.is_never() || read && !self.rules.update.is_never(),
+            delete: read && !self.rules.delete.is_never(),
         }
     }
 
@@ -126,12 +90,12 @@ impl Access {
 
     /// Whether the caller may see that object.
     pub(super) fn sees(&self, key: &str, info: &Info) -> bool {
-        self.read.is_always() || self.read.holds(&document(key, info), None)
+        self.rules.read.is_always() || self.rules.read.holds(&document(key, info), None)
     }
 
     /// The owner whose objects are the only ones that the caller may see, if it is one.
     pub(super) fn only_owner(&self) -> Option<&str> {
-        self.read.needed().into_iter().find_map(|needed| match needed {
+        self.rules.read.needed().into_iter().find_map(|needed| match needed {
             Needed::Equal(path, Value::String(owner)) if path.as_str() == "owner" => Some(owner.as_str()),
             _ => None,
         })
@@ -146,16 +110,31 @@ impl Access {
     /// not replace either.
     pub(super) fn permit_put(&self, key: &str, there: Option<&Info>, new: &Info) -> Result<()> {
         let fresh = document(key, new);
-        let Some(there) = there else { return permit(self.create.holds(&fresh, Some(&fresh))) };
+        let Some(there) = there else { return permit(self.rules.may_create(&fresh)) };
         let was = document(key, there);
-        let may_become = self.update.holds(&was, Some(&fresh))
-            && (self.update_asks_data || self.update.holds(&fresh, Some(&fresh)));
-        permit(self.sees(key, there) && may_become)
+        permit(self.sees(key, there) && self.rules.may_become(&was, &fresh))
     }
 
     /// Fails unless the caller may remove that object, which it sees.
     pub(super) fn permit_delete(&self, key: &str, there: &Info) -> Result<()> {
-        permit(self.delete.holds(&document(key, there), None))
+        permit(self.rules.delete.holds(&document(key, there), None))
+    }
+}
+
+/// Reads one rule; a fault has the byte of the text that it is at.
+fn rule(text: &str) -> std::result::Result<Rule, (usize, Fault)> {
+    let rule = Rule::locate(text)?;
+    let unknown = rule.fields().into_iter().find(|path| {
+        let first = path.parts().first().map_or("", |part| part.name.as_str());
+        !FIELDS.contains(&first) || path.parts().len() > 1 && first != "metadata"
+    });
+    match unknown {
+        None => Ok(rule),
+        Some(path) => {
+            let at = text.find(path.as_str()).unwrap_or_default();
+            let known = FIELDS.join("`, `");
+            Err((at, Fault::new(format!("an object has no `{}`, but `{known}`", path.as_str()))))
+        }
     }
 }
 

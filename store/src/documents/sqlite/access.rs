@@ -6,28 +6,21 @@
 use super::perform::Operation;
 use super::question::{Chosen, Find, Fresh, Question, Shown, Task};
 use super::sight::Sight;
+use crate::documents::language::rules::{Permissions, Permitted, Texts};
 use crate::documents::language::{Caller, Condition, Fault, Filter, Hidden, Object, Path, Rule, Value};
 use crate::documents::{Failure, Result, Rules};
 
 /// The rules of a collection, read. Without a rule there is no permission.
 #[derive(Debug, Default)]
 pub(crate) struct Ruling {
-    read: Option<Rule>,
-    create: Option<Rule>,
-    update: Option<Rule>,
-    delete: Option<Rule>,
+    rules: Permissions,
     hidden: Hidden,
     owner: Option<String>,
 }
 
 /// What the rules come to for a caller.
 pub(crate) struct Access {
-    read: Condition,
-    create: Condition,
-    update: Condition,
-    delete: Condition,
-    /// Whether the rule for updates says itself what a document may become.
-    update_asks_data: bool,
+    rules: Permitted,
     hidden: Hidden,
     owner: Option<String>,
     user: Option<String>,
@@ -36,11 +29,9 @@ pub(crate) struct Access {
 impl Ruling {
     /// Reads rules; a fault says which one is none, and where.
     pub(crate) fn read(rules: &Rules) -> std::result::Result<Self, Fault> {
-        let rule = |name: &str, text: &Option<String>| match text {
-            Some(text) => Rule::parse(text)
-                .map(Some)
-                .map_err(|fault| Fault::new(format!("rule `{name}`, {}", fault.message))),
-            None => Ok(None),
+        let Rules { read, create, update, delete, hidden: _, owner: _ } = rules;
+        let rule = |name: &str, text: &str| {
+            Rule::parse(text).map_err(|fault| Fault::new(format!("rule `{name}`, {}", fault.message)))
         };
         if let Some(owner) = &rules.owner {
             let path = Path::parse(owner).map_err(|fault| Fault::new(format!("owner: {}", fault.message)))?;
@@ -49,10 +40,7 @@ impl Ruling {
             }
         }
         Ok(Self {
-            read: rule("read", &rules.read)?,
-            create: rule("create", &rules.create)?,
-            update: rule("update", &rules.update)?,
-            delete: rule("delete", &rules.delete)?,
+            rules: Permissions::read(Texts { read, create, update, delete }, rule)?,
             hidden: Hidden::parse(&rules.hidden)
                 .map_err(|fault| Fault::new(format!("hidden: {}", fault.message)))?,
             owner: rules.owner.clone(),
@@ -67,15 +55,8 @@ impl Ruling {
 
     /// What it comes to for a caller.
     pub(super) fn known(&self, caller: &Caller) -> Access {
-        let known =
-            |rule: &Option<Rule>| rule.as_ref().map_or_else(Condition::never, |rule| rule.known(caller));
-        let update = known(&self.update);
         Access {
-            read: known(&self.read),
-            create: known(&self.create),
-            delete: known(&self.delete),
-            update_asks_data: update.mentions_data(),
-            update,
+            rules: self.rules.known(caller),
             hidden: self.hidden.clone(),
             owner: self.owner.clone(),
             user: caller.user.clone(),
@@ -86,22 +67,22 @@ impl Ruling {
 impl Access {
     /// The question for what the caller may see.
     pub(super) fn question(&self, question: &Question) -> Result<Question> {
-        if self.read.is_never() {
+        if self.rules.read.is_never() {
             return Err(Failure::Forbidden);
         }
         Ok(match question {
             Question::Get { id, only, shown } => {
                 let only = only.as_deref().cloned().unwrap_or_default();
                 let shown = shown.without(&self.hidden)?;
-                Question::Get { id: id.clone(), only: Some(self.ruled(&only, &self.read)?), shown }
+                Question::Get { id: id.clone(), only: Some(self.ruled(&only, &self.rules.read)?), shown }
             }
             Question::Find(find) => Question::Find(self.find(find)?),
             Question::Count { filter, limit } => {
-                Question::Count { filter: self.ruled(filter, &self.read)?, limit: *limit }
+                Question::Count { filter: self.ruled(filter, &self.rules.read)?, limit: *limit }
             }
             Question::Distinct { field, filter } => {
                 self.hidden.check_path(field)?;
-                Question::Distinct { field: field.clone(), filter: self.ruled(filter, &self.read)? }
+                Question::Distinct { field: field.clone(), filter: self.ruled(filter, &self.rules.read)? }
             }
             Question::Aggregate { pipeline, filter } => {
                 self.hidden.check_pipeline(pipeline)?;
@@ -109,40 +90,41 @@ impl Access {
                     Some(shown) => pipeline.clone().over(shown),
                     None => pipeline.clone(),
                 };
-                Question::Aggregate { pipeline, filter: self.ruled(filter, &self.read)? }
+                Question::Aggregate { pipeline, filter: self.ruled(filter, &self.rules.read)? }
             }
         })
     }
 
     /// What the caller is told of changes, of the documents that a filter is about.
     pub(super) fn sight(&self, filter: &Filter) -> Result<Sight> {
-        if self.read.is_never() {
+        if self.rules.read.is_never() {
             return Err(Failure::Forbidden);
         }
-        let (filter, shown) = (self.ruled(filter, &self.read)?, Shown::default().without(&self.hidden)?);
-        Ok(Sight::new(filter, shown, format!("{:?}", self.read)))
+        let (filter, shown) =
+            (self.ruled(filter, &self.rules.read)?, Shown::default().without(&self.hidden)?);
+        Ok(Sight::new(filter, shown, format!("{:?}", self.rules.read)))
     }
 
     fn find(&self, find: &Find) -> Result<Find> {
         self.check_order(&find.order)?;
         Ok(Find {
             asked: find.asked.clone(),
-            filter: self.ruled(&find.filter, &self.read)?,
+            filter: self.ruled(&find.filter, &self.rules.read)?,
             order: find.order.clone(),
             limit: find.limit,
             shown: find.shown.without(&self.hidden)?,
             // Pages belong to what this caller may see.
-            under: Some(format!("{:?}", self.read)),
+            under: Some(format!("{:?}", self.rules.read)),
         })
     }
 
     /// `Forbidden` when no such write is open to the caller at all; `Invalid` when it names what is hidden.
     pub(super) fn permit(&self, task: &Task) -> Result<()> {
         let is_open = match task {
-            Task::Insert(_) => !self.create.is_never(),
+            Task::Insert(_) => !self.rules.create.is_never(),
             _ => {
-                let is_refused = self.read.is_never() || self.of(task.operation()).is_never();
-                !is_refused && (!task.may_insert() || !self.create.is_never())
+                let is_refused = self.rules.read.is_never() || self.of(task.operation()).is_never();
+                !is_refused && (!task.may_insert() || !self.rules.create.is_never())
             }
         };
         let is_somebody = self.owner.is_none() || self.user.is_some() || !task.may_insert();
@@ -169,8 +151,8 @@ impl Access {
         // What an update makes of a document is asked when it is known; who deletes makes nothing: there it is null.
         let of = self.of(operation);
         let condition = match operation {
-            Operation::Delete => self.read.and(of),
-            _ => self.read.and(&of.without_data()),
+            Operation::Delete => self.rules.read.and(of),
+            _ => self.rules.read.and(&of.without_data()),
         };
         let filter = self.ruled(&chosen.filter, &condition)?;
         Ok(Chosen { filter, which: chosen.which, order: chosen.order.clone() })
@@ -192,7 +174,7 @@ impl Access {
             }
             object.insert(owner.as_str(), user);
         }
-        if !self.create.holds(&object, Some(&object)) {
+        if !self.rules.may_create(&object) {
             return Err(Failure::Forbidden);
         }
         Ok(Fresh::new(object, now_ms)?.text())
@@ -213,9 +195,7 @@ impl Access {
     pub(super) fn changed(&self, was: &Object, fresh: &Fresh) -> Result<()> {
         let new = fresh.object()?;
         let keeps_owner = self.owner.as_ref().is_none_or(|owner| was.get(owner) == new.get(owner));
-        let may_become = self.update.holds(was, Some(&new))
-            && (self.update_asks_data || self.update.holds(&new, Some(&new)));
-        match keeps_owner && may_become {
+        match keeps_owner && self.rules.may_become(was, &new) {
             true => Ok(()),
             false => Err(Failure::Forbidden),
         }
@@ -224,9 +204,9 @@ impl Access {
     /// What is asked of the documents that the caller reads, or does that to, in the words of rules.
     pub(super) fn words(&self, operation: Option<Operation>) -> String {
         match operation {
-            None => self.read.to_string(),
-            Some(Operation::Create) => self.create.to_string(),
-            Some(operation) => self.read.and(self.of(operation)).to_string(),
+            None => self.rules.read.to_string(),
+            Some(Operation::Create) => self.rules.create.to_string(),
+            Some(operation) => self.rules.read.and(self.of(operation)).to_string(),
         }
     }
 
@@ -242,9 +222,9 @@ impl Access {
 
     fn of(&self, operation: Operation) -> &Condition {
         match operation {
-            Operation::Create => &self.create,
-            Operation::Update => &self.update,
-            Operation::Delete => &self.delete,
+            Operation::Create => &self.rules.create,
+            Operation::Update => &self.rules.update,
+            Operation::Delete => &self.rules.delete,
         }
     }
 

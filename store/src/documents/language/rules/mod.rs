@@ -12,6 +12,7 @@ mod fold;
 
 mod hidden;
 mod necessary;
+mod permissions;
 #[cfg(test)]
 pub(crate) mod reference;
 mod words;
@@ -23,6 +24,7 @@ pub use condition::Condition;
 pub use hidden::Hidden;
 pub(crate) use hidden::{See, names_of};
 pub(crate) use necessary::Needed;
+pub(crate) use permissions::{Permissions, Permitted, Texts};
 
 /// Longest rule, bytes.
 pub const MAX_RULE_BYTES: usize = 4 << 10;
