@@ -1,6 +1,7 @@
 //! Realtime: pages see each other's changes, go on where a stream broke, and are told nothing that is not open to them.
 
 mod attacks;
+mod channels;
 mod ends;
 mod kills;
 mod stream;

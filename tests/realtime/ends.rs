@@ -16,7 +16,9 @@ fn what_is_no_subscription_is_refused() {
     let ann = Visitor::sign_up(&bench, "ann");
     let one = |id: &str| json!({ "id": id, "collection": "notes" });
     let many: Vec<Value> = (0..17).map(|id| one(&id.to_string())).collect();
-    for body in [json!([]), json!({ "subscriptions": [{ "id": "1", "channel": "x" }] }), json!({})] {
+    for body in
+        [json!([]), json!({ "subscriptions": [{ "id": "1", "channel": "x", "filter": {} }] }), json!({})]
+    {
         Stream::refused(&ann, &body).expect_error(400, "bad_request");
     }
     for all in [json!([]), json!([one("1"), one("1")]), json!(many)] {

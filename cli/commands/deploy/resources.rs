@@ -19,10 +19,11 @@ pub(in crate::commands) fn send(session: &Session, manifest: &str) -> Result<Res
 
 /// For people: `accounts; collections notes, todos; bucket files`.
 pub(super) fn sentence(report: &ResourcesReport) -> String {
-    let ResourcesReport { accounts, collections, buckets, namespaces, queues, .. } = report;
+    let ResourcesReport { accounts, collections, buckets, channels, namespaces, queues, .. } = report;
     let kinds = [
         (collections, "collection", "collections"),
         (buckets, "bucket", "buckets"),
+        (channels, "channel", "channels"),
         (namespaces, "namespace", "namespaces"),
         (queues, "queue", "queues"),
     ];
@@ -46,10 +47,14 @@ mod tests {
             accounts: true,
             collections: names(&["notes", "todos"]),
             buckets: names(&["files"]),
+            channels: names(&["rooms/*"]),
             namespaces: Vec::new(),
             queues: names(&["mail"]),
             took_ms: 1,
         };
-        assert_eq!(sentence(&report), "accounts; collections notes, todos; bucket files; queue mail");
+        assert_eq!(
+            sentence(&report),
+            "accounts; collections notes, todos; bucket files; channel rooms/*; queue mail"
+        );
     }
 }

@@ -34,6 +34,13 @@ pub(super) struct Refusal {
     retry_after_s: Option<u64>,
 }
 
+impl Refusal {
+    /// A problem that will have passed in so many seconds.
+    pub(super) fn for_now(problem: Problem, retry_after_s: u64) -> Self {
+        Self { problem, retry_after_s: Some(retry_after_s) }
+    }
+}
+
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
         let retry_after_s = (problem.status == StatusCode::SERVICE_UNAVAILABLE).then_some(1);

@@ -245,6 +245,7 @@ impl ClientApi {
             _ if matches!(bearing, Bearing::Over) => return Err(unauthenticated().into()),
             Some(("storage", name)) => return self.storage.serve(place.project, name, request).await,
             Some(("uploads", id)) => return self.storage.serve_upload(place.project, id, request).await,
+            Some(("channels", name)) => self.realtime.send(place.project, name, client, request).await,
             Some(("db", operation)) => self.documents.one(place.project, operation, request).await,
             None if path == "realtime" => return self.realtime.open(place.project, client, request).await,
             None if path == "batch" => self.documents.batch(place.project, request).await,

@@ -17,7 +17,7 @@ use crate::problem::Problem;
 const DECLARED_BYTES: usize = 1 << 20;
 
 /// Declares what the manifest says the project has: how people sign in, collections with rules and indexes, buckets,
-/// namespaces, queues. It is what the deploy of a function does before it, for projects without one. What the manifest does not
+/// channels, namespaces, queues. It is what the deploy of a function does before it, for projects without one. What the manifest does not
 /// name stays; without `[auth]` nobody can sign in.
 #[utoipa::path(
     post, path = "/v1/projects/{project}/resources", tag = "resources", operation_id = "declare_resources",

@@ -1,5 +1,5 @@
 //! What a project has because a manifest declares it or a function may use it: queues, namespaces, collections,
-//! buckets, and how people sign in. They are made, and never removed by a deploy: what is in them is not the deploy's.
+//! buckets, channels, and how people sign in. They are made, and never removed by a deploy: what is in them is not the deploy's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +11,7 @@ use store::catalog::{Bindings, DataSource, ProjectId};
 use store::documents::{CollectionSpec, Failure, IndexSpec, MAX_COLLECTIONS};
 use store::jobs::QueueSpec;
 use store::kv::NamespaceSpec;
+use store::realtime::channels::{ChannelSpec, MAX_CHANNELS};
 
 use super::manifest::{CollectionSettings, IndexSettings, Manifest, NamespaceSettings, QueueSettings};
 use crate::control::wire::ResourcesReport;
@@ -32,6 +33,8 @@ pub(super) struct Resources {
     pub(super) collections: Vec<CollectionSpec>,
     /// Buckets that a manifest declares, with their rules.
     pub(super) buckets: Vec<(String, buckets::Rules)>,
+    /// Channels that a manifest declares, with their rules.
+    pub(super) channels: Vec<ChannelSpec>,
     /// What is only used, by kind and name: where it exists, it stays as it is.
     pub(super) used: BTreeSet<(Data, String)>,
     /// How people sign in, as a manifest declares it; none where no manifest says.
@@ -63,6 +66,11 @@ impl Resources {
             collections: collections(manifest.collections),
             // A bucket that is declared without rules has none.
             buckets: manifest.buckets.into_iter().map(|(name, bucket)| (name, bucket.rules)).collect(),
+            channels: manifest
+                .channels
+                .into_iter()
+                .map(|(name, rules)| ChannelSpec { name, rules })
+                .collect(),
             used: BTreeSet::new(),
             auth: Some(SignIn(manifest.auth)),
         }
@@ -119,21 +127,28 @@ impl Resources {
         let known = store.buckets.buckets(project).await?;
         let names = known.iter().map(String::as_str).collect();
         let wanted = self.buckets.iter().map(|(name, _)| name.as_str()).chain(self.used(Data::Bucket));
-        within(&names, wanted, MAX_BUCKETS, "buckets", "too_many_buckets")
+        within(&names, wanted, MAX_BUCKETS, "buckets", "too_many_buckets")?;
+        if self.channels.is_empty() {
+            return Ok(());
+        }
+        let known = store.channels.channels(project).await?;
+        let names = known.iter().map(String::as_str).collect();
+        let wanted = self.channels.iter().map(|channel| channel.name.as_str());
+        within(&names, wanted, MAX_CHANNELS, "channels", "too_many_channels")
     }
 
     /// Makes namespaces that do not exist, before anybody can write to them: a crash must not leave one without the time
     /// to live that is declared for it. Makes the collections and indexes that are declared: a unique index over what is
-    /// not unique ends the deploy. Makes the buckets that are declared, and sets their rules.
+    /// not unique ends the deploy. Makes the buckets and channels that are declared, and sets their rules.
     pub(super) async fn prepare(&self, store: &Store, project: ProjectId) -> Result<(), Problem> {
         let new = missing(store, project, self.namespaces.clone()).await?;
         declare_namespaces(store, project, &new).await?;
         declare_collections(store, project, &self.collections).await?;
         declare_buckets(store, project, self.buckets.iter().map(|(name, _)| name.as_str())).await?;
-        match self.buckets.is_empty() {
-            true => Ok(()),
-            false => Ok(store.buckets.set_rules(project, &self.buckets).await?),
+        if !self.buckets.is_empty() {
+            store.buckets.set_rules(project, &self.buckets).await?;
         }
+        Ok(store.channels.declare(project, &self.channels).await?)
     }
 
     /// Makes what does not exist, and sets what is declared.
@@ -168,6 +183,7 @@ impl Resources {
             accounts: matches!(self.auth, Some(SignIn(Some(_)))),
             collections: named(&mut self.collections.iter().map(|collection| collection.name.as_str())),
             buckets: named(&mut self.buckets.iter().map(|(name, _)| name.as_str())),
+            channels: named(&mut self.channels.iter().map(|channel| channel.name.as_str())),
             namespaces: named(&mut self.namespaces.iter().map(|namespace| namespace.name.as_str())),
             queues: named(&mut self.queues.iter().map(|queue| queue.name.as_str())),
             took_ms,

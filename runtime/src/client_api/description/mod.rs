@@ -29,8 +29,8 @@ use crate::problem::Problem;
 const KEPT: HeaderValue = HeaderValue::from_static("public, max-age=300");
 /// That of the paths. Which server it is is nobody's business outside.
 const VERSION: &str = "1";
-/// The parameter that takes all that is left of a path, slashes as well.
-const REST: &str = "{key}";
+/// The parameters that take all that is left of a path, slashes as well.
+const REST: [&str; 2] = ["{channel}", "{key}"];
 
 /// What is described. A cheap handle.
 #[derive(Clone)]
@@ -127,7 +127,7 @@ impl Path {
         let mut parts = path.split('/');
         for own in &self.parts {
             match parts.next() {
-                Some(_) if own == REST => return true,
+                Some(_) if REST.contains(&own.as_str()) => return true,
                 Some(part) if own == part || own.starts_with('{') => {}
                 _ => return false,
             }

@@ -1,4 +1,4 @@
-//! What a stream is to be about: `{"subscriptions": [{"id", "collection", "filter"}, …]}`.
+//! What a stream is to be about: `{"subscriptions": [{"id", "collection", "filter"}, {"id", "channel"}, …]}`.
 
 use std::collections::HashSet;
 
@@ -34,10 +34,13 @@ pub(super) struct Subscriptions {
 struct Subscription {
     /// What the client calls it, 1 to 64 bytes.
     id: String,
-    collection: String,
-    /// Of which documents; all unless given.
+    /// A collection, or else `channel`.
+    collection: Option<String>,
+    /// Of which documents of the collection; all unless given.
     #[schema(value_type = Option<Object>)]
     filter: Option<Box<RawValue>>,
+    /// The name of a channel.
+    channel: Option<String>,
 }
 
 impl Asked {
@@ -49,16 +52,27 @@ impl Asked {
             return Err(invalid(format!("a stream has 1 to {MAX_SUBSCRIPTIONS} subscriptions")));
         }
         let (mut names, mut topics, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
-        for Subscription { id, collection, filter } in subscriptions {
+        for Subscription { id, collection, filter, channel } in subscriptions {
             if !(1..=MAX_NAME_BYTES).contains(&id.len()) || !seen.insert(id.clone()) {
                 let text = format!(
                     "the `id` of a subscription has 1 to {MAX_NAME_BYTES} bytes, and no other one has it"
                 );
                 return Err(invalid(text));
             }
+            topics.push(match (collection, filter, channel) {
+                (Some(collection), filter, None) => {
+                    let filter = filter.map_or_else(|| "{}".to_owned(), |filter| filter.get().to_owned());
+                    Topic::Documents { collection, filter }
+                }
+                (None, None, Some(channel)) => Topic::Channel(channel),
+                _ => {
+                    let text = format!(
+                        "subscription `{id}` has a `collection`, and maybe a `filter`, or a `channel`"
+                    );
+                    return Err(bad(text));
+                }
+            });
             names.push(id);
-            let filter = filter.map_or_else(|| "{}".to_owned(), |filter| filter.get().to_owned());
-            topics.push(Topic::Documents { collection, filter });
         }
         Ok(Self { names, topics })
     }
@@ -76,10 +90,10 @@ mod tests {
     fn what_is_no_list_of_subscriptions_is_refused() {
         let documents =
             |filter: &str| Topic::Documents { collection: "a".to_owned(), filter: filter.to_owned() };
-        let asked = Asked::read(br#"{"subscriptions":[{"id":"1","collection":"a"},{"id":"x","collection":"a","filter":{"n": 1}}]}"#);
+        let asked = Asked::read(br#"{"subscriptions":[{"id":"1","collection":"a"},{"id":"x","collection":"a","filter":{"n": 1}},{"id":"c","channel":"rooms/a"}]}"#);
         let expected = Asked {
-            names: vec!["1".to_owned(), "x".to_owned()],
-            topics: vec![documents("{}"), documents(r#"{"n": 1}"#)],
+            names: ["1", "x", "c"].map(str::to_owned).into(),
+            topics: vec![documents("{}"), documents(r#"{"n": 1}"#), Topic::Channel("rooms/a".to_owned())],
         };
         assert_eq!(asked.unwrap(), expected);
         let long = format!(r#"{{"subscriptions":[{{"id":"{}","collection":"a"}}]}}"#, "x".repeat(65));
@@ -92,6 +106,9 @@ mod tests {
             (r#"{"subscriptions":[{"id":1,"collection":"a"}]}"#, "bad_request"),
             (r#"{"subscriptions":[{"id":"1","collection":"a","sort":{}}]}"#, "bad_request"),
             (r#"{"subscriptions":[{"id":"1"}]}"#, "bad_request"),
+            (r#"{"subscriptions":[{"id":"1","collection":"a","channel":"b"}]}"#, "bad_request"),
+            (r#"{"subscriptions":[{"id":"1","channel":"b","filter":{}}]}"#, "bad_request"),
+            (r#"{"subscriptions":[{"id":"1","channel":1}]}"#, "bad_request"),
             (r#"{"subscriptions":[]}"#, "invalid"),
             (r#"{"subscriptions":[{"id":"","collection":"a"}]}"#, "invalid"),
             (r#"{"subscriptions":[{"id":"1","collection":"a"},{"id":"1","collection":"b"}]}"#, "invalid"),

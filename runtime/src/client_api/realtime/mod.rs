@@ -1,11 +1,12 @@
 //! Realtime over HTTP: `POST /_ostro/v1/realtime` answers with server-sent events (HTML standard, section 9.2) of what
-//! happens to what a page watches, under the rules as they are at each moment. The store judges; here is who asks, how
-//! much at once, and when a stream ends.
+//! happens to what a page watches, and of what is sent to channels, under the rules as they are at each moment. The store
+//! judges; here is who asks, how much at once, and when a stream ends.
 
 mod asked;
 mod blocks;
 mod body;
 mod described;
+mod send;
 mod stream;
 
 use std::net::IpAddr;
@@ -18,12 +19,13 @@ use http::{Method, Request, Response};
 use http_body::Body;
 use store::Store;
 use store::catalog::ProjectId;
-use store::realtime::Realtime;
+use store::realtime::{Channels, Realtime};
 use tokio::sync::watch;
 
 use self::asked::Asked;
 pub use self::body::StreamBody;
 pub(super) use self::described::Paths;
+use self::send::Rates;
 use self::stream::Stream;
 use super::answer::{Refusal, other_method};
 use super::body::Posted;
@@ -56,11 +58,13 @@ const UNBUFFERED: (HeaderName, HeaderValue) =
 pub(super) struct RealtimeDoor {
     callers: Callers,
     realtime: Arc<dyn Realtime>,
+    channels: Arc<dyn Channels>,
     clock: Clock,
     /// Turns true when the server ends.
     stopping: watch::Receiver<bool>,
     streams: Places<ProjectId>,
     addresses: Places<IpAddr>,
+    rates: Rates,
 }
 
 /// Room for a stream.
@@ -79,7 +83,8 @@ impl RealtimeDoor {
     ) -> Self {
         let (streams, addresses) =
             (Places::new(STREAMS.0, STREAMS.1), Places::new(STREAMS_PER_ADDRESS, STREAMS.1));
-        Self { callers, realtime: store.realtime.clone(), clock, stopping, streams, addresses }
+        let (realtime, channels) = (store.realtime.clone(), store.channels.clone());
+        Self { callers, realtime, channels, clock, stopping, streams, addresses, rates: Rates::new() }
     }
 
     /// Begins a stream for a client at that address. Its head is answered when everything is watched.

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResourcesDeploy {
-    /// The text of `ostro.toml`: its `[auth]`, collections, buckets, namespaces and queues count.
+    /// The text of `ostro.toml`: its `[auth]`, collections, buckets, channels, namespaces and queues count.
     pub manifest: String,
 }
 
@@ -22,6 +22,8 @@ pub struct ResourcesReport {
     pub collections: Vec<String>,
     /// Buckets.
     pub buckets: Vec<String>,
+    /// Channels, with the rules that the manifest says.
+    pub channels: Vec<String>,
     /// Key-value namespaces.
     pub namespaces: Vec<String>,
     /// Queues.

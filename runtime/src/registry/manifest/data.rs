@@ -1,10 +1,12 @@
-//! The sections of what a project keeps: `[collection.NAME]`, `[bucket.NAME]`, `[kv.NAME]`.
+//! The sections of what a project has: `[collection.NAME]`, `[bucket.NAME]`, `[kv.NAME]`, `[channel.NAME]`.
 
 use std::collections::BTreeMap;
 
 use store::buckets;
+use store::catalog::check_name;
 use store::documents::Rules;
 use store::documents::language::{self, Rule};
+use store::realtime::channels::{ChannelRules, check_channel};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -14,7 +16,7 @@ use crate::registry::settings;
 
 /// The `[collection.NAME]` sections.
 pub(super) fn collections(root: &Section<'_, '_>) -> Result<BTreeMap<String, CollectionSettings>, Fault> {
-    named(root, "collection", "a collection", |body| {
+    named(root, "collection", "a collection", check_name, |body| {
         body.allow(&["indexes", "rules", "hidden", "owner"], &[])?;
         let mut indexes: Vec<IndexSettings> = Vec::new();
         for value in body.array("indexes")?.into_iter().flatten() {
@@ -46,23 +48,41 @@ fn four(
 ) -> Result<[Option<String>; 4], Fault> {
     let Some(section) = body.section("rules")? else { return Ok(Default::default()) };
     section.allow(&["read", "create", "update", "delete"], &[])?;
-    let rule = |key: &str| {
-        let (Some((text, _)), Some(value)) = (section.string(key)?, section.value(key)) else {
-            return Ok(None);
-        };
-        match judge(text) {
-            Ok(()) => Ok(Some(text.to_owned())),
-            Err((byte, fault)) => {
-                Err(Fault::at(inside(value, byte), format!("`{}`, {}", section.name(key), fault.message)))
-            }
-        }
-    };
+    let rule = |key| rule(&section, key, &judge);
     Ok([rule("read")?, rule("create")?, rule("update")?, rule("delete")?])
+}
+
+/// One of `rules`. `judge` finds what is wrong with it, and at which byte.
+fn rule(
+    section: &Section<'_, '_>,
+    key: &str,
+    judge: impl Fn(&str) -> Result<(), (usize, language::Fault)>,
+) -> Result<Option<String>, Fault> {
+    let (Some((text, _)), Some(value)) = (section.string(key)?, section.value(key)) else {
+        return Ok(None);
+    };
+    match judge(text) {
+        Ok(()) => Ok(Some(text.to_owned())),
+        Err((byte, fault)) => {
+            Err(Fault::at(inside(value, byte), format!("`{}`, {}", section.name(key), fault.message)))
+        }
+    }
+}
+
+/// The `[channel.NAME]` and `[channel."NAME/*"]` sections.
+pub(super) fn channels(root: &Section<'_, '_>) -> Result<BTreeMap<String, ChannelRules>, Fault> {
+    named(root, "channel", "a channel", check_channel, |body| {
+        body.allow(&["rules"], &[])?;
+        let Some(section) = body.section("rules")? else { return Ok(ChannelRules::default()) };
+        section.allow(&["read", "send"], &[])?;
+        let read = rule(&section, "read", ChannelRules::locate_read)?;
+        Ok(ChannelRules { read, send: rule(&section, "send", ChannelRules::locate_send)? })
+    })
 }
 
 /// The `[bucket.NAME]` sections.
 pub(super) fn buckets(root: &Section<'_, '_>) -> Result<BTreeMap<String, BucketSettings>, Fault> {
-    named(root, "bucket", "a bucket", |body| {
+    named(root, "bucket", "a bucket", check_name, |body| {
         body.allow(&["rules"], &[])?;
         let [read, create, update, delete] = four(body, buckets::Rules::locate)?;
         Ok(BucketSettings { rules: buckets::Rules { read, create, update, delete } })
@@ -71,7 +91,7 @@ pub(super) fn buckets(root: &Section<'_, '_>) -> Result<BTreeMap<String, BucketS
 
 /// The `[kv.NAME]` sections.
 pub(super) fn namespaces(root: &Section<'_, '_>) -> Result<BTreeMap<String, NamespaceSettings>, Fault> {
-    named(root, "kv", "a namespace", |body| {
+    named(root, "kv", "a namespace", check_name, |body| {
         body.allow(&["ttl"], &[])?;
         let Some((text, at)) = body.string("ttl")? else { return Ok(NamespaceSettings::default()) };
         let ttl = units::millis(text).and_then(settings::check_ttl);
@@ -80,17 +100,18 @@ pub(super) fn namespaces(root: &Section<'_, '_>) -> Result<BTreeMap<String, Name
     })
 }
 
-/// The sections below `[KIND]`, each read by `read`. `what` is what they are, with its article.
+/// The sections below `[KIND]`, each read by `read`. `what` is what they are, with its article; `check` judges names.
 fn named<T>(
     root: &Section<'_, '_>,
     kind: &str,
     what: &str,
+    check: impl Fn(&str) -> Result<(), &'static str>,
     read: impl Fn(&Section<'_, '_>) -> Result<T, Fault>,
 ) -> Result<BTreeMap<String, T>, Fault> {
     let mut found = BTreeMap::new();
     let Some(section) = root.section(kind)? else { return Ok(found) };
     for (name, at) in section.keys() {
-        settings::check_name(name)
+        check(name)
             .map_err(|reason| Fault::at(at, format!("`{name}` is not the name of {what}: {reason}")))?;
         if found.len() >= settings::MAX_OF_A_KIND {
             return Err(Fault::at(

@@ -16,6 +16,7 @@ use store::catalog::{
     Route,
 };
 use store::jobs::DEAD_KEPT_MS;
+use store::realtime::channels::ChannelRules;
 use toml::de::DeTable;
 
 use self::reader::{Fault, Later, Section};
@@ -36,6 +37,8 @@ pub struct Manifest {
     pub collections: BTreeMap<String, CollectionSettings>,
     /// The buckets, by name; one that is granted need not be here.
     pub buckets: BTreeMap<String, BucketSettings>,
+    /// The channels, by name, with what callers from outside may do.
+    pub channels: BTreeMap<String, ChannelRules>,
     /// How people sign in; none: they don't.
     pub auth: Option<accounts::Settings>,
     /// The static site, if there is one.
@@ -50,6 +53,7 @@ impl Manifest {
             || !self.namespaces.is_empty()
             || !self.collections.is_empty()
             || !self.buckets.is_empty()
+            || !self.channels.is_empty()
     }
 }
 
@@ -226,7 +230,18 @@ fn read(text: &str, ceilings: &Ceilings) -> Result<Manifest, Fault> {
         .map_err(|error| Fault::at(error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
     let root = Section::root(&document);
     root.allow(
-        &["manifest", "project", "function", "queue", "collection", "bucket", "kv", "auth", "site"],
+        &[
+            "manifest",
+            "project",
+            "function",
+            "queue",
+            "collection",
+            "bucket",
+            "channel",
+            "kv",
+            "auth",
+            "site",
+        ],
         LATER,
     )?;
     if let Some((version, at)) = root.integer("manifest")?
@@ -257,6 +272,7 @@ fn read(text: &str, ceilings: &Ceilings) -> Result<Manifest, Fault> {
         namespaces: data::namespaces(&root)?,
         collections: data::collections(&root)?,
         buckets: data::buckets(&root)?,
+        channels: data::channels(&root)?,
         site: site::site(&root)?,
         auth: auth::section(&root)?,
     })

@@ -267,6 +267,12 @@ fn refusals_of_data_name_their_place() {
         ("[bucket.x]\nrules = { read = 'size < 9 && title == 1' }", 2, 31, "an object has no `title`", ""),
         ("[bucket.x]\nrules = { put = 'true' }", 2, 11, "unknown key", "read, create, update, delete"),
         ("[bucket.x]\nhidden = ['key']", 2, 1, "unknown key", ""),
+        ("[channel.x]\nrules = { read = 'true', create = 'true' }", 2, 26, "unknown key", "read, send"),
+        ("[channel.x]\nttl = '1h'", 2, 1, "unknown key", "rules"),
+        ("[channel.x]\nrules = { read = 'request.data.a == 1' }", 2, 19, "there is no `request.data`", ""),
+        ("[channel.x]\nrules = { send = 'room == 1' }", 2, 19, "a channel has no `room`", ""),
+        ("[channel.'rooms/a']", 1, 10, "is not the name of a channel: behind `/` stands `*`", ""),
+        ("[channel.Rooms]", 1, 10, "is not the name of a channel", ""),
         ("[collection.x]\nrules = 'true'", 2, 9, "a table, not a string", ""),
         ("[collection.x]\nrules = { write = 'true' }", 2, 11, "unknown key", "read, create, update, delete"),
         ("[collection.x]\nrules = { read = true }", 2, 18, "a string", ""),
@@ -405,6 +411,24 @@ fn a_bucket_has_rules() {
     let found: Vec<_> =
         manifest.buckets.iter().map(|(name, bucket)| (name.as_str(), bucket.rules.clone())).collect();
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_channel_has_rules() {
+    let text = "[channel.news]\nrules = { read = 'true' }\n[channel.closed]\n\
+        [channel.'rooms/*']\nrules = { read = 'channel.part == auth.user', send = 'request.data.a == 1' }";
+    let manifest = read(text).unwrap();
+    let rules = |read: Option<&str>, send: Option<&str>| ChannelRules {
+        read: read.map(str::to_owned),
+        send: send.map(str::to_owned),
+    };
+    let expected = [
+        ("closed", rules(None, None)),
+        ("news", rules(Some("true"), None)),
+        ("rooms/*", rules(Some("channel.part == auth.user"), Some("request.data.a == 1"))),
+    ];
+    assert_eq!(manifest.channels, expected.map(|(name, rules)| (name.to_owned(), rules)).into());
+    assert!(manifest.has_resources());
 }
 
 #[test]
