@@ -7,7 +7,7 @@
 use http::header::{self, HeaderMap, HeaderValue};
 
 /// Its name.
-const NAME: &str = "__Host-ostro";
+pub const NAME: &str = "__Host-ostro";
 
 /// What a request has of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -26,18 +26,18 @@ use crate::control::wire::ErrorBody;
 ))]
 pub(in crate::client_api) struct Paths;
 
-/// A session that has begun, or goes on.
+/// A session that has begun, or goes on. Where it is kept in a cookie there are no tokens.
 #[derive(ToSchema)]
 struct Session {
     user: Account,
     /// For `authorization: Bearer …`, until it ends.
-    access_token: String,
+    access_token: Option<String>,
     /// `Bearer`.
-    token_type: String,
+    token_type: Option<String>,
     /// How long the access token lives, seconds.
-    expires_in: i64,
+    expires_in: Option<i64>,
     /// Good for one use, which gives the next one.
-    refresh_token: String,
+    refresh_token: Option<String>,
 }
 
 /// An account, as who is signed in to it sees it.

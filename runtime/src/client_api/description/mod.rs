@@ -13,7 +13,9 @@ use http::{Method, Response, StatusCode};
 use http_body_util::Full;
 use store::catalog::Digest;
 use utoipa::OpenApi as _;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{OpenApi, PathItem};
 
 use super::answer::{empty, no_route, other_method};
@@ -23,6 +25,7 @@ use super::objects;
 use super::objects::answer::{name, quoted, tags};
 use super::realtime;
 use super::storage;
+use crate::accounts::cookie;
 use crate::problem::Problem;
 
 /// How long it may be kept before it is asked for again.
@@ -64,7 +67,21 @@ fn openapi() -> OpenApi {
     let mut bearer = Http::new(HttpAuthScheme::Bearer);
     bearer.bearer_format = Some("JWT".to_owned());
     bearer.description = Some("The access token of a session.".to_owned());
-    api.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(bearer));
+    let cookie = ApiKeyValue::with_description(
+        cookie::NAME,
+        "The session of a page, where the manifest turns cookies on. It is set by signing in with `cookie`.",
+    );
+    let components = api.components.get_or_insert_default();
+    components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    // Whatever takes the one takes the other.
+    for item in api.paths.paths.values_mut() {
+        let all =
+            [&mut item.get, &mut item.head, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        for security in all.into_iter().flatten().filter_map(|operation| operation.security.as_mut()) {
+            security.push(SecurityRequirement::new("cookie", [""; 0]));
+        }
+    }
     api
 }
 
