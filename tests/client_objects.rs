@@ -2,6 +2,7 @@
 
 mod closed;
 mod parts;
+mod signed;
 mod visitor;
 
 use serde_json::json;

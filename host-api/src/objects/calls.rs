@@ -286,7 +286,8 @@ impl HostBucket for HostCtxView<'_> {
         if !access.can_sign(bucket.target(project, caller.as_ref(), &key), &action).await? {
             return Err(Error::Denied("the caller sees no object under this key".to_owned()).into());
         }
-        let permit = Permit { expires_ms, caller, action };
+        let signer = caller.map(|caller| buckets.sealed(&caller)).transpose()?;
+        let permit = Permit { expires_ms, signer, action };
         let signed = Signed { bucket: bucket.name.to_string(), key, permit };
         let long = || Error::Invalid("the URL would be too long: say less in its options".to_owned());
         Ok(buckets.signer()?.url(&signed).ok_or_else(long)?)

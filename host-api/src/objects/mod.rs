@@ -5,6 +5,7 @@ mod calls;
 mod failure;
 mod options;
 mod places;
+mod sealed;
 mod signed;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use self::failure::Answer;
 pub use self::failure::Failure;
 use self::options::Put;
 pub use self::places::{Place, Places};
+pub use self::sealed::{sealed_signer, signer_in};
 pub use self::signed::{Action, MAX_EXPIRES_AS_CALLER_S, MAX_URL_BYTES, Permit, SIGNED_PATH, Signed, Signer};
 use crate::bindings::ostro::storage::objects::Error;
 use crate::grants::Verbs;
@@ -117,6 +119,12 @@ impl ProjectBuckets {
     fn signer(&self) -> Answer<Signer> {
         let (project, open) = self.parts()?;
         Ok(Signer::new(open.keys.url_mac_key(project)?))
+    }
+
+    /// What stands in a URL that is signed for that caller.
+    fn sealed(&self, caller: &Caller) -> Answer<String> {
+        let (project, open) = self.parts()?;
+        Ok(sealed_signer(&open.keys, project, caller)?)
     }
 
     fn now_ms(&self) -> Answer<i64> {

@@ -9,7 +9,6 @@ use hmac::{Hmac, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use store::buckets::Metadata;
-use store::documents::Caller;
 
 /// Where signed URLs begin.
 pub const SIGNED_PATH: &str = "/_ostro/objects/";
@@ -46,9 +45,10 @@ pub struct Permit {
     /// Until then, milliseconds since 1970.
     #[serde(rename = "e")]
     pub expires_ms: i64,
-    /// As whom: the rules of the bucket are asked when it is used. None where a function has signed, which asks nobody.
+    /// As whom, in words that only who signs can read: the rules of the bucket are asked when it is used. None where a function
+    /// has signed, which asks nobody.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
-    pub caller: Option<Caller>,
+    pub signer: Option<String>,
     /// What.
     #[serde(flatten)]
     pub action: Action,
@@ -155,7 +155,7 @@ mod tests {
 
     fn get(key: &str) -> Signed {
         let action = Action::Get { content_type: None, content_disposition: Some("inline".to_owned()) };
-        let permit = Permit { expires_ms: 1_767_225_600_000, caller: None, action };
+        let permit = Permit { expires_ms: 1_767_225_600_000, signer: None, action };
         Signed { bucket: "avatars".to_owned(), key: key.to_owned(), permit }
     }
 
@@ -168,9 +168,8 @@ mod tests {
             metadata: Metadata::from([("a".to_owned(), "é\"".to_owned())]),
             if_absent: true,
         };
-        let roles = vec!["editor".to_owned()];
-        let ann = Caller { user: Some("ann".to_owned()), roles, anonymous: false };
-        let put = Signed { permit: Permit { expires_ms: 1, caller: Some(ann), action: put }, ..get("k") };
+        let ann = Some("sealed".to_owned());
+        let put = Signed { permit: Permit { expires_ms: 1, signer: ann, action: put }, ..get("k") };
         for signed in [get("k"), get("../x"), get("\0"), get("é\u{301}?&s=#"), get(&"x".repeat(1024)), put] {
             let url = signer.url(&signed).unwrap();
             assert!(url.parse::<http::uri::PathAndQuery>().is_ok(), "{url}");
@@ -200,7 +199,7 @@ mod tests {
         let signer = Signer::new([7; 32]);
         let long = Action::Get { content_type: None, content_disposition: Some("x".repeat(MAX_URL_BYTES)) };
         assert_eq!(
-            signer.url(&Signed { permit: Permit { expires_ms: 1, caller: None, action: long }, ..get("k") }),
+            signer.url(&Signed { permit: Permit { expires_ms: 1, signer: None, action: long }, ..get("k") }),
             None
         );
     }

@@ -9,19 +9,24 @@ mod described;
 pub(super) mod get;
 pub(super) mod put;
 mod ranges;
+pub(super) mod rooms;
+mod signers;
 
 use bytes::Bytes;
-use host_api::objects::{Action, ObjectAccess, Permit, Places, SIGNED_PATH, Signed, Signer, Target};
+use host_api::objects::{Action, ObjectAccess, Permit, SIGNED_PATH, Signed, Signer, Target};
 use http::{Method, Request, Response};
 use http_body::Body;
 use store::Store;
 use store::buckets::Place as ObjectPlace;
 use store::catalog::ProjectId;
+use store::documents::Caller;
 use store::keys::Keys;
 
 pub use self::body::ObjectBody;
 pub(super) use self::described::Paths;
 use self::put::Put;
+use self::rooms::{Kind, Rooms};
+pub(super) use self::signers::Signers;
 use crate::clock::Clock;
 use crate::problem::Problem;
 
@@ -30,8 +35,9 @@ use crate::problem::Problem;
 pub struct ObjectDoor {
     access: ObjectAccess,
     keys: Keys,
+    signers: Signers,
     clock: Clock,
-    places: Places,
+    rooms: Rooms,
 }
 
 /// Whether that path, in its normal form, is one of a signed URL.
@@ -42,7 +48,13 @@ pub fn is_signed_path(path: &str) -> bool {
 impl ObjectDoor {
     /// The way to the objects of that store.
     pub fn new(store: &Store, clock: Clock) -> Self {
-        Self { access: ObjectAccess::new(store), keys: store.keys.clone(), clock, places: Places::default() }
+        Self {
+            access: ObjectAccess::new(store),
+            keys: store.keys.clone(),
+            signers: Signers::new(store),
+            clock,
+            rooms: Rooms::default(),
+        }
     }
 
     /// Does what the URL permits, for a request on a host of that project.
@@ -56,21 +68,24 @@ impl ObjectDoor {
         B::Error: std::error::Error + Send + Sync + 'static,
     {
         let (project, signed) = self.permitted(project, &request)?;
-        let Some(place) = self.places.take(project) else {
-            return Err(Problem::new(503, "busy", "too many transfers run at once"));
+        let Signed { bucket, key, permit: Permit { action, signer, .. } } = signed;
+        let caller = self.caller(project, signer).await?;
+        let kind = match action {
+            Action::Get { .. } => Kind::Download,
+            Action::Put { .. } => Kind::Upload,
         };
-        let Signed { bucket, key, permit: Permit { action, caller, .. } } = signed;
+        let room = self.rooms.take(project, caller.as_ref(), kind)?;
         let target =
             Target { project, caller: caller.as_ref(), at: ObjectPlace { bucket: &bucket, key: &key } };
         match action {
             Action::Get { content_type, content_disposition } => {
                 let found = self.access.get(target).await.map_err(answer::problem)?;
                 let found = found.ok_or_else(answer::not_found)?;
-                get::answer(&request, found, content_type, content_disposition, place).await
+                get::answer(&request, found, content_type, content_disposition, room).await
             }
             Action::Put { max_bytes, content_type, metadata, if_absent } => {
                 let put = Put { max_bytes, content_type, metadata, if_absent };
-                let _place = place;
+                let _room = room;
                 put.take(&self.access, target, request).await
             }
         }
@@ -81,9 +96,22 @@ impl ObjectDoor {
         self.access.clone()
     }
 
-    /// The places for transfers.
-    pub(super) fn places(&self) -> Places {
-        self.places.clone()
+    /// The room for transfers.
+    pub(super) fn rooms(&self) -> Rooms {
+        self.rooms.clone()
+    }
+
+    /// Who stands in URLs.
+    pub(super) fn signers(&self) -> Signers {
+        self.signers.clone()
+    }
+
+    /// Under whose rules a URL is used: none for a function's. Refused where its signer is nobody any more.
+    async fn caller(&self, project: ProjectId, signer: Option<String>) -> Result<Option<Caller>, Problem> {
+        match signer {
+            None => Ok(None),
+            Some(sealed) => self.signers.open(project, &sealed).await?.map(Some).ok_or_else(answer::refused),
+        }
     }
 
     /// The project, and what the URL permits in it.

@@ -3,13 +3,12 @@
 
 mod asked;
 mod described;
-mod shares;
 mod uploads;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use host_api::objects::{Action, ObjectAccess, Permit, Place, Places, Signed, Signer, Target};
+use host_api::objects::{Action, ObjectAccess, Permit, Signed, Signer, Target};
 use http::{Request, Response, StatusCode, header};
 use http_body::Body;
 use serde_json::json;
@@ -21,13 +20,13 @@ use store::{Store, StoreError};
 
 use self::asked::{Asked, Listing, ObjectName, Sign, SignedAction, Wish};
 pub(super) use self::described::Paths;
-use self::shares::{Kind, Share, Shares};
 use super::answer::{Answered, Refusal, answer, empty};
 use super::body::{Posted, bad};
 use super::callers::Callers;
 use super::objects::answer::{changed, not_found, problem, tags};
 use super::objects::put::Put;
-use super::objects::{ObjectDoor, get};
+use super::objects::rooms::{Kind, Rooms};
+use super::objects::{ObjectDoor, Signers, get};
 use super::reply::ReplyBody;
 use super::turns::Turns;
 use crate::clock::Clock;
@@ -47,19 +46,13 @@ pub(super) struct StorageDoor {
     parted: Arc<dyn PartedUploads>,
     keys: Keys,
     clock: Clock,
-    places: Places,
-    shares: Shares,
+    rooms: Rooms,
+    signers: Signers,
     lists: Turns,
 }
 
-/// A place for a transfer, and that of the caller among its like.
-pub(super) struct Room {
-    _place: Place,
-    _share: Share,
-}
-
 impl StorageDoor {
-    /// The way to the objects of that store; places are those of the door for signed URLs.
+    /// The way to the objects of that store; room and signers are those of the door for signed URLs.
     pub(super) fn new(store: &Store, callers: Callers, door: &ObjectDoor, clock: Clock) -> Self {
         let (per_project, in_all) = LISTS;
         Self {
@@ -69,8 +62,8 @@ impl StorageDoor {
             parted: store.parted_uploads.clone(),
             keys: store.keys.clone(),
             clock,
-            places: door.places(),
-            shares: Shares::default(),
+            rooms: door.rooms(),
+            signers: door.signers(),
             lists: Turns::new(per_project, in_all),
         }
     }
@@ -103,7 +96,7 @@ impl StorageDoor {
             Asked::Object(name, Wish::Sign) => {
                 let (parts, body) = request.into_parts();
                 let posted = Posted::read(&parts.headers, body, MAX_SIGN_BYTES).await?;
-                let url = self.sign(project, caller, name, &posted.json::<Sign>()?).await?;
+                let url = self.sign(project, &caller, name, &posted.json::<Sign>()?).await?;
                 Ok(answer(Answered::Json(json!({ "url": url }))).map(ReplyBody::from))
             }
         }
@@ -116,7 +109,7 @@ impl StorageDoor {
         name: ObjectName,
         request: &Request<B>,
     ) -> Result<Response<ReplyBody>, Refusal> {
-        let room = self.room(project, caller, Kind::Download)?;
+        let room = self.rooms.take(project, Some(caller), Kind::Download)?;
         let found = self.ruled.get_as(project, caller, name.place()).await.map_err(problem)?;
         let found = found.ok_or_else(not_found)?;
         Ok(get::answer(request, found, None, None, room).await?.map(ReplyBody::from))
@@ -133,7 +126,7 @@ impl StorageDoor {
         B: Body<Data = Bytes> + Send + Unpin,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
-        let _room = self.room(project, caller, Kind::Upload)?;
+        let _room = self.rooms.take(project, Some(caller), Kind::Upload)?;
         let put = Put { max_bytes: None, content_type: None, metadata: Metadata::new(), if_absent: false };
         let target = Target { project, caller: Some(caller), at: name.place() };
         Ok(put.take(&self.access, target, request).await?.map(ReplyBody::from))
@@ -181,19 +174,19 @@ impl StorageDoor {
     async fn sign(
         &self,
         project: ProjectId,
-        caller: Caller,
+        caller: &Caller,
         name: ObjectName,
         sign: &Sign,
     ) -> Result<String, Problem> {
         let expires_ms = self.clock.now_ms().saturating_add(sign.valid_ms()?);
         let action = match sign.action {
             SignedAction::Get => {
-                let found = self.ruled.head_as(project, &caller, name.place()).await.map_err(problem)?;
+                let found = self.ruled.head_as(project, caller, name.place()).await.map_err(problem)?;
                 found.ok_or_else(not_found)?;
                 Action::Get { content_type: None, content_disposition: None }
             }
             SignedAction::Put => {
-                let open = self.ruled.open_to(project, &caller, &name.bucket).await.map_err(problem)?;
+                let open = self.ruled.open_to(project, caller, &name.bucket).await.map_err(problem)?;
                 if !open.put {
                     return Err(StoreError::Forbidden.into());
                 }
@@ -205,17 +198,11 @@ impl StorageDoor {
                 }
             }
         };
-        let permit = Permit { expires_ms, action, caller: Some(caller) };
+        let signer = Some(self.signers.seal(project, caller)?);
+        let permit = Permit { expires_ms, action, signer };
         let ObjectName { bucket, key } = name;
         let url = self.signer(project)?.url(&Signed { bucket, key, permit });
         url.ok_or_else(|| bad("the URL would be too long"))
-    }
-
-    /// Room for a transfer, as far as there is any for that caller.
-    fn room(&self, project: ProjectId, caller: &Caller, kind: Kind) -> Result<Room, Problem> {
-        let share = self.shares.take(project, caller, kind);
-        let place = share.and_then(|share| Some(Room { _place: self.places.take(project)?, _share: share }));
-        place.ok_or_else(busy)
     }
 
     fn signer(&self, project: ProjectId) -> Result<Signer, Problem> {
@@ -224,5 +211,5 @@ impl StorageDoor {
 }
 
 fn busy() -> Problem {
-    Problem::new(503, "busy", "too many transfers or lists run at once")
+    Problem::new(503, "busy", "too many lists run at once")
 }

@@ -17,10 +17,10 @@ use super::super::body::bad;
 use super::super::objects::answer::{problem, quoted};
 use super::super::objects::body::MAX_TIME;
 use super::super::objects::put::{STALL, content_type, stalled, too_large};
+use super::super::objects::rooms::Kind;
 use super::super::reply::ReplyBody;
 use super::StorageDoor;
 use super::asked::ObjectName;
-use super::shares::Kind;
 use crate::problem::Problem;
 
 /// Where a part begins, or how many bytes there are.
@@ -107,7 +107,7 @@ impl StorageDoor {
             return Err(Problem::new(415, "content_type", format!("a part is `{PART_TYPE}`")).into());
         }
         let offset = number(&parts.headers, &OFFSET)?;
-        let _room = self.room(project, caller, Kind::Upload)?;
+        let _room = self.rooms.take(project, Some(caller), Kind::Upload)?;
         let mut part = match self.parted.go_on(project, caller, id, offset).await.map_err(upload_problem)? {
             Joint::Fits(part) => part,
             Joint::Elsewhere(received) => return Err(elsewhere(received).into()),

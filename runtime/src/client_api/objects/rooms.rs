@@ -1,11 +1,14 @@
-//! What of a project's transfers one caller may take, so that nobody keeps the others waiting. Callers without a name, of
-//! whom anybody may be as many as they like, share one caller's part.
+//! Room for transfers: of a project, and what of it one caller may take, so that nobody keeps the others waiting. Callers without
+//! a name, of whom anybody may be as many as they like, share one caller's part.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use host_api::objects::{Place, Places};
 use store::catalog::ProjectId;
 use store::documents::Caller;
+
+use crate::problem::Problem;
 
 /// Uploads of one caller at once: half of those that a project may have.
 const UPLOADS: usize = 8;
@@ -14,7 +17,7 @@ const DOWNLOADS: usize = 32;
 
 /// A direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(in crate::client_api) enum Kind {
     /// To the server.
     Upload,
     /// From it.
@@ -24,19 +27,47 @@ pub(super) enum Kind {
 /// Whose transfers they are: of a project, an account with a name or all others, in a direction.
 type Whose = (ProjectId, Option<String>, Kind);
 
+/// All the room there is. A cheap handle.
+#[derive(Clone, Default)]
+pub(in crate::client_api) struct Rooms {
+    places: Places,
+    shares: Shares,
+}
+
+/// Room for one transfer; dropping it gives it back.
+pub(in crate::client_api) struct Room {
+    _place: Place,
+    _share: Option<Share>,
+}
+
 /// What is taken. A cheap handle.
 #[derive(Clone, Default)]
-pub(super) struct Shares(Arc<Mutex<HashMap<Whose, usize>>>);
+struct Shares(Arc<Mutex<HashMap<Whose, usize>>>);
 
 /// A part that is taken; dropping it gives it back.
-pub(super) struct Share {
+struct Share {
     shares: Shares,
     whose: Whose,
 }
 
+impl Rooms {
+    /// Room for a transfer, as far as there is any for that caller. None is a function, which has no part of its own.
+    pub(in crate::client_api) fn take(
+        &self,
+        project: ProjectId,
+        caller: Option<&Caller>,
+        kind: Kind,
+    ) -> Result<Room, Problem> {
+        let busy = || Problem::new(503, "busy", "too many transfers run at once");
+        let share = |caller| self.shares.take(project, caller, kind).ok_or_else(busy);
+        let share = caller.map(share).transpose()?;
+        Ok(Room { _place: self.places.take(project).ok_or_else(busy)?, _share: share })
+    }
+}
+
 impl Shares {
     /// A part, if the caller has one left.
-    pub(super) fn take(&self, project: ProjectId, caller: &Caller, kind: Kind) -> Option<Share> {
+    fn take(&self, project: ProjectId, caller: &Caller, kind: Kind) -> Option<Share> {
         let whose = (project, caller.user.clone().filter(|_| !caller.anonymous), kind);
         let most = match kind {
             Kind::Upload => UPLOADS,
