@@ -18,6 +18,8 @@ pub(super) async fn all(opener: &Opener<'_>) -> Result<()> {
     what_broke_goes_on(opener.bench().await?).await?;
     the_last_part_that_comes_has_it(opener.bench().await?).await?;
     what_nobody_goes_on_with_is_gone(opener.bench_with(1 << 20).await?).await?;
+    a_part_that_has_begun_is_not_too_old(opener.bench_with(1 << 20).await?).await?;
+    what_fits_is_kept(opener.bench_with(4 << 20).await?).await?;
     there_are_so_many(opener.bench_with(1 << 20).await?).await
 }
 
@@ -181,6 +183,43 @@ async fn what_nobody_goes_on_with_is_gone(bench: Bench<'_>) -> Result<()> {
     bench.clock.turn(1);
     missing(bench.received(&id).await);
     bench.put_bytes("other", most).await?;
+    Ok(())
+}
+
+async fn a_part_that_has_begun_is_not_too_old(bench: Bench<'_>) -> Result<()> {
+    let bench = bench.open_to_all().await?;
+    let id = bench.begin(&ann(), "k", 4).await?;
+    bench.take(&id, 0, Bytes::from_static(b"ab")).await?;
+    bench.clock.turn(PART_WAIT_MS - 1);
+    let mut part = bench.part(&id, 2).await?;
+    bench.clock.turn(1);
+    // Whoever begins one has what is too old swept away.
+    bench.begin(&ann(), "other", 1).await?;
+    bench.put("third", "x").await?;
+    part.write(Bytes::from_static(b"cd")).await?;
+    assert_eq!(part.keep().await?.received, 4);
+    assert_eq!(bench.text("k").await?.as_deref(), Some("abcd"));
+    Ok(())
+}
+
+async fn what_fits_is_kept(bench: Bench<'_>) -> Result<()> {
+    let bench = bench.open_to_all().await?;
+    let all = noise(3 * BLOCK_BYTES + 100);
+    let id = bench.begin(&ann(), "k", all.len()).await?;
+    bench.put_bytes("other", noise(2 * BLOCK_BYTES + 1_000)).await?;
+    bench.take(&id, 0, all.slice(..10)).await?;
+    let mut part = bench.part(&id, 10).await?;
+    assert!(full(part.write(all.slice(10..)).await).contains("space"));
+    assert!(full(part.keep().await).contains("space"));
+    assert_eq!(bench.received(&id).await?, BLOCK_BYTES as u64, "a block has come, and is not lost");
+    let mut part = bench.part(&id, BLOCK_BYTES).await?;
+    part.write(all.slice(BLOCK_BYTES..2 * BLOCK_BYTES - 1)).await?;
+    assert!(full(part.keep().await).contains("space"), "what makes no block is asked for at its end");
+    assert_eq!(bench.received(&id).await?, BLOCK_BYTES as u64);
+    bench.delete("other").await?;
+    let done = bench.take(&id, BLOCK_BYTES, all.slice(BLOCK_BYTES..)).await?;
+    bench.delete("k").await?;
+    assert_eq!(done.etag, Some(bench.put_bytes("whole", all).await?.etag));
     Ok(())
 }
 

@@ -37,6 +37,15 @@ pub(super) struct Lanes(Mutex<HashMap<String, Weak<Turn<u64>>>>);
 /// A part that comes; none once it is kept.
 struct LocalPart(Option<Growing>);
 
+/// An upload as a part finds it.
+struct Claim<'c> {
+    id: &'c str,
+    account: Option<&'c str>,
+    content: i64,
+    /// Whether nothing of it was kept yet: then it need have no file.
+    is_new: bool,
+}
+
 /// An upload that grows.
 struct Growing {
     local: Arc<Local>,
@@ -103,10 +112,8 @@ impl PartedUploads for Driver {
         let place = local.running.take(project, format!("{id}#{}", *turn), local.limits.uploads)?;
         let found = |connection: &Connection| uploads::file(connection, content);
         let (name, reserved) = local.look(project, found).await?;
-        let (files, is_new) = (local.files.clone(), known.received == 0);
-        let opened = name.clone();
-        let file = blocking(move || files.open_part(project, &opened, is_new)).await?;
-        let file = file.ok_or_else(no_upload)?;
+        let claim = Claim { id, account: caller.user.as_deref(), content, is_new: known.received == 0 };
+        let file = local.open_part(project, &name, &claim).await?;
         let mut growing = Growing {
             local: local.clone(),
             project,
@@ -145,6 +152,25 @@ impl Local {
         let now = self.rows.now();
         let find = |connection: &Connection, _| uploads::find(connection, now, id, caller.user.as_deref());
         self.rows.read(project, find).await?.ok_or_else(no_upload)
+    }
+}
+
+impl Local {
+    /// The file of an upload, opened for a part. Whoever gives the upload up may do so at any moment: its row is asked once the
+    /// file is there, so that there is never a file without a row.
+    async fn open_part(self: &Arc<Self>, project: ProjectId, name: &str, claim: &Claim<'_>) -> Result<File> {
+        let (files, opened, is_new) = (self.files.clone(), name.to_owned(), claim.is_new);
+        let file = blocking(move || files.open_part(project, &opened, is_new)).await?;
+        let file = file.ok_or_else(no_upload)?;
+        let (id, account, content) = (claim.id.to_owned(), claim.account.map(str::to_owned), claim.content);
+        let claimed = move |change: &mut Change<'_>| change.claim(&id, account.as_deref(), content);
+        match self.change(project, Durability::Later, claimed).await {
+            Err(StoreError::NotFound { .. }) => {
+                self.files.remove_with_folders(project, name);
+                Err(no_upload())
+            }
+            claimed => claimed.map(|()| file),
+        }
     }
 }
 
@@ -201,18 +227,27 @@ impl Growing {
         Ok(())
     }
 
-    /// Keeps what has come. Nobody else goes on before it is done.
+    /// Keeps what has come. Nobody else goes on before it is done. Where there is no room for all of it, the whole blocks are
+    /// kept, and what failed is answered.
     async fn keep(mut self) -> Result<Progress> {
         let mut turn = self.turn().await?;
-        let mut blocks = std::mem::take(&mut self.blocks);
+        let (mut size, mut failed) = (self.size, None);
         if !self.rest.is_empty() {
-            let digest;
-            (digest, turn) = self.write_rest(turn).await?;
-            blocks.extend_from_slice(&digest);
+            match self.write_rest(turn).await {
+                Ok((digest, again)) => {
+                    self.blocks.extend_from_slice(&digest);
+                    (size, turn) = (self.received(), again);
+                }
+                Err(error) if size > self.known.received => {
+                    (turn, failed) = (self.turn().await?, Some(error));
+                }
+                Err(error) => return Err(error),
+            }
         }
         let file = self.file.clone();
         blocking(move || file.sync_all().map_err(StoreError::io)).await?;
-        let (size, etag) = (self.received(), Digest::of(&blocks));
+        let blocks = std::mem::take(&mut self.blocks);
+        let etag = Digest::of(&blocks);
         let written = Written { content: self.content, size, etag: etag.clone(), blocks };
         let kept = Kept { id: self.id.clone(), written };
         let is_complete = size == self.known.total;
@@ -231,6 +266,9 @@ impl Growing {
         // Its project may have been deleted before its file was made.
         self.local.give_up(self.project, self.name);
         done?;
+        if let Some(failed) = failed {
+            return Err(failed);
+        }
         Ok(Progress { received: size, total: self.known.total, etag: is_complete.then_some(etag) })
     }
 
@@ -254,7 +292,10 @@ impl Growing {
         let needs = self.received();
         if needs > self.reserved {
             let wishes = needs.saturating_add(RESERVED_AT_ONCE).min(self.known.total);
-            self.reserved = self.local.reserve(self.project, self.content, needs, wishes).await?;
+            let (id, content) = (self.id.clone(), self.content);
+            let reserve = move |change: &mut Change<'_>| change.reserve_for(&id, content, needs, wishes);
+            // What a power cut undoes is behind what was kept.
+            self.reserved = self.local.change_with_room(self.project, Durability::Later, reserve).await?;
         }
         let (file, start, bytes) = (self.file.clone(), self.size, self.rest.clone().freeze());
         let write = move || {
@@ -307,3 +348,6 @@ impl Drop for LocalPart {
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(StoreError::driver)?
 }
+
+#[cfg(test)]
+mod tests;

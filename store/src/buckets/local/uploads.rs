@@ -21,6 +21,11 @@ pub(super) const ONE: &str =
     FROM object_uploads WHERE id = ?1 AND account IS ?2 AND expires_ms > ?3";
 /// The file of a content that is not there yet, and what is reserved for it.
 pub(super) const FILE: &str = "SELECT file, reserved FROM object_contents WHERE id = ?1";
+/// That a part of one begins: it waits anew.
+pub(super) const CLAIM: &str = "UPDATE object_uploads SET expires_ms = ?5
+    WHERE id = ?1 AND account IS ?2 AND content = ?3 AND expires_ms > ?4";
+/// Whether a content is one's.
+pub(super) const HAS: &str = "SELECT 1 FROM object_uploads WHERE id = ?1 AND content = ?2";
 /// How far one is.
 pub(super) const KEEP: &str = "UPDATE object_uploads SET received = ?2, blocks = ?3, expires_ms = ?4
     WHERE id = ?1 AND content IS NOT NULL";
@@ -134,6 +139,23 @@ impl Change<'_> {
             expires,
         ))?;
         Ok(())
+    }
+
+    /// Claims an upload for a part that begins. From then on it is not too old before the part has ended.
+    pub(super) fn claim(&mut self, id: &str, account: Option<&str>, content: i64) -> Result<()> {
+        let row = (id, account, content, self.now, self.now.saturating_add(PART_WAIT_MS));
+        match self.connection.prepare_cached(CLAIM)?.execute(row)? {
+            0 => Err(no_upload()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reserves for a part. Rows of contents come again under the same number: it must be the upload's still.
+    pub(super) fn reserve_for(&mut self, id: &str, content: i64, needs: u64, wishes: u64) -> Result<u64> {
+        match self.connection.prepare_cached(HAS)?.exists((id, content))? {
+            true => self.reserve(content, needs, wishes),
+            false => Err(no_upload()),
+        }
     }
 
     /// Writes down how far an upload is.

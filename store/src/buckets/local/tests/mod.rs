@@ -381,6 +381,8 @@ fn no_statement_scans_or_sorts() {
         change::COUNT,
         uploads::ONE,
         uploads::FILE,
+        uploads::CLAIM,
+        uploads::HAS,
         uploads::KEEP,
         uploads::COMPLETE,
         uploads::GIVE_UP,

@@ -1,0 +1,81 @@
+//! Uploads that are given up while a part of them comes.
+
+use super::super::{Limits, running};
+use super::*;
+use crate::DataDir;
+use crate::buckets::{Buckets as _, Rules};
+use crate::jobs::conformance::{START_MS, TurnedClock};
+use crate::jobs::sqlite::Enqueuer;
+use crate::project::tests::{folder_of, project, scratch};
+use crate::project::{self, ProjectFiles};
+
+/// A driver whose bucket is open to all, and its parts.
+async fn open(folder: &std::path::Path) -> Driver {
+    let data = DataDir::open(folder).unwrap();
+    let running = running(&data).unwrap();
+    let clock = TurnedClock::at(START_MS).store_clock();
+    let rows = ProjectFiles::open(&data, clock, project::Limits::default(), vec![running.clone()]).unwrap();
+    let enqueuer = Enqueuer::new(Arc::default(), crate::jobs::sqlite::Limits::default());
+    let (files, lanes, limits) = (running.files(), Lanes::default(), Limits::default());
+    let driver = Driver(Arc::new(Local { rows: Arc::new(rows), files, running, lanes, enqueuer, limits }));
+    driver.declare(project(1), &["a".to_owned()]).await.unwrap();
+    let all = Some("true".to_owned());
+    let rules = Rules { read: all.clone(), create: all.clone(), update: all.clone(), delete: all };
+    driver.set_rules(project(1), &[("a".to_owned(), rules)]).await.unwrap();
+    driver
+}
+
+async fn begin(driver: &Driver, bytes: u64) -> String {
+    let announced = Announced { size: Some(bytes), ..Announced::default() };
+    let at = Place { bucket: "a", key: "k" };
+    driver.begin(project(1), &Caller::default(), at, announced).await.unwrap()
+}
+
+/// Rows of contents, and bytes that are counted.
+async fn known(driver: &Driver) -> (i64, i64) {
+    let sql = "SELECT (SELECT count(*) FROM object_contents), (SELECT bytes FROM object_totals)";
+    let known =
+        |connection: &Connection, _| Ok(connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?);
+    driver.0.rows.read(project(1), known).await.unwrap().unwrap()
+}
+
+async fn swept(driver: &Driver) {
+    while known(driver).await.0 > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_what_is_given_up_leaves_no_file() {
+    let folder = scratch();
+    let driver = open(folder.path()).await;
+    let (id, nobody) = (begin(&driver, 10).await, Caller::default());
+    let content = driver.0.upload_of(project(1), &nobody, &id).await.unwrap().content.unwrap();
+    let name = |connection: &Connection| uploads::file(connection, content);
+    let (name, _) = driver.0.look(project(1), name).await.unwrap();
+    // Between the look at the row and the file.
+    driver.give_up(project(1), &nobody, &id).await.unwrap();
+    swept(&driver).await;
+    let claim = Claim { id: &id, account: None, content, is_new: true };
+    let opened = driver.0.open_part(project(1), &name, &claim).await;
+    assert!(matches!(opened, Err(StoreError::NotFound { what: "upload" })), "{opened:?}");
+    assert!(!folder_of(folder.path(), 1).join("objects").join(&name).exists(), "no row speaks of it");
+}
+
+#[tokio::test]
+async fn a_part_of_what_is_given_up_takes_nothing_from_the_next() {
+    let folder = scratch();
+    let driver = open(folder.path()).await;
+    let (id, nobody) = (begin(&driver, 4 << 20).await, Caller::default());
+    let Joint::Fits(mut part) = driver.go_on(project(1), &nobody, &id, 0).await.unwrap() else {
+        panic!("it is empty")
+    };
+    driver.give_up(project(1), &nobody, &id).await.unwrap();
+    swept(&driver).await;
+    // Its content has the number that the other one had.
+    begin(&driver, 10).await;
+    let written = part.write(vec![1; BLOCK_BYTES].into()).await;
+    assert!(matches!(written, Err(StoreError::NotFound { what: "upload" })), "{written:?}");
+    assert!(part.keep().await.is_err());
+    assert_eq!(known(&driver).await, (1, 0), "nothing is reserved for it");
+}
