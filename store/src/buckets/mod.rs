@@ -18,7 +18,8 @@ use bytes::Bytes;
 
 pub use self::attributes::{Attributes, Metadata, Unfit, check_key};
 pub use self::parted::{
-    Joint, MAX_UNFINISHED, MAX_UNFINISHED_OF_ACCOUNT, PART_WAIT_MS, Part, PartedUploads, Progress,
+    Joint, MAX_FINISHED, MAX_FINISHED_OF_ACCOUNT, MAX_UNFINISHED, MAX_UNFINISHED_OF_ACCOUNT,
+    MAX_UNFINISHED_WITHOUT_NAME, PART_WAIT_MS, Part, PartedUploads, Progress,
 };
 pub use self::rules::{Open, Rules};
 use crate::StoreError;

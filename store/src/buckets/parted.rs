@@ -7,12 +7,18 @@ use super::{Announced, Place, Result};
 use crate::catalog::{Digest, ProjectId};
 use crate::documents::Caller;
 
-/// How long an upload waits for its next part, and is known after its last one, milliseconds.
+/// How long an upload waits for its next part, and is known at most after its last one, milliseconds.
 pub const PART_WAIT_MS: i64 = 24 * 3_600_000;
 /// Unfinished uploads in parts of one account; whoever is not signed in counts as one.
 pub const MAX_UNFINISHED_OF_ACCOUNT: u64 = 16;
 /// Unfinished uploads in parts of a project.
 pub const MAX_UNFINISHED: u64 = 1_000;
+/// How many of them those have together who have no name: anybody may be as many of these as they like.
+pub const MAX_UNFINISHED_WITHOUT_NAME: u64 = 500;
+/// Uploads in parts of one account that are known after their end; those that ended before them are forgotten.
+pub const MAX_FINISHED_OF_ACCOUNT: u64 = 100;
+/// The same for a project.
+pub const MAX_FINISHED: u64 = 10_000;
 
 /// How far an upload is.
 #[derive(Clone, Debug, PartialEq, Eq)]

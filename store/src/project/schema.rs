@@ -20,5 +20,6 @@ pub(crate) const SCHEMA: Schema = Schema {
         accounts::sqlite::ABANDONED,
         buckets::local::UPLOADS,
         realtime::sqlite::TABLES,
+        buckets::local::NAMELESS,
     ],
 };

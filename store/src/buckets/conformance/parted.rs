@@ -6,8 +6,8 @@ use super::Opener;
 use super::bench::{Bench, all_of, at, full, noise, owned};
 use crate::StoreError;
 use crate::buckets::{
-    Announced, Attributes, BLOCK_BYTES, Condition, Info, Joint, MAX_UNFINISHED_OF_ACCOUNT, PART_WAIT_MS,
-    Part, Progress, Result, Rules,
+    Announced, Attributes, BLOCK_BYTES, Condition, Info, Joint, MAX_FINISHED_OF_ACCOUNT,
+    MAX_UNFINISHED_OF_ACCOUNT, MAX_UNFINISHED_WITHOUT_NAME, PART_WAIT_MS, Part, Progress, Result, Rules,
 };
 use crate::documents::Caller;
 
@@ -20,7 +20,9 @@ pub(super) async fn all(opener: &Opener<'_>) -> Result<()> {
     what_nobody_goes_on_with_is_gone(opener.bench_with(1 << 20).await?).await?;
     a_part_that_has_begun_is_not_too_old(opener.bench_with(1 << 20).await?).await?;
     what_fits_is_kept(opener.bench_with(4 << 20).await?).await?;
-    there_are_so_many(opener.bench_with(1 << 20).await?).await
+    there_are_so_many(opener.bench_with(1 << 20).await?).await?;
+    c5_callers_without_a_name_leave_uploads_for_others(opener.bench().await?).await?;
+    so_many_are_known_afterwards(opener.bench().await?).await
 }
 
 fn ann() -> Caller {
@@ -237,5 +239,41 @@ async fn there_are_so_many(bench: Bench<'_>) -> Result<()> {
     assert!(full(bench.begin(&Caller::default(), "large", 2 << 20).await).contains("space"));
     let upload = bench.put_if("k", noise(10), Condition::Always).await;
     assert!(upload.is_ok(), "{upload:?}");
+    Ok(())
+}
+
+async fn c5_callers_without_a_name_leave_uploads_for_others(bench: Bench<'_>) -> Result<()> {
+    let bench = bench.open_to_all().await?;
+    for number in 0..MAX_UNFINISHED_WITHOUT_NAME {
+        // As many accounts as it takes.
+        let user = Some((number / MAX_UNFINISHED_OF_ACCOUNT).to_string());
+        let nobody = Caller { user, anonymous: true, ..Caller::default() };
+        bench.begin(&nobody, &number.to_string(), 1).await?;
+    }
+    let new = Caller { user: Some("new".to_owned()), anonymous: true, ..Caller::default() };
+    for caller in [&new, &Caller::default()] {
+        let more = bench.begin(caller, "more", 1).await;
+        assert!(matches!(more, Err(StoreError::Busy { .. })), "{more:?}");
+    }
+    let id = bench.begin(&ann(), "hers", 1).await?;
+    assert_eq!(bench.take(&id, 0, noise(1)).await?.received, 1);
+    Ok(())
+}
+
+async fn so_many_are_known_afterwards(bench: Bench<'_>) -> Result<()> {
+    let bench = bench.open_to_all().await?;
+    let mut ids = Vec::new();
+    for _ in 0..=MAX_FINISHED_OF_ACCOUNT {
+        let id = bench.begin(&ann(), "k", 1).await?;
+        bench.take(&id, 0, noise(1)).await?;
+        bench.clock.turn(1);
+        ids.push(id);
+    }
+    missing(bench.received(&ids[0]).await);
+    for id in &ids[1..] {
+        assert_eq!(bench.received(id).await?, 1);
+    }
+    let begun = bench.begin(&ann(), "k", 1).await?;
+    assert_eq!(bench.received(&begun).await?, 0, "what is unfinished is not forgotten");
     Ok(())
 }

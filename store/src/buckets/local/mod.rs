@@ -24,7 +24,7 @@ use self::files::Files;
 use self::parts::Lanes;
 use self::read::Stored;
 pub(crate) use self::running::Running;
-pub(crate) use self::schema::{RULES, TABLES, UPLOADS};
+pub(crate) use self::schema::{NAMELESS, RULES, TABLES, UPLOADS};
 use self::upload::Draft;
 use super::{
     Attributes, BucketStore, Buckets, Condition, Found, Info, MAX_BUCKETS, MAX_OBJECT_BYTES,

@@ -86,7 +86,9 @@ impl PartedUploads for Driver {
         let by_chance =
             || Ok::<_, StoreError>(format!("{:032x}", u128::from_ne_bytes(crate::keys::random::<16>()?)));
         let (id, file, account) = (by_chance()?, by_chance()?, caller.user.clone());
-        let begun = Begun { id: id.clone(), file, account, at, attributes: announced.attributes, total };
+        let nameless = caller.user.is_none() || caller.anonymous;
+        let attributes = announced.attributes;
+        let begun = Begun { id: id.clone(), file, account, nameless, at, attributes, total };
         local.sweep_later(project);
         let begin = move |change: &mut Change<'_>| change.begin_parts(&begun);
         local.change_with_room(project, Durability::Now, begin).await?;

@@ -64,6 +64,15 @@ pub(crate) const UPLOADS: &str = "
     CREATE INDEX object_uploads_expire ON object_uploads (expires_ms);
 ";
 
+/// nameless is whether who has begun one has no name: an account without one, or nobody.
+pub(crate) const NAMELESS: &str = "
+    ALTER TABLE object_uploads ADD COLUMN nameless INTEGER NOT NULL DEFAULT 0 CHECK (nameless IN (0, 1));
+    UPDATE object_uploads SET nameless = 1 WHERE account IS NULL;
+    CREATE INDEX object_uploads_nameless ON object_uploads (nameless) WHERE content IS NOT NULL;
+    CREATE INDEX object_uploads_finished ON object_uploads (expires_ms) WHERE content IS NULL;
+    CREATE INDEX object_uploads_own_finished ON object_uploads (account, expires_ms) WHERE content IS NULL;
+";
+
 /// Rules as JSON; none permit nothing. owner is the id of the account that an object belongs to, if it belongs to one.
 pub(crate) const RULES: &str = "
     ALTER TABLE buckets ADD COLUMN rules TEXT;

@@ -5,7 +5,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use super::change::{At, Change, Put, Written, full};
 use crate::StoreError;
 use crate::buckets::{
-    Attributes, Condition, MAX_UNFINISHED, MAX_UNFINISHED_OF_ACCOUNT, Metadata, Outcome, PART_WAIT_MS, Result,
+    Attributes, Condition, MAX_FINISHED, MAX_FINISHED_OF_ACCOUNT, MAX_UNFINISHED, MAX_UNFINISHED_OF_ACCOUNT,
+    MAX_UNFINISHED_WITHOUT_NAME, Metadata, Outcome, PART_WAIT_MS, Result,
 };
 use crate::catalog::Digest;
 use crate::documents::Caller;
@@ -13,8 +14,8 @@ use crate::sqlite::{Json, stored};
 
 /// Puts one in.
 pub(super) const BEGIN: &str = "INSERT INTO object_uploads
-        (id, content, account, bucket, key, content_type, metadata, total, received, blocks, expires_ms)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, x'', ?9)";
+        (id, content, account, nameless, bucket, key, content_type, metadata, total, received, blocks, expires_ms)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, x'', ?10)";
 /// One of an account.
 pub(super) const ONE: &str =
     "SELECT content, bucket, key, content_type, metadata, total, received, blocks, etag
@@ -38,8 +39,18 @@ pub(super) const GIVE_UP: &str = "DELETE FROM object_uploads WHERE id = ?1 AND a
 /// How many of an account are unfinished.
 pub(super) const OF_ACCOUNT: &str =
     "SELECT count(*) FROM object_uploads WHERE account IS ?1 AND content IS NOT NULL";
+/// How many of those without a name are unfinished.
+pub(super) const OF_NAMELESS: &str =
+    "SELECT count(*) FROM object_uploads WHERE nameless = ?1 AND content IS NOT NULL";
 /// How many of the project are unfinished.
 pub(super) const OF_PROJECT: &str = "SELECT count(*) FROM object_uploads WHERE content IS NOT NULL";
+/// Forgets those of an account that have ended, but the last ones.
+pub(super) const FORGET_OWN: &str = "DELETE FROM object_uploads WHERE id IN
+    (SELECT id FROM object_uploads WHERE account IS ?1 AND content IS NULL
+        ORDER BY expires_ms DESC LIMIT -1 OFFSET ?2)";
+/// Forgets those of the project that have ended, but the last ones.
+pub(super) const FORGET_ENDED: &str = "DELETE FROM object_uploads WHERE id IN
+    (SELECT id FROM object_uploads WHERE content IS NULL ORDER BY expires_ms DESC LIMIT -1 OFFSET ?1)";
 /// Whether one is too old.
 pub(super) const SOME_EXPIRED: &str = "SELECT 1 FROM object_uploads WHERE expires_ms <= ?1 LIMIT 1";
 /// Forgets those that are too old.
@@ -51,6 +62,8 @@ pub(super) struct Begun {
     pub(super) id: String,
     pub(super) file: String,
     pub(super) account: Option<String>,
+    /// Whether it is nobody's, or that of an account without a name.
+    pub(super) nameless: bool,
     pub(super) at: At,
     pub(super) attributes: Attributes,
     pub(super) total: u64,
@@ -117,13 +130,17 @@ fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
 impl Change<'_> {
     /// Begins an upload in parts. Nothing is reserved yet, but there must be room.
     pub(super) fn begin_parts(&mut self, begun: &Begun) -> Result<()> {
-        let Begun { id, file, account, at, attributes, total } = begun;
+        let Begun { id, file, account, nameless, at, attributes, total } = begun;
         self.check_room(*total)?;
         let unfinished = |what, sql, limit, account: &[&dyn rusqlite::ToSql]| {
             let count: i64 = self.connection.prepare_cached(sql)?.query_row(account, |row| row.get(0))?;
             if count < stored(limit) { Ok(()) } else { Err(StoreError::Busy { what, limit }) }
         };
         unfinished("unfinished uploads of the caller", OF_ACCOUNT, MAX_UNFINISHED_OF_ACCOUNT, &[account])?;
+        if *nameless {
+            let what = "unfinished uploads of callers without a name";
+            unfinished(what, OF_NAMELESS, MAX_UNFINISHED_WITHOUT_NAME, &[nameless])?;
+        }
         unfinished("unfinished uploads of the project", OF_PROJECT, MAX_UNFINISHED, &[])?;
         let content = self.draft(&at.bucket, file, 0)?;
         let expires = self.now.saturating_add(PART_WAIT_MS);
@@ -131,6 +148,7 @@ impl Change<'_> {
             id,
             content,
             account,
+            nameless,
             &at.bucket,
             &at.key,
             &attributes.content_type,
@@ -176,6 +194,10 @@ impl Change<'_> {
         if self.connection.prepare_cached(COMPLETE)?.execute((id, &written.etag, expires))? == 0 {
             return Err(no_upload());
         }
+        let account = put.caller.as_ref().and_then(|caller| caller.user.as_deref());
+        let own = (account, stored(MAX_FINISHED_OF_ACCOUNT));
+        self.connection.prepare_cached(FORGET_OWN)?.execute(own)?;
+        self.connection.prepare_cached(FORGET_ENDED)?.execute([stored(MAX_FINISHED)])?;
         match self.put(put, written)? {
             Outcome::Done(_) => Ok(()),
             Outcome::Missing | Outcome::Lost => Err(StoreError::driver("an upload has no condition")),

@@ -387,6 +387,7 @@ fn no_statement_scans_or_sorts() {
         uploads::COMPLETE,
         uploads::GIVE_UP,
         uploads::OF_ACCOUNT,
+        uploads::OF_NAMELESS,
         uploads::SOME_EXPIRED,
         uploads::EXPIRE,
     ];
@@ -406,6 +407,13 @@ fn no_statement_scans_or_sorts() {
     ] {
         let steps = plan(&connection, sql);
         assert!(steps.len() == 1 && steps[0].contains(index), "{sql}\n{steps:#?}");
+    }
+    for (sql, index) in [
+        (uploads::FORGET_OWN, "object_uploads_own_finished (account=?)"),
+        (uploads::FORGET_ENDED, "object_uploads_finished"),
+    ] {
+        let steps = plan(&connection, sql).join("\n");
+        assert!(steps.contains(index) && !steps.contains("TEMP B-TREE"), "{sql}\n{steps}");
     }
     let unused = plan(&connection, read::UNUSED).join("\n");
     for index in ["object_contents_unused (uses=?)", "object_uploads_contents (content=?)"] {
