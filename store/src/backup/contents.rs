@@ -1,8 +1,9 @@
 //! The files that a database of a backup speaks of, and what they are to whoever misses them.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::Connection;
 
 use super::manifest::{Missing, SavedProject};
 use super::{Result, Scope};
@@ -49,6 +50,28 @@ impl Speaker<'_> {
     }
 }
 
+/// Takes uploads that are not complete out of a copy of a project's database: their files are not saved, and whoever asks what
+/// was restored is to be told that there is no such upload. What was reserved for them is free when the copy is opened first.
+pub(super) fn leave_out_unfinished(copy: &Path) -> Result<()> {
+    let database = Connection::open(copy)?;
+    let is_own = is_own(&database, "object_uploads")?;
+    let unfinished = "SELECT 1 FROM object_uploads WHERE content IS NOT NULL LIMIT 1";
+    if is_own && database.prepare(unfinished)?.exists([])? {
+        database.execute_batch(
+            "PRAGMA journal_mode = DELETE; DELETE FROM object_uploads WHERE content IS NOT NULL",
+        )?;
+    }
+    database.close().map_err(|(_, error)| error)?;
+    Ok(())
+}
+
+/// Whether a database is that of a project, and has such a table.
+fn is_own(database: &Connection, table: &str) -> Result<bool> {
+    let query = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    let own: i64 = database.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    Ok(own == crate::project::SCHEMA.application_id && database.prepare(query)?.exists([table])?)
+}
+
 fn uploads(catalog: &Connection, scope: &Scope) -> Result<Vec<String>> {
     let mut statement = catalog.prepare(&format!(
         "SELECT 'artifacts/' || r.wasm || '.wasm' {REVISIONS}
@@ -89,10 +112,7 @@ fn site_files(catalog: &Connection, scope: &Scope) -> Result<Vec<Missing>> {
 }
 
 fn contents(database: &Connection, project: &SavedProject) -> Result<Vec<String>> {
-    let query = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'object_contents'";
-    let own: i64 = database.query_row("PRAGMA application_id", [], |row| row.get(0))?;
-    let has_objects = database.query_row(query, [], |_| Ok(())).optional()?.is_some();
-    if own != crate::project::SCHEMA.application_id || !has_objects {
+    if !is_own(database, "object_contents")? {
         return Ok(Vec::new());
     }
     let mut statement = database.prepare("SELECT file FROM object_contents WHERE uses > 0 ORDER BY file")?;

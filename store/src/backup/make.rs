@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::contents::Speaker;
+use super::contents::{self, Speaker};
 use super::manifest::{Manifest, Missing, SavedFile, SavedProject};
 use super::{Draft, Result, draft_of, files, refuse_taken, unusable};
 use crate::catalog::ProjectId;
@@ -119,6 +119,7 @@ impl Making {
         };
         for database in databases {
             let saved = self.with_contents(&database, &Speaker::Project(project));
+            let saved = saved.and_then(|()| contents::leave_out_unfinished(&self.to(&database)));
             if let Err(error) = saved.and_then(|()| self.listed(&database)) {
                 // Half of a database is none.
                 let _ = fs::remove_file(self.to(&database));

@@ -1,6 +1,8 @@
 //! What was uploaded comes back whole under its name, or not at all.
 
 use super::*;
+use crate::buckets::{Announced, Joint, Place as ObjectPlace, Rules};
+use crate::documents::Caller;
 
 /// A server with the same key and no projects, closed.
 async fn other(bench: &Bench) -> (DataDir, crate::Keys) {
@@ -49,4 +51,37 @@ async fn nothing_is_under_its_name_before_all_is_there() {
     assert!(left.is_empty(), "{left:?}");
     fs::write(&last, bytes).unwrap();
     back(&bench, &other).unwrap();
+}
+
+/// Its file is not in the backup: nobody is told of bytes that are not there.
+#[tokio::test]
+async fn an_upload_that_is_not_complete_is_not_restored() {
+    let bench = Bench::new();
+    let shop = bench.project("shop").await;
+    let all = Some("true".to_owned());
+    let rules = Rules { read: all.clone(), create: all.clone(), update: all.clone(), delete: all };
+    bench.store.buckets.set_rules(shop.id, &[("b".to_owned(), rules)]).await.unwrap();
+    let (nobody, parted) = (Caller::default(), &bench.store.parted_uploads);
+    let begin = |key| {
+        let announced = Announced { size: Some(4), ..Announced::default() };
+        parted.begin(shop.id, &nobody, ObjectPlace { bucket: "b", key }, announced)
+    };
+    let take = async |id: &str, bytes: &'static [u8]| {
+        let Joint::Fits(mut part) = parted.go_on(shop.id, &nobody, id, 0).await.unwrap() else {
+            panic!("it is empty")
+        };
+        part.write(Bytes::from_static(bytes)).await.unwrap();
+        part.keep().await.unwrap()
+    };
+    let (half, done) = (begin("half").await.unwrap(), begin("done").await.unwrap());
+    take(&half, b"ab").await;
+    let ended = take(&done, b"abcd").await;
+    bench.make("saved", &Scope::Whole).unwrap();
+    restore(&bench.path("saved"), &bench.path("again")).unwrap();
+    let again = open_at(&bench.path("again"), KEY).unwrap();
+    let asked = again.parted_uploads.progress(shop.id, &nobody, &half).await;
+    assert!(matches!(asked, Err(StoreError::NotFound { what: "upload" })), "{asked:?}");
+    assert_eq!(again.parted_uploads.progress(shop.id, &nobody, &done).await.unwrap(), ended);
+    assert_eq!(content(&again, &shop, "done").await.unwrap(), b"abcd");
+    assert_eq!(parted.progress(shop.id, &nobody, &half).await.unwrap().received, 2, "the original goes on");
 }
