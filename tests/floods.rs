@@ -19,6 +19,7 @@ fn deploy(server: &Server, project: &str, limits: &serde_json::Value) -> Control
         "bucket:things",
         "sql:things",
         "queue:things:send",
+        "channel:things:send",
         "function:walker",
         "function:none",
     ]);
@@ -36,7 +37,7 @@ fn told(server: &Server, control: &Control, calls: &[&[&str]]) -> Vec<String> {
 }
 
 /// A call of each interface that may be made for ever.
-const CALLS: [&[&str]; 10] = [
+const CALLS: [&[&str]; 11] = [
     &["ostro:db/documents get", "things", "same"],
     &["ostro:db/documents replace", "things", "{\"_id\":\"same\"}", "{\"a\":1}", "{\"upsert\":true}"],
     &["ostro:db/transactions get-value", "things", "same"],
@@ -45,6 +46,7 @@ const CALLS: [&[&str]; 10] = [
     &["wasi:keyvalue/store get", "things", "same"],
     &["wasi:keyvalue/atomics increment", "things", "count"],
     &["ostro:queue/producer send", "things", "x", "same"],
+    &["ostro:realtime/channels send", "things", "1"],
     &["ostro:functions/invoke call", "none", "1", ""],
     &["ostro:functions/context about"],
 ];
@@ -83,7 +85,7 @@ fn c2_no_interface_takes_an_argument_without_bound() {
     let before = server.resident();
     let (large, huge) = ("~9437184", "~41943040");
     for size in [large, huge] {
-        let calls: [&[&str]; 12] = [
+        let calls: [&[&str]; 13] = [
             &["ostro:db/documents insert", "things", size],
             &["ostro:db/documents find", "things", size, ""],
             &["ostro:db/documents find", size, "{}", ""],
@@ -94,6 +96,7 @@ fn c2_no_interface_takes_an_argument_without_bound() {
             &["wasi:keyvalue/store set", "things", "same", size],
             &["wasi:keyvalue/store get", "things", size],
             &["ostro:queue/producer send", "things", size, "same"],
+            &["ostro:realtime/channels send", "things", size],
             &["ostro:functions/invoke call", "walker", size, ""],
             &["ostro:secrets/store get", size],
         ];

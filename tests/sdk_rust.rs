@@ -147,6 +147,7 @@ fn a_component_imports_only_what_it_uses() {
             "ostro:functions/context@0.1.0",
             "ostro:functions/invoke@0.1.0",
             "ostro:queue/producer@0.1.0",
+            "ostro:realtime/channels@0.1.0",
             "ostro:secrets/store@0.1.0",
             "ostro:storage/objects@0.1.0",
             "wasi:keyvalue/atomics@0.2.0-draft2",

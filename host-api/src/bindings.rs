@@ -11,7 +11,7 @@
 )]
 
 wasmtime::component::bindgen!({
-    path: ["../wit/deps/config", "../wit/deps/logging", "../wit/deps/keyvalue", "../wit/auth.wit", "../wit/db", "../wit/secrets.wit", "../wit/queue.wit", "../wit/storage.wit", "../wit/functions.wit", "../wit/triggers.wit"],
+    path: ["../wit/deps/config", "../wit/deps/logging", "../wit/deps/keyvalue", "../wit/auth.wit", "../wit/db", "../wit/secrets.wit", "../wit/queue.wit", "../wit/realtime.wit", "../wit/storage.wit", "../wit/functions.wit", "../wit/triggers.wit"],
     inline: "
         package ostro:host;
         world host {
@@ -19,6 +19,7 @@ wasmtime::component::bindgen!({
             import ostro:auth/users@0.1.0;
             import ostro:secrets/store@0.1.0;
             import ostro:queue/producer@0.1.0;
+            import ostro:realtime/channels@0.1.0;
             import ostro:functions/context@0.1.0;
             import ostro:functions/invoke@0.1.0;
             import ostro:db/documents@0.1.0;

@@ -192,7 +192,7 @@ pub struct HostCtxView<'a> {
     pub table: &'a mut ResourceTable,
 }
 
-/// Links every interface of this package: `ostro:auth`, `ostro:secrets/store`, `ostro:queue/producer`, `ostro:functions/context` and
+/// Links every interface of this package: `ostro:auth`, `ostro:secrets/store`, `ostro:queue/producer`, `ostro:realtime/channels`, `ostro:functions/context` and
 /// `invoke`, `ostro:db`, `ostro:storage/objects`, `wasi:keyvalue`, `wasi:config/store` and `wasi:logging/logging`, each
 /// under all names that it is served by.
 pub fn add_to_linker<T: HostView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
@@ -200,6 +200,7 @@ pub fn add_to_linker<T: HostView>(linker: &mut Linker<T>) -> wasmtime::Result<()
     bindings::ostro::auth::users::add_to_linker::<T, HasHost>(linker, T::host)?;
     bindings::ostro::secrets::store::add_to_linker::<T, HasHost>(linker, T::host)?;
     bindings::ostro::queue::producer::add_to_linker::<T, HasHost>(linker, T::host)?;
+    bindings::ostro::realtime::channels::add_to_linker::<T, HasHost>(linker, T::host)?;
     bindings::ostro::functions::context::add_to_linker::<T, HasHost>(linker, T::host)?;
     bindings::ostro::functions::invoke::add_to_linker::<T, HasHost>(linker, T::host)?;
     bindings::ostro::db::documents::add_to_linker::<T, HasHost>(linker, T::host)?;

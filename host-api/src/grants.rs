@@ -7,6 +7,7 @@ mod users;
 use std::collections::BTreeSet;
 
 use store::catalog::check_name;
+use store::realtime::channels::check_channel;
 
 use self::data::DataGrants;
 pub use self::data::{Data, Verb, Verbs, data_grant};
@@ -25,7 +26,7 @@ const LONGEST_GRANT_BYTES: usize = 512;
 const LONGEST_SECRET_NAME_BYTES: usize = 64;
 
 /// The kinds that work, for hints.
-const KINDS: &str = "`http:ORIGIN`, `secret:NAME`, `queue:NAME:send`, `function:NAME`, `users:sign-in`, `users:read`, `users:write`, and `collection:NAME`, `bucket:NAME`, `kv:NAME` and `sql:NAME`, \
+const KINDS: &str = "`http:ORIGIN`, `secret:NAME`, `queue:NAME:send`, `channel:NAME:send`, `function:NAME`, `users:sign-in`, `users:read`, `users:write`, and `collection:NAME`, `bucket:NAME`, `kv:NAME` and `sql:NAME`, \
     each also with `:read` or `:write`";
 
 /// A function's grants, parsed.
@@ -34,6 +35,7 @@ pub struct Grants {
     origins: Vec<OriginGrant>,
     secrets: BTreeSet<String>,
     queues: BTreeSet<String>,
+    channels: BTreeSet<String>,
     functions: BTreeSet<String>,
     users: BTreeSet<UserVerb>,
     data: DataGrants,
@@ -69,6 +71,11 @@ impl Grants {
     /// Whether the function may send to this queue.
     pub fn allows_send(&self, queue: &str) -> bool {
         self.queues.contains(queue)
+    }
+
+    /// Whether the function may send to the channels that are declared under that name: `rooms/*`.
+    pub fn allows_channel(&self, declared: &str) -> bool {
+        self.channels.contains(declared)
     }
 
     /// Whether the function may call this function of its project.
@@ -131,6 +138,12 @@ impl Grants {
                 })?;
                 self.queues.insert(queue.to_owned());
             }
+            "channel" => {
+                let channel = sent_channel(rest).map_err(|reason| {
+                    error(grant, reason, "write it as `channel:NAME:send`, such as `channel:news:send` or `channel:rooms/*:send`")
+                })?;
+                self.channels.insert(channel.to_owned());
+            }
             "function" => {
                 check_name(rest).map_err(|reason| {
                     error(grant, reason, "write it as `function:NAME`, such as `function:thumbnail`")
@@ -184,6 +197,11 @@ pub fn send_grant(queue: &str) -> String {
     format!("queue:{}:send", shortened(queue))
 }
 
+/// The grant that allows sending to the channels that are declared under that name.
+pub(crate) fn channel_grant(declared: &str) -> String {
+    format!("channel:{}:send", shortened(declared))
+}
+
 /// The grant that allows calling a function. A name that the guest made up is shortened.
 pub fn call_grant(function: &str) -> String {
     format!("function:{}", shortened(function))
@@ -194,6 +212,15 @@ fn sent_queue(text: &str) -> Result<&str, &'static str> {
     match text.split_once(':') {
         Some((name, "send")) => check_name(name).map(|()| name),
         Some(_) => Err("a queue is granted for `send` and for nothing else"),
+        None => Err("it does not say what for"),
+    }
+}
+
+/// The channel of `NAME:send`.
+fn sent_channel(text: &str) -> Result<&str, &'static str> {
+    match text.split_once(':') {
+        Some((name, "send")) => check_channel(name).map(|()| name),
+        Some(_) => Err("a channel is granted for `send` and for nothing else"),
         None => Err("it does not say what for"),
     }
 }

@@ -22,6 +22,7 @@ mod meter;
 pub mod objects;
 pub mod outbound_http;
 mod queue;
+mod realtime;
 mod secrets;
 mod services;
 pub mod stdio;

@@ -27,6 +27,8 @@ pub enum Interface {
     Secrets,
     /// `ostro:queue/producer`.
     Producer,
+    /// `ostro:realtime/channels`.
+    Channels,
     /// `ostro:functions/context`.
     Context,
     /// `ostro:functions/invoke`.
@@ -218,12 +220,13 @@ impl Budget {
 
 impl Interface {
     /// Every interface, in the order of its counter.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::OutgoingHttp,
         Self::Identity,
         Self::Users,
         Self::Secrets,
         Self::Producer,
+        Self::Channels,
         Self::Context,
         Self::Invoke,
         Self::Documents,
@@ -245,6 +248,7 @@ impl Interface {
             Self::Users => "ostro:auth/users",
             Self::Secrets => "ostro:secrets/store",
             Self::Producer => "ostro:queue/producer",
+            Self::Channels => "ostro:realtime/channels",
             Self::Context => "ostro:functions/context",
             Self::Invoke => "ostro:functions/invoke",
             Self::Documents => "ostro:db/documents",

@@ -12,12 +12,14 @@ use crate::invoke::{InnerDoor, InnerDoors, Neighbours};
 use crate::keyvalue::{Namespaces, ProjectNamespaces};
 use crate::objects::{Buckets, ProjectBuckets};
 use crate::queue::{Outbox, Outboxes};
+use crate::realtime::{Channels, ProjectChannels};
 
 /// The services for all projects.
 #[derive(Clone, Default)]
 pub struct Services {
     people: People,
     outboxes: Outboxes,
+    channels: Channels,
     namespaces: Namespaces,
     doors: InnerDoors,
     databases: Databases,
@@ -32,6 +34,8 @@ pub struct ProjectServices {
     pub(crate) people: ProjectPeople,
     /// Where its functions' messages go.
     pub(crate) outbox: Outbox,
+    /// Its channels.
+    pub(crate) channels: ProjectChannels,
     /// Its key-value namespaces.
     pub(crate) namespaces: ProjectNamespaces,
     /// The way to its functions.
@@ -50,6 +54,7 @@ impl Services {
         Self {
             people: People::default(),
             outboxes: Outboxes::new(store.jobs.clone(), store.queues.clone()),
+            channels: Channels::new(store.channels.clone()),
             namespaces: Namespaces::new(store.kv.clone()),
             databases: Databases::new(store.documents.clone(), store.transactions.clone()),
             doors: InnerDoors::default(),
@@ -78,6 +83,7 @@ impl Services {
         ProjectServices {
             people: self.people.of(project),
             outbox: self.outboxes.of(project),
+            channels: self.channels.of(project),
             namespaces: self.namespaces.of(project),
             neighbours: self.doors.of(project),
             database: self.databases.of(project),

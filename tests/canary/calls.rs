@@ -170,6 +170,7 @@ pub fn changes(taken: &BTreeMap<&str, String>, word: &str) -> Vec<Call> {
         call(&["wasi:keyvalue/batch delete-many", "things", "same"]),
         call(&["ostro:queue/producer send", "things", word, "second"]),
         call(&["ostro:queue/producer send", "things", word, message]),
+        call(&["ostro:realtime/channels send", "things", &format!("\"{word}\"")]),
         call(&["ostro:functions/invoke send", only, "{}", ""]),
         call(&["ostro:functions/invoke send", "inner", "{}", ""]),
         call(&["wasi:logging/logging log", word]),

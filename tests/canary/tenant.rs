@@ -56,6 +56,7 @@ impl<'a> Tenant<'a> {
             "bucket:things",
             "sql:things",
             "queue:things:send",
+            "channel:things:send",
             "secret:WORD",
             "users:sign-in,read,write",
             "function:walker",

@@ -52,6 +52,15 @@ fn what_a_grant_covers() {
 }
 
 #[test]
+fn a_channel_is_granted_as_it_is_declared() {
+    let grants = Grants::parse(&["channel:news:send", "channel:rooms/*:send"]).unwrap();
+    assert!(grants.allows_channel("news") && grants.allows_channel("rooms/*"));
+    for other in ["rooms", "news/*", "rooms/a", "*"] {
+        assert!(!grants.allows_channel(other), "{other}");
+    }
+}
+
+#[test]
 fn a_queue_is_granted_by_its_name() {
     let grants = Grants::parse(&["queue:mail:send", "queue:a-1:send", "queue:mail:send"]).unwrap();
     assert!(grants.allows_send("mail") && grants.allows_send("a-1"));
@@ -76,6 +85,10 @@ fn what_is_refused_and_why() {
         ("queue:mail:receive", "for `send`", "queue:mail:send"),
         ("queue:Mail:send", "lower-case", "queue:mail:send"),
         ("queue::send", "1 to 40", "queue:mail:send"),
+        ("channel:rooms/*", "what for", "channel:rooms/*:send"),
+        ("channel:news:read", "for `send`", "channel:news:send"),
+        ("channel:rooms/a:send", "stands `*`", "channel:rooms/*:send"),
+        ("channel:News:send", "lower-case", "channel:news:send"),
         ("function:", "1 to 40 characters", "function:thumbnail"),
         ("function:a:call", "lower-case", "function:thumbnail"),
         ("users", "`sign-in`, `read` and `write`", "users:sign-in"),

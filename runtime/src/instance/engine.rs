@@ -286,13 +286,14 @@ fn link(linker: &mut Linker<State>, lane: Lane) -> wasmtime::Result<()> {
 
 /// Interfaces beyond WASI, each by its whole name, or up to a dot where later patches are compatible. A test compares them with
 /// `wit/` and the linker.
-const OTHERS: [&str; 19] = [
+const OTHERS: [&str; 20] = [
     // Nothing but the types that the exports use.
     "ostro:triggers/types@0.1.",
     "ostro:auth/identity@0.1.",
     "ostro:auth/users@0.1.",
     "ostro:secrets/store@0.1.",
     "ostro:queue/producer@0.1.",
+    "ostro:realtime/channels@0.1.",
     "ostro:functions/context@0.1.",
     "ostro:functions/invoke@0.1.",
     "ostro:db/documents@0.1.",

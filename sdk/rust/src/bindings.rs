@@ -4,7 +4,7 @@
 
 // Only what a component calls is among its imports: the linker drops the rest, and the description of the world is cut to it.
 wit_bindgen::generate!({
-    path: ["wit/deps/keyvalue", "wit/auth.wit", "wit/queue.wit", "wit/db", "wit/functions.wit", "wit/secrets.wit", "wit/storage.wit"],
+    path: ["wit/deps/keyvalue", "wit/auth.wit", "wit/queue.wit", "wit/realtime.wit", "wit/db", "wit/functions.wit", "wit/secrets.wit", "wit/storage.wit"],
     inline: "
         package ostro:sdk;
         world functions {
@@ -16,6 +16,7 @@ wit_bindgen::generate!({
             import ostro:functions/context@0.1.0;
             import ostro:functions/invoke@0.1.0;
             import ostro:queue/producer@0.1.0;
+            import ostro:realtime/channels@0.1.0;
             import ostro:secrets/store@0.1.0;
             import ostro:storage/objects@0.1.0;
             import wasi:keyvalue/store@0.2.0-draft2;

@@ -10,6 +10,7 @@ pub mod db;
 pub mod functions;
 pub mod kv;
 pub mod queue;
+pub mod realtime;
 pub mod secrets;
 pub mod sql;
 pub mod storage;

@@ -3,6 +3,7 @@
 
 mod buckets;
 mod calls;
+mod channels;
 mod documents;
 mod objects;
 mod people;
@@ -36,6 +37,7 @@ async fn main(request: Request<Body>) -> Result<Response<Body>, Error> {
         "/objects/signed" => return Ok(Response::new(objects::signed()?.into())),
         "/tables" => tables::change_and_find(),
         "/queues" => queues::send(),
+        "/channels" => channels::send(),
         "/calls" => calls::call(),
         "/calls/failures" => calls::failures(),
         "/secrets" => secrets::read(),

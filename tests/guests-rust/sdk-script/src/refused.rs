@@ -2,7 +2,7 @@
 
 use ostro::auth::users;
 use ostro::queue::Message;
-use ostro::{db, functions, kv, queue, secrets, sql, storage};
+use ostro::{db, functions, kv, queue, realtime, secrets, sql, storage};
 use serde_json::Value;
 
 use crate::Outcome;
@@ -37,6 +37,10 @@ pub fn everything() -> Outcome {
     }
     match queue::send("mail", Message::new("x")) {
         Err(queue::Error::Denied(text)) => names(&text, "queue:mail:send"),
+        other => return Err(format!("{other:?}").into()),
+    }
+    match realtime::send("rooms/a", &1) {
+        Err(realtime::Error::Denied(text)) => names(&text, "channel:rooms/*:send"),
         other => return Err(format!("{other:?}").into()),
     }
     match functions::invoke::<Value>("shop", &()) {

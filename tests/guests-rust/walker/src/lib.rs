@@ -19,6 +19,7 @@ wit_bindgen::generate!({
         "../../../wit/deps/logging",
         "../../../wit/auth.wit",
         "../../../wit/queue.wit",
+        "../../../wit/realtime.wit",
         "../../../wit/db",
         "../../../wit/functions.wit",
         "../../../wit/secrets.wit",
@@ -35,6 +36,7 @@ wit_bindgen::generate!({
             import ostro:functions/context@0.1.0;
             import ostro:functions/invoke@0.1.0;
             import ostro:queue/producer@0.1.0;
+            import ostro:realtime/channels@0.1.0;
             import ostro:secrets/store@0.1.0;
             import ostro:storage/objects@0.1.0;
             import wasi:config/store@0.2.0-rc.1;
@@ -90,6 +92,7 @@ async fn make(call: &[&str]) -> String {
         | "ostro:functions/context"
         | "ostro:functions/invoke"
         | "ostro:queue/producer"
+        | "ostro:realtime/channels"
         | "ostro:secrets/store"
         | "wasi:config/store"
         | "wasi:logging/logging" => reached::make(interface, rest, arguments),

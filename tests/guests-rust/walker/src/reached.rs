@@ -5,6 +5,7 @@ use wstd::http::{Body, Client, Request};
 use crate::ostro::auth::{identity, users};
 use crate::ostro::functions::{context, invoke};
 use crate::ostro::queue::producer::{self, Message};
+use crate::ostro::realtime::channels;
 use crate::ostro::secrets::store as secrets;
 use crate::shown;
 use crate::wasi::config::store as config;
@@ -42,6 +43,7 @@ pub fn make(interface: &str, function: &str, rest: &[&str]) -> String {
             };
             shown(producer::send(queue, &[message]))
         }
+        ("ostro:realtime/channels", "send", [channel, message]) => shown(channels::send(channel, message)),
         ("ostro:secrets/store", "get", [name]) => shown(secrets::get(name)),
         ("ostro:secrets/store", "names", []) => format!("{:?}", secrets::names()),
         ("wasi:config/store", "get", [key]) => shown(config::get(key)),
