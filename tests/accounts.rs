@@ -7,6 +7,7 @@ mod enumeration;
 mod front;
 mod issuers;
 mod kills;
+mod mails;
 mod operators;
 mod sessions;
 mod tokens;

@@ -67,6 +67,16 @@ pub(crate) struct ServeArgs {
     /// What the objects of one project may hold, such as 10GiB [default: 1GiB]
     #[arg(long, env = "OSTRO_OBJECT_QUOTA", value_name = "SIZE")]
     pub(crate) object_quota: Option<String>,
+    /// Mail server for the mails of `[auth.mail]`: smtps://HOST, smtp+starttls://HOST or smtp://HOST; its password
+    /// is OSTRO_SMTP_PASSWORD [default: none]
+    #[arg(long, env = "OSTRO_SMTP", value_name = "URL")]
+    pub(crate) smtp: Option<String>,
+    /// Name to sign in to the mail server with
+    #[arg(long, env = "OSTRO_SMTP_USER", value_name = "NAME")]
+    pub(crate) smtp_user: Option<String>,
+    /// Who mails are from, such as `Shop <no-reply@example.com>`
+    #[arg(long, env = "OSTRO_MAIL_FROM", value_name = "ADDRESS")]
+    pub(crate) mail_from: Option<String>,
     /// Longest wait for the head of a request [default: 15s]
     #[arg(long, env = "OSTRO_HEADER_TIMEOUT", value_name = "TIME")]
     pub(crate) header_timeout: Option<String>,

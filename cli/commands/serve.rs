@@ -22,17 +22,22 @@ use crate::{
 /// `ostro serve`. Returns when the server has drained.
 pub(super) fn run(context: &Context, args: ServeArgs) -> Result<(), Failure> {
     let format = args.log_format;
-    let config = Config::new(flags(args, master_key()?)).map_err(failure)?;
+    let flags = Flags { smtp_password: secret("OSTRO_SMTP_PASSWORD")?, ..flags(args, master_key()?) };
+    let config = Config::new(flags).map_err(failure)?;
     log::start(config.log.as_deref(), format, context.out.word_paint())?;
     app::run(config, |ready| announce(context, ready)).map_err(failure)
 }
 
-/// The key that seals secrets has no flag: a command line can be seen by others.
+/// The key that seals secrets.
 pub(super) fn master_key() -> Result<Option<String>, Failure> {
-    let key = std::env::var_os("OSTRO_MASTER_KEY").filter(|key| !key.is_empty());
-    key.map(OsString::into_string).transpose().map_err(|_| {
-        Failure::usage("OSTRO_MASTER_KEY is not UTF-8 text").hint("`openssl rand -hex 32` makes a key")
-    })
+    secret("OSTRO_MASTER_KEY").map_err(|failure| failure.hint("`openssl rand -hex 32` makes a key"))
+}
+
+/// What is secret has no flag: a command line can be seen by others.
+fn secret(variable: &str) -> Result<Option<String>, Failure> {
+    let value = std::env::var_os(variable).filter(|value| !value.is_empty());
+    let value = value.map(OsString::into_string).transpose();
+    value.map_err(|_| Failure::usage(format!("{variable} is not UTF-8 text")))
 }
 
 fn flags(args: ServeArgs, master_key: Option<String>) -> Flags {
@@ -52,6 +57,10 @@ fn flags(args: ServeArgs, master_key: Option<String>) -> Flags {
         max_instances: args.max_instances,
         project_rate: args.project_rate,
         object_quota: args.object_quota,
+        smtp: args.smtp,
+        smtp_user: args.smtp_user,
+        smtp_password: None,
+        mail_from: args.mail_from,
         header_timeout: args.header_timeout,
         drain_timeout: args.drain_timeout,
     }

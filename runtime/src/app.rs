@@ -15,6 +15,8 @@ use tokio::sync::{oneshot, watch};
 
 use crate::accounts::issuers::Issuers;
 use crate::accounts::mails::Mails;
+use crate::accounts::mails::post::Post;
+use crate::accounts::mails::relay::Relay;
 use crate::accounts::passwords::Passwords;
 use crate::client_api::Doors;
 use crate::client_api::auth::Proofs;
@@ -147,7 +149,7 @@ impl App {
         })
         .await?;
         let tls = TlsClient::new().map_err(|error| Problem::internal(&error))?;
-        let (pass, proofs) = (Pass::new()?, proofs(&tls, admin_address.port())?);
+        let (pass, proofs) = (Pass::new()?, proofs(&tls, admin_address, &store, config.relay, &clock)?);
         let (shutdown, stopping) = watch::channel(false);
         let doors = Doors::new(&store, proofs.clone(), clock.clone(), stopping.clone());
         let shared = executor::Shared {
@@ -181,7 +183,7 @@ impl App {
             first_start,
             token: store.data.admin_token()?,
         };
-        let gates = Gates { admin_hosts: config.admin_hosts, pass, passwords: proofs.passwords };
+        let gates = Gates { admin_hosts: config.admin_hosts, pass, proofs };
         let control = control(&store, registry, telemetry, clock, &ready, gates)?;
         Ok(Self {
             control,
@@ -280,16 +282,23 @@ impl Guests {
 }
 
 /// How people prove who they are. Issuers are asked seldom, and not for long, because somebody waits to sign in.
-fn proofs(tls: &TlsClient, control_port: u16) -> Result<Proofs, Problem> {
+fn proofs(
+    tls: &TlsClient,
+    control: SocketAddr,
+    store: &Store,
+    relay: Option<Relay>,
+    clock: &Clock,
+) -> Result<Proofs, Problem> {
     let egress = EgressPool::new(EgressOptions {
         connect: Duration::from_secs(3),
         total: Duration::from_secs(5),
         keep_per_upstream: 0,
         in_flight: 64,
-        forbidden_ports: Arc::from([control_port]),
+        forbidden_ports: Arc::from([control.port()]),
         ..EgressOptions::new(tls.clone(), Handle::current())
     });
-    Ok(Proofs { passwords: Passwords::new()?, issuers: Issuers::new(egress) })
+    let post = relay.map(|relay| Post::new(relay, clock.clone())).transpose()?;
+    Ok(Proofs { passwords: Passwords::new()?, issuers: Issuers::new(egress), mails: Mails::new(store, post) })
 }
 
 fn open_clock(test_clock: Option<PathBuf>) -> Result<Clock, Problem> {
@@ -319,7 +328,7 @@ fn open_store(data: PathBuf, key: KeySource, quotas: Quotas, clock: Clock) -> Re
 struct Gates {
     admin_hosts: Vec<String>,
     pass: Pass,
-    passwords: Passwords,
+    proofs: Proofs,
 }
 
 fn control(
@@ -330,7 +339,7 @@ fn control(
     ready: &Ready,
     gates: Gates,
 ) -> Result<ControlState, Problem> {
-    let Gates { admin_hosts, pass, passwords } = gates;
+    let Gates { admin_hosts, pass, proofs } = gates;
     Ok(ControlState::new(ControlParts {
         projects: store.projects.clone(),
         tokens: store.tokens.clone(),
@@ -355,8 +364,8 @@ fn control(
         schedules: store.schedules.clone(),
         accounts: store.accounts.clone(),
         directory: store.directory.clone(),
-        mails: Mails::new(store),
-        passwords,
+        mails: proofs.mails,
+        passwords: proofs.passwords,
     }))
 }
 

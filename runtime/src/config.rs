@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use store::{KeySource, Quotas};
 
+use crate::accounts::mails::relay::Relay;
 use crate::problem::Problem;
 use crate::registry::manifest::units;
 use crate::sys;
@@ -47,6 +48,15 @@ pub struct Flags {
     pub project_rate: Option<u32>,
     /// What the objects of one project may hold, such as `10GiB`; default: 1 GiB.
     pub object_quota: Option<String>,
+    /// The server that takes mails, such as `smtps://mail.example.com`; default: none, and no mails are sent.
+    pub smtp: Option<String>,
+    /// As whom to sign in there.
+    pub smtp_user: Option<String>,
+    /// The password for that. Only from the environment.
+    #[serde(skip)]
+    pub smtp_password: Option<String>,
+    /// Who mails are from, such as `Shop <no-reply@example.com>`.
+    pub mail_from: Option<String>,
     /// Names, besides addresses and `localhost`, by which clients may reach the control plane.
     pub admin_hosts: Vec<String>,
     /// Longest wait for a request's head, such as `15s`.
@@ -82,6 +92,8 @@ pub struct Config {
     pub project_rate: Option<NonZeroU32>,
     /// What a project may hold.
     pub quotas: Quotas,
+    /// The server that takes mails; none: no mails are sent.
+    pub relay: Option<Relay>,
     /// Names, besides addresses and `localhost`, by which clients may reach the control plane.
     pub admin_hosts: Vec<String>,
     /// Longest wait for a request's head.
@@ -148,6 +160,12 @@ impl Config {
             quotas: quotas(flags.object_quota.as_deref())?,
             head_time: duration("header-timeout", flags.header_timeout.as_deref(), DEFAULT_HEAD_TIME)?,
             drain_time: duration("drain-timeout", flags.drain_timeout.as_deref(), DEFAULT_DRAIN_TIME)?,
+            relay: match flags.smtp {
+                Some(url) => {
+                    Some(relay(&url, (flags.smtp_user, flags.smtp_password), flags.mail_from.as_deref())?)
+                }
+                None => None,
+            },
             admin_hosts: flags.admin_hosts,
             test_clock: variable(TEST_CLOCK).map(PathBuf::from),
         })
@@ -172,6 +190,10 @@ impl Flags {
             max_instances: self.max_instances.or(file.max_instances),
             project_rate: self.project_rate.or(file.project_rate),
             object_quota: self.object_quota.or(file.object_quota),
+            smtp: self.smtp.or(file.smtp),
+            smtp_user: self.smtp_user.or(file.smtp_user),
+            smtp_password: self.smtp_password,
+            mail_from: self.mail_from.or(file.mail_from),
             admin_hosts: some_or(self.admin_hosts, file.admin_hosts),
             header_timeout: self.header_timeout.or(file.header_timeout),
             drain_timeout: self.drain_timeout.or(file.drain_timeout),
@@ -185,6 +207,22 @@ fn quotas(objects: Option<&str>) -> Result<Quotas, Problem> {
         Ok(None) => Ok(Quotas::default()),
         Err(reason) => Err(wrong(format!("`object-quota`: {reason}"))),
     }
+}
+
+fn relay(url: &str, login: (Option<String>, Option<String>), from: Option<&str>) -> Result<Relay, Problem> {
+    let login = match login {
+        (Some(user), Some(password)) => Some((user, password)),
+        (None, None) => None,
+        (Some(_), None) => {
+            return Err(
+                wrong("`smtp-user`: there is no password for it".to_owned()).hint("set OSTRO_SMTP_PASSWORD")
+            );
+        }
+        (None, Some(_)) => {
+            return Err(wrong("OSTRO_SMTP_PASSWORD: there is no `smtp-user` that it is of".to_owned()));
+        }
+    };
+    Relay::parse(url, login, from).map_err(wrong)
 }
 
 /// The list if it has anything, else the other one.
@@ -277,6 +315,12 @@ mod tests {
             (Flags { domain: Some("a..b".into()), ..Flags::default() }, "`domain`"),
             (Flags { max_memory: Some("lots".into()), ..Flags::default() }, "`max-memory`"),
             (Flags { object_quota: Some("lots".into()), ..Flags::default() }, "`object-quota`"),
+            (Flags { smtp: Some("mail.example.com".into()), ..Flags::default() }, "`smtp`"),
+            (
+                Flags { smtp: Some("smtps://a.b".into()), smtp_user: Some("me".into()), ..Flags::default() },
+                "`smtp-user`",
+            ),
+            (Flags { smtp: Some("smtps://a.b".into()), ..Flags::default() }, "`mail-from`"),
             (Flags { trusted_proxies: vec!["proxy".into()], ..Flags::default() }, "`trusted-proxies`"),
         ] {
             let flags = Flags { key_file: Some("key".into()), ..flags };

@@ -25,7 +25,8 @@ impl Bench {
         Self::over(Server::start_turned(), manifest)
     }
 
-    fn over(server: Server, manifest: &str) -> Self {
+    /// A bench with that server.
+    pub fn over(server: Server, manifest: &str) -> Self {
         let bench = Self { server };
         bench.deploy(manifest);
         bench

@@ -13,6 +13,7 @@ pub mod neighbour;
 pub mod script;
 pub mod server;
 pub mod site;
+pub mod smtp;
 pub mod terminal;
 pub mod upstream;
 

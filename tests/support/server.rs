@@ -24,6 +24,7 @@ pub struct Server {
     pub token: String,
     folder: TempDir,
     options: Vec<String>,
+    environment: Vec<(String, String)>,
     clock: Option<TurnedClock>,
     process: Option<Child>,
 }
@@ -52,6 +53,15 @@ impl Server {
         server
     }
 
+    /// Starts a server with more options and variables.
+    pub fn start_told(options: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut server = Self::prepare(options);
+        let told = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        server.environment = environment.iter().map(told).collect();
+        server.launch();
+        server
+    }
+
     /// Starts a server whose wall clock the test turns.
     pub fn start_turned() -> Self {
         let mut server = Self::prepare(&[]);
@@ -68,6 +78,7 @@ impl Server {
             token: String::new(),
             folder: tempfile::tempdir().unwrap(),
             options: options.iter().map(|&option| option.to_owned()).collect(),
+            environment: Vec::new(),
             clock: None,
             process: None,
         }
@@ -101,7 +112,8 @@ impl Server {
             .arg(self.data())
             .arg("--key-file")
             .arg(self.folder.path().join("key"))
-            .args(&self.options);
+            .args(&self.options)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         if let Some(clock) = &self.clock {
             command.env("OSTRO_TEST_CLOCK", clock.file());
         }

@@ -1,16 +1,22 @@
-//! Mails with a token that is good for one use: what each is for, and how long it is good.
+//! Mails with a token that is good for one use: what each is for, how long it is good, and who sends it.
 //!
-//! The mail itself is sent by a function: it consumes the queue that the manifest names. A message has no link in it, so
-//! nothing that a client says of its host can lead anybody elsewhere (threat F2).
+//! A function does that consumes the queue which the manifest names, or the server itself ([`post`]). A link comes from the manifest
+//! or from the function, so nothing that a client says of its host can lead anybody elsewhere (threat F2).
+
+pub mod post;
+pub mod relay;
+mod words;
 
 use std::sync::Arc;
 
 use serde_json::json;
 use store::Store;
-use store::accounts::{Account, Accounts, Once, Purpose};
+use store::accounts::{Account, Accounts, Letters, Mail, Once, Purpose};
 use store::catalog::ProjectId;
 use store::jobs::{Jobs, NewMessage};
 
+use self::post::Post;
+use self::words::Words;
 use super::secrets;
 use crate::problem::Problem;
 
@@ -30,37 +36,56 @@ pub enum Letter {
 pub struct Mails {
     accounts: Arc<dyn Accounts>,
     jobs: Arc<dyn Jobs>,
+    post: Option<Post>,
 }
 
 impl Mails {
-    /// By the queues of that store.
-    pub fn new(store: &Store) -> Self {
-        Self { accounts: store.accounts.clone(), jobs: store.jobs.clone() }
+    /// By the queues of that store, and by the server's own post where it has one.
+    pub fn new(store: &Store, post: Option<Post>) -> Self {
+        Self { accounts: store.accounts.clone(), jobs: store.jobs.clone(), post }
     }
 
-    /// Has a mail sent by whoever consumes that queue; none where the account may not sign in, or has as many tokens for
-    /// that as are good at once.
+    /// Whether such mails are sent at all.
+    pub fn sends(&self, mail: &Mail, letter: Letter) -> bool {
+        match mail {
+            Mail::Queue(_) => true,
+            Mail::Server(letters) => self.post.is_some() && letter.link(letters).is_some(),
+        }
+    }
+
+    /// Has a mail sent; none where there are no such mails, where the account may not sign in, or has as many tokens for that as are
+    /// good at once. `busy` where too many wait to be sent.
     pub async fn send(
+        &self,
+        project: ProjectId,
+        mail: &Mail,
+        account: &Account,
+        letter: Letter,
+    ) -> Result<(), Problem> {
+        match (mail, &self.post) {
+            (Mail::Queue(queue), _) => self.enqueue(project, queue, account, letter).await,
+            (Mail::Server(letters), Some(post)) => self.post(post, project, letters, account, letter).await,
+            (Mail::Server(_), None) => {
+                tracing::warn!(project = %project.0, "a mail is not sent: the server was started without `--smtp`");
+                Ok(())
+            }
+        }
+    }
+
+    async fn enqueue(
         &self,
         project: ProjectId,
         queue: &str,
         account: &Account,
         letter: Letter,
     ) -> Result<(), Problem> {
-        let token = secrets::once()?;
-        let (name, purpose, ttl_ms) = letter.terms();
-        let hash = secrets::once_hash(&token)
-            .ok_or_else(|| Problem::internal(&std::io::Error::other("a token of chance is none")))?;
-        let issue = Once::Issue { account: account.id, purpose, token: hash, ttl_ms };
-        if self.accounts.once(project, issue).await?.is_none() {
-            return Ok(());
-        }
+        let Some(token) = self.token(project, account, letter).await? else { return Ok(()) };
         let message = json!({
-            "purpose": name,
+            "purpose": letter.name(),
             "email": account.email,
             "user": account.id.0,
             "token": token,
-            "expires_in": ttl_ms / 1_000,
+            "expires_in": letter.life_ms() / 1_000,
         });
         let message = NewMessage {
             payload: message.to_string().into(),
@@ -71,16 +96,74 @@ impl Mails {
         self.jobs.enqueue(project, vec![job]).await?;
         Ok(())
     }
+
+    async fn post(
+        &self,
+        post: &Post,
+        project: ProjectId,
+        letters: &Letters,
+        account: &Account,
+        letter: Letter,
+    ) -> Result<(), Problem> {
+        let (Some(link), Some(email)) = (letter.link(letters), &account.email) else { return Ok(()) };
+        // No token is made for a mail that there is no room for.
+        let place = post.place(project)?;
+        let Some(token) = self.token(project, account, letter).await? else { return Ok(()) };
+        let words = Words { letter, name: letters.name.as_deref(), link: &link.replace("{token}", &token) };
+        post.send(place, post.mail(email, &words)?, (project, account.id, letter));
+        Ok(())
+    }
+
+    /// A new token; none where there may be none.
+    async fn token(
+        &self,
+        project: ProjectId,
+        account: &Account,
+        letter: Letter,
+    ) -> Result<Option<String>, Problem> {
+        let token = secrets::once()?;
+        let hash = secrets::once_hash(&token)
+            .ok_or_else(|| Problem::internal(&std::io::Error::other("a token of chance is none")))?;
+        let (purpose, ttl_ms) = (letter.purpose(), letter.life_ms());
+        let issue = Once::Issue { account: account.id, purpose, token: hash, ttl_ms };
+        Ok(self.accounts.once(project, issue).await?.map(|_| token))
+    }
 }
 
 impl Letter {
-    /// Its name in messages, what its token is good for, and for how long, milliseconds.
-    fn terms(self) -> (&'static str, Purpose, u64) {
+    /// Its name in messages.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Verify => "verify",
+            Self::Reset => "reset",
+            Self::Invite => "invite",
+        }
+    }
+
+    /// What its token is good for.
+    fn purpose(self) -> Purpose {
+        match self {
+            Self::Verify => Purpose::Verify,
+            Self::Reset | Self::Invite => Purpose::Reset,
+        }
+    }
+
+    /// For how long, milliseconds.
+    fn life_ms(self) -> u64 {
         const HOUR_MS: u64 = 3_600_000;
         match self {
-            Self::Verify => ("verify", Purpose::Verify, 24 * HOUR_MS),
-            Self::Reset => ("reset", Purpose::Reset, HOUR_MS),
-            Self::Invite => ("invite", Purpose::Reset, 7 * 24 * HOUR_MS),
+            Self::Verify => 24 * HOUR_MS,
+            Self::Reset => HOUR_MS,
+            Self::Invite => 7 * 24 * HOUR_MS,
+        }
+    }
+
+    /// Where it leads.
+    fn link(self, letters: &Letters) -> Option<&str> {
+        match self {
+            Self::Verify => letters.verify.as_deref(),
+            Self::Reset => letters.reset.as_deref(),
+            Self::Invite => letters.invite.as_deref().or(letters.reset.as_deref()),
         }
     }
 }

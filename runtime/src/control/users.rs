@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::StoreError;
 use store::accounts::{
-    Account, AccountId, By, Change, Changed, Detail, NewAccount, Page, PasswordHash, SessionChange,
+    Account, AccountId, By, Change, Changed, Detail, Mail, NewAccount, Page, PasswordHash, SessionChange,
     normal_email, normal_prefix,
 };
 use store::catalog::{Project, ProjectId, Scope};
@@ -76,9 +76,9 @@ pub(super) async fn create(
         return Err(refused("this is not an e-mail address"));
     }
     check_roles(&roles)?;
-    let queue = match (invite, &password) {
+    let mail = match (invite, &password) {
         (true, Some(_)) => return Err(refused("a user who is invited sets the password")),
-        (true, None) => Some(mail_queue(&state, project.id).await?),
+        (true, None) => Some(inviting(&state, project.id).await?),
         (false, _) => None,
     };
     let password = match password {
@@ -87,8 +87,8 @@ pub(super) async fn create(
     };
     let new = NewAccount { email: Some(email), password, roles, ..NewAccount::default() };
     let account = change(&state, &caller, &project, "user.create", Change::Create(new)).await?;
-    if let Some(queue) = queue {
-        state.parts.mails.send(project.id, &queue, &account, Letter::Invite).await?;
+    if let Some(mail) = mail {
+        state.parts.mails.send(project.id, &mail, &account, Letter::Invite).await?;
     }
     Ok((StatusCode::CREATED, Json(account.into())))
 }
@@ -239,12 +239,14 @@ fn page(query: UserQuery) -> Result<Page, Problem> {
     Ok(Page::Addresses { prefix: normal_prefix(&prefix), after: query.after })
 }
 
-/// The queue that is told which mails to send.
-async fn mail_queue(state: &ControlState, project: ProjectId) -> Result<String, Problem> {
+/// Who sends invitations.
+async fn inviting(state: &ControlState, project: ProjectId) -> Result<Mail, Problem> {
     let settings = state.parts.accounts.settings(project).await?;
-    settings.and_then(|settings| settings.mail).ok_or_else(|| {
-        refused("nobody sends mails for this project")
-            .hint("name a queue as `mail` in the section [auth] of ostro.toml")
+    let mail = settings.and_then(|settings| settings.mail);
+    mail.filter(|mail| state.parts.mails.sends(mail, Letter::Invite)).ok_or_else(|| {
+        refused("nobody sends such mails for this project").hint(
+            "say `mail` in the section [auth] of ostro.toml; mails of the server take `ostro serve --smtp`, too",
+        )
     })
 }
 

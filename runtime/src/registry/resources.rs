@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use host_api::grants::{Data, Grants};
 use store::Store;
-use store::accounts;
+use store::accounts::{self, Mail};
 use store::buckets::{self, MAX_BUCKETS};
 use store::catalog::{Bindings, DataSource, ProjectId};
 use store::documents::{CollectionSpec, Failure, IndexSpec, MAX_COLLECTIONS};
@@ -56,8 +56,9 @@ impl Resources {
             |(name, namespace): (String, NamespaceSettings)| NamespaceSpec { name, ttl_ms: namespace.ttl_ms };
         let mut queues: Vec<QueueSpec> = manifest.queues.into_iter().map(queue).collect();
         // Mails that somebody has to send are messages.
-        let mail = manifest.auth.as_ref().and_then(|auth| auth.mail.clone());
-        if let Some(name) = mail.filter(|name| queues.iter().all(|queue| queue.name != *name)) {
+        if let Some(Mail::Queue(name)) = manifest.auth.as_ref().and_then(|auth| auth.mail.clone())
+            && queues.iter().all(|queue| queue.name != name)
+        {
             queues.push(QueueSpec { name, retention_ms: None });
         }
         Self {

@@ -37,14 +37,37 @@ pub struct Settings {
     pub refresh_ms: u64,
     /// Pages of other origins that may call the client API.
     pub origins: Vec<String>,
-    /// The queue that is told which mails to send; none: nobody sends any.
-    pub mail: Option<String>,
+    /// Who sends mails; none: nobody does.
+    pub mail: Option<Mail>,
     /// Who else vouches for people. Of older servers there is none.
     #[serde(default)]
     pub issuers: Vec<Issuer>,
     /// Whether pages may have a session that is kept in a cookie. Of older servers they may not.
     #[serde(default)]
     pub cookie: bool,
+}
+
+/// Who sends a project's mails. Of older servers there are queues alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Mail {
+    /// Whoever consumes that queue.
+    Queue(String),
+    /// The server, by the mail server of its operator.
+    Server(Letters),
+}
+
+/// What stands in the mails that the server sends. A link has `{token}` in it once; a mail without one is not sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Letters {
+    /// Who writes, as people read it.
+    pub name: Option<String>,
+    /// Where an address is verified.
+    pub verify: Option<String>,
+    /// Where a password is set anew.
+    pub reset: Option<String>,
+    /// Where the first password is set; where the others are unless it says.
+    pub invite: Option<String>,
 }
 
 /// An issuer of OpenID Connect whose ID tokens are believed.

@@ -73,6 +73,8 @@ pub struct Proofs {
     pub passwords: Passwords,
     /// Knows who else vouches for people.
     pub issuers: Issuers,
+    /// Has people written to, with a token that shows that they read it.
+    pub mails: Mails,
 }
 
 /// What is counted: an account by its normal address, which need not be there.
@@ -106,11 +108,11 @@ impl AuthDoor {
         proofs: Proofs,
         clock: Clock,
     ) -> Self {
-        let Proofs { passwords, issuers } = proofs;
+        let Proofs { passwords, issuers, mails } = proofs;
         Self {
             callers,
             accounts: store.accounts.clone(),
-            mails: Mails::new(store),
+            mails,
             sessions,
             issuers,
             tokens,

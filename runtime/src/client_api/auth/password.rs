@@ -65,7 +65,8 @@ impl AuthDoor {
     /// time for all.
     pub(super) fn request_reset(&self, at: &Place<'_>, words: &RequestReset) -> Result<Answered, Refusal> {
         at.with_email()?;
-        let queue = at.settings.mail.clone().ok_or_else(answer::not_enabled)?;
+        let mail = at.settings.mail.clone().filter(|mail| self.mails.sends(mail, Letter::Reset));
+        let mail = mail.ok_or_else(answer::not_enabled)?;
         let now = self.uptime_ms();
         let normal = normal_email(&words.email).unwrap_or_default();
         self.limits.mails_from.begin(at.project, at.client, now)?;
@@ -75,7 +76,7 @@ impl AuthDoor {
             let sent = async {
                 let account = door.accounts.find(project, &By::Email(normal)).await?;
                 let Some(account) = account.filter(|account| !account.disabled) else { return Ok(()) };
-                door.mails.send(project, &queue, &account, Letter::Reset).await
+                door.mails.send(project, &mail, &account, Letter::Reset).await
             };
             if let Err(problem) = sent.await {
                 tracing::error!(project = %project.0, %problem, "a mail to reset a password could not be asked for");
@@ -86,8 +87,8 @@ impl AuthDoor {
 
     /// Has a mail sent that asks to verify the address. The account is there with or without it.
     pub(super) async fn ask_to_verify(&self, at: &Place<'_>, account: &Account) {
-        let Some(queue) = &at.settings.mail else { return };
-        if let Err(problem) = self.mails.send(at.project, queue, account, Letter::Verify).await {
+        let Some(mail) = &at.settings.mail else { return };
+        if let Err(problem) = self.mails.send(at.project, mail, account, Letter::Verify).await {
             tracing::error!(project = %at.project.0, %problem, "a mail to verify an address could not be asked for");
         }
     }

@@ -1,6 +1,7 @@
 //! The section of who may sign in: `[auth]`.
 
-use store::accounts::{Issuer, Settings};
+use store::accounts::{Issuer, Letters, Mail, Settings};
+use toml::de::DeValue;
 
 use super::reader::{Fault, Section};
 use super::units;
@@ -18,6 +19,8 @@ const REFRESH_RANGE_MS: std::ops::RangeInclusive<u64> = 60_000..=400 * 86_400_00
 const MAX_ORIGINS: usize = 50;
 /// Issuers of a project.
 const MAX_ISSUERS: usize = 10;
+/// Longest link in a mail, bytes.
+const MAX_LINK_BYTES: usize = 1_024;
 /// Longest text that says something of an issuer, bytes.
 const MAX_ISSUER_BYTES: usize = 512;
 
@@ -36,20 +39,70 @@ pub(super) fn section(root: &Section<'_, '_>) -> Result<Option<Settings>, Fault>
     if origins.len() > MAX_ORIGINS {
         return Err(Fault::at(section.start(), format!("more than {MAX_ORIGINS} origins")));
     }
-    let mail = section.string("mail")?.map(|(queue, at)| {
-        let named = settings::check_name(queue).map(|()| queue.to_owned());
-        named.map_err(|reason| Fault::at(at, format!("`{queue}` is not the name of a queue: {reason}")))
-    });
     Ok(Some(Settings {
         email: is_on("email")?,
         anonymous: is_on("anonymous")?,
         access_ms: time(&section, "access", ACCESS_MS, ACCESS_RANGE_MS)?,
         refresh_ms: time(&section, "refresh", REFRESH_MS, REFRESH_RANGE_MS)?,
         origins,
-        mail: mail.transpose()?,
+        mail: mail(&section)?,
         issuers: issuers(&section)?,
         cookie: is_on("cookie")?,
     }))
+}
+
+/// Who sends mails: a queue's consumer, or the server where a table says what stands in them.
+fn mail(section: &Section<'_, '_>) -> Result<Option<Mail>, Fault> {
+    if section.value("mail").is_none_or(|value| !matches!(value.get_ref(), DeValue::Table(_))) {
+        let Some((queue, at)) = section.string("mail")? else { return Ok(None) };
+        let named = settings::check_name(queue).map(|()| Some(Mail::Queue(queue.to_owned())));
+        return named
+            .map_err(|reason| Fault::at(at, format!("`{queue}` is not the name of a queue: {reason}")));
+    }
+    let Some(section) = section.section("mail")? else { return Ok(None) };
+    section.allow(&["name", "verify", "reset", "invite"], &[])?;
+    let name = match section.string("name")? {
+        Some((name, at))
+            if name.trim().is_empty() || name.len() > 100 || name.chars().any(char::is_control) =>
+        {
+            return Err(Fault::at(at, "`name` has 1 to 100 bytes and no control characters"));
+        }
+        found => found.map(|(name, _)| name.trim().to_owned()),
+    };
+    let link = |key: &str| match section.string(key)? {
+        Some((link, at)) if !is_link(link) => {
+            Err(Fault::at(at, format!("`{}` is not a link with a place for the token", link.escape_debug()))
+                .hint("write for example \"https://app.example.com/reset#token={token}\""))
+        }
+        found => Ok(found.map(|(link, _)| link.to_owned())),
+    };
+    let letters = Letters { name, verify: link("verify")?, reset: link("reset")?, invite: link("invite")? };
+    match letters.verify.is_none() && letters.reset.is_none() && letters.invite.is_none() {
+        true => {
+            Err(Fault::at(section.start(), "no mail has a link").hint("say `verify`, `reset` or `invite`"))
+        }
+        false => Ok(Some(Mail::Server(letters))),
+    }
+}
+
+/// A URL of TLS with `{token}` once in it; without TLS only to the reader's own machine.
+fn is_link(text: &str) -> bool {
+    let url = text.replacen("{token}", "t", 1);
+    let is_plain = url.len() <= MAX_LINK_BYTES && url.bytes().all(|byte| byte.is_ascii_graphic());
+    // A fragment is none of what a server is asked for.
+    let before = url.split('#').next().unwrap_or_default();
+    let Ok(parsed) = before.parse::<http::Uri>() else { return false };
+    let Some(host) = parsed.host() else { return false };
+    let is_here = host == "localhost" || host.ends_with(".localhost") || host == "127.0.0.1";
+    let is_scheme = match parsed.scheme_str() {
+        Some("https") => true,
+        Some("http") => is_here,
+        _ => false,
+    };
+    let is_host =
+        !host.contains(['{', '}']) && !parsed.authority().is_some_and(|all| all.as_str().contains('@'));
+    let named = text.split(host).next().is_some_and(|scheme| !scheme.contains("{token}"));
+    is_plain && is_scheme && is_host && named && text != url && !url.contains(['{', '}', '<', '>', '"'])
 }
 
 /// Who else vouches for people.
@@ -160,7 +213,7 @@ mod tests {
             access_ms: 3_600_000,
             refresh_ms: 7 * 86_400_000,
             origins: origins.map(str::to_owned).to_vec(),
-            mail: Some("mails".to_owned()),
+            mail: Some(Mail::Queue("mails".to_owned())),
             issuers: [("https://id.example.com/t", Some("groups")), ("http://127.0.0.1:9000", None)]
                 .map(|(url, roles)| Issuer {
                     url: url.to_owned(),
@@ -174,6 +227,19 @@ mod tests {
     }
 
     #[test]
+    fn the_server_sends_mails_where_a_table_says_what_stands_in_them() {
+        let text = "[auth]\nemail = true\n[auth.mail]\nname = 'Shop'\nverify = 'https://a.b/verify#token={token}'\n\
+            reset = 'http://shop.localhost:8700/reset?t={token}&x=1'\n";
+        let expected = Letters {
+            name: Some("Shop".to_owned()),
+            verify: Some("https://a.b/verify#token={token}".to_owned()),
+            reset: Some("http://shop.localhost:8700/reset?t={token}&x=1".to_owned()),
+            invite: None,
+        };
+        assert_eq!(auth(text).unwrap().unwrap().mail, Some(Mail::Server(expected)));
+    }
+
+    #[test]
     fn what_is_refused_has_its_place() {
         for (line, column) in [
             ("emial = true", 1),
@@ -183,6 +249,16 @@ mod tests {
             ("access = 900", 10),
             ("refresh = '401d'", 11),
             ("mail = 'No Queue'", 8),
+            ("mail = { name = 'Shop' }", 8),
+            ("mail = { reset = 'https://a.b/reset' }", 18),
+            ("mail = { reset = 'http://a.b/?t={token}' }", 18),
+            ("mail = { reset = 'https://{token}.b/' }", 18),
+            ("mail = { reset = 'https://u@a.b/{token}' }", 18),
+            ("mail = { reset = 'https://a.b/{token}/{token}' }", 18),
+            ("mail = { reset = 'https://a.b/ {token}' }", 18),
+            ("mail = { reset = 'javascript:{token}' }", 18),
+            ("mail = { reset = 'https://a.b/{token}', name = '' }", 49),
+            ("mail = { reset = 'https://a.b/{token}', from = 'a@b.c' }", 42),
             ("origins = 'https://a.b'", 11),
             ("origins = ['*']", 12),
             ("origins = ['null']", 12),

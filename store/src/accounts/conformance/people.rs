@@ -4,7 +4,7 @@ use super::Opener;
 use super::bench::{Bench, done, hash, identity, nobody, project};
 use crate::StoreError;
 use crate::accounts::{
-    By, Change, Changed, Issuer, MAX_IDENTITIES, NewAccount, Result, SessionAnswer, Settings,
+    By, Change, Changed, Issuer, Letters, MAX_IDENTITIES, Mail, NewAccount, Result, SessionAnswer, Settings,
 };
 
 pub(super) async fn all(opener: &Opener<'_>) -> Result<()> {
@@ -25,14 +25,16 @@ async fn settings(bench: Bench<'_>) -> Result<()> {
         access_ms: 900_000,
         refresh_ms: 86_400_000,
         origins: vec!["https://a.example".to_owned()],
-        mail: Some("mail".to_owned()),
+        mail: Some(Mail::Queue("mail".to_owned())),
         issuers: vec![Issuer { url: "https://a.b".to_owned(), audience: "c".to_owned(), roles: None }],
         cookie: true,
     };
     assert_eq!(bench.accounts.settings(bench.project).await?, None);
     bench.accounts.declare(bench.project, None).await?;
     bench.accounts.declare(bench.project, Some(&settings)).await?;
-    let other = Settings { anonymous: true, ..settings };
+    let mail =
+        Some(Mail::Server(Letters { reset: Some("https://a.b/{token}".to_owned()), ..Letters::default() }));
+    let other = Settings { anonymous: true, mail, ..settings };
     bench.accounts.declare(bench.project, Some(&other)).await?;
     let bench = bench.reopen()?;
     assert_eq!(bench.accounts.settings(bench.project).await?, Some(other));
