@@ -110,7 +110,15 @@ fn who_is_vouched_for_gets_a_session_and_always_the_same_account() {
     let change = bench.server.control().request("PATCH", &format!("users/{id}"));
     let change = change.header("content-type", "application/json").body(r#"{"disabled":true}"#);
     change.send(bench.server.admin).expect_status(200);
-    exchange(&bench, &issuer.token("ann", &json!({}))).expect_error(401, "unauthenticated");
+    // Who may not sign in is given no roles either.
+    exchange(&bench, &issuer.token("ann", &claims)).expect_error(401, "unauthenticated");
+    let shown = bench.server.control().get(&format!("users/{id}")).expect_status(200).json();
+    assert_eq!(shown["roles"], json!([]));
+    let audit = bench.server.control().get("audit").expect_status(200).json();
+    let rows = audit["audit"].as_array().unwrap().iter().filter(|row| row["action"] == "user.roles");
+    let by = format!("issuer:http://{}", issuer.upstream.at);
+    let rows: Vec<_> = rows.map(|row| (&row["actor"], &row["subject"])).collect();
+    assert_eq!(rows, [(&json!(by), &json!(id)); 2], "given once, and taken away once");
 }
 
 /// An address in a token is what an issuer says, who need not have looked.

@@ -310,3 +310,27 @@ fn c7_users_of_another_project_are_nobody() {
     let seen = stage.desk("get", &json!({ "id": id }));
     assert_eq!((&seen["roles"], &seen["disabled"], &seen["sessions"]), (&json!([]), &json!(null), &json!(1)));
 }
+
+/// What a function does to people is on record, with its name; what it does to nobody is not.
+#[test]
+fn what_functions_change_is_in_the_audit_trail() {
+    let stage = Stage::new();
+    let id = stage.ask("desk", "", &openid("ann"))["user"]["id"].clone();
+    let nobody = json!("01999999-0000-7000-8000-000000000000");
+    for call in ["roles", "disable", "enable", "sign-out", "delete"] {
+        for id in [&id, &nobody] {
+            stage.desk(call, &json!({ "id": id, "roles": ["editor"] }));
+        }
+    }
+    let audit = stage.bench.server.control().get("audit").expect_status(200).json();
+    let rows = audit["audit"].as_array().unwrap().iter().filter(|row| row["actor"] == "function:desk");
+    let rows: Vec<_> = rows.map(|row| (row["action"].as_str().unwrap(), row["subject"].clone())).collect();
+    let expected = ["delete", "sign-out", "enable", "disable", "roles"];
+    assert_eq!(
+        rows,
+        expected
+            .map(|call| (format!("user.{call}"), id.clone()))
+            .each_ref()
+            .map(|(a, s)| (a.as_str(), s.clone()))
+    );
+}

@@ -13,8 +13,8 @@ use store::catalog::ProjectId;
 /// The way to the accounts of projects: implemented by who hashes passwords and makes tokens.
 #[async_trait]
 pub trait UsersDoor: Send + Sync {
-    /// Does what a function of that project asks for. Every call is bounded by the project's share of what accounts may cost.
-    async fn ask(&self, project: ProjectId, ask: Ask) -> Result<Told, Fault>;
+    /// Does what a function of that project and name asks for. Every call is bounded by the project's share of what accounts may cost.
+    async fn ask(&self, project: ProjectId, function: &str, ask: Ask) -> Result<Told, Fault>;
 }
 
 /// What a function asks for.
@@ -130,9 +130,9 @@ impl People {
 
 impl ProjectPeople {
     /// None while a function is only tried.
-    async fn ask(&self, ask: Ask) -> Option<Result<Told, Fault>> {
+    async fn ask(&self, function: &str, ask: Ask) -> Option<Result<Told, Fault>> {
         let (project, door) = self.project.as_ref()?;
-        Some(door.ask(*project, ask).await)
+        Some(door.ask(*project, function, ask).await)
     }
 }
 

@@ -125,7 +125,8 @@ impl HostCtxView<'_> {
     }
 
     async fn ask_users(&mut self, ask: Ask) -> Answer<Told> {
-        let answered = self.ctx.services.people.ask(ask).await.ok_or_else(|| {
+        let function = &self.ctx.identity.function;
+        let answered = self.ctx.services.people.ask(function, ask).await.ok_or_else(|| {
             Error::Unavailable("there are no accounts while a function is only tried".to_owned())
         })?;
         let told = answered.map_err(told)?;

@@ -9,11 +9,12 @@ use std::time::Instant;
 use async_trait::async_trait;
 use host_api::auth::{Ask, Fault, Told, UsersDoor};
 use store::StoreError;
-use store::accounts::{Accounts, Change, Changed, Directory, SessionChange, Settings};
+use store::accounts::{Accounts, By, Change, Changed, Directory, Settings};
 use store::catalog::ProjectId;
 
 use super::attempts::Attempts;
 use super::passwords::Passwords;
+use super::recorded::{Recorded, Unchanged};
 use super::sessions::Sessions;
 use crate::clock::Clock;
 use crate::problem::{Chain, Problem};
@@ -29,6 +30,8 @@ pub struct Desk {
     pub sessions: Sessions,
     /// Hashes passwords.
     pub passwords: Passwords,
+    /// Changes accounts on record.
+    pub recorded: Recorded,
     /// How often an account's password was wrong, by its normal address.
     pub wrong_of: Attempts<String>,
     /// Time.
@@ -39,7 +42,8 @@ pub struct Desk {
 
 #[async_trait]
 impl UsersDoor for Desk {
-    async fn ask(&self, project: ProjectId, ask: Ask) -> Result<Told, Fault> {
+    async fn ask(&self, project: ProjectId, function: &str, ask: Ask) -> Result<Told, Fault> {
+        let by = (project, function);
         match ask {
             Ask::Session(proof) => self.sign_in(project, proof).await,
             Ask::Get(id) => self.get(project, id).await,
@@ -49,23 +53,32 @@ impl UsersDoor for Desk {
                     return Err(Fault::Invalid(format!("an account has {MAX_ROLES} roles at most")));
                 }
                 roles.iter().try_for_each(|role| check_role(role)).map_err(Fault::Invalid)?;
-                self.change(project, Change::Roles(id, roles)).await
+                self.change(by, "user.roles", Change::Roles(id, roles)).await
             }
-            Ask::Disabled(id, disabled) => self.change(project, Change::Disabled(id, disabled)).await,
+            Ask::Disabled(id, disabled) => {
+                let action = if disabled { "user.disable" } else { "user.enable" };
+                self.change(by, action, Change::Disabled(id, disabled)).await
+            }
             Ask::SignOut(id) => {
-                let known =
-                    self.accounts.find(project, &store::accounts::By::Id(id)).await.map_err(failed)?;
-                self.accounts.session(project, SessionChange::EndAll(id)).await.map_err(failed)?;
+                let known = self.accounts.find(project, &By::Id(id)).await.map_err(failed)?;
+                if known.is_some() {
+                    self.recorded.sign_out(project, actor(function), id).await.map_err(unchanged)?;
+                }
                 Ok(Told::Done(known.is_some()))
             }
-            Ask::Delete(id) => self.change(project, Change::Delete(id)).await,
+            Ask::Delete(id) => self.change(by, "user.delete", Change::Delete(id)).await,
         }
     }
 }
 
 impl Desk {
-    async fn change(&self, project: ProjectId, change: Change) -> Result<Told, Fault> {
-        match self.accounts.change(project, change).await.map_err(failed)? {
+    async fn change(
+        &self,
+        (project, function): (ProjectId, &str),
+        action: &str,
+        change: Change,
+    ) -> Result<Told, Fault> {
+        match self.recorded.change(project, actor(function), action, change).await.map_err(unchanged)? {
             Changed::Done(_) => Ok(Told::Done(true)),
             Changed::Missing | Changed::Taken => Ok(Told::Done(false)),
         }
@@ -81,6 +94,21 @@ impl Desk {
     fn uptime_ms(&self) -> i64 {
         let since = self.clock.instant().saturating_duration_since(self.since);
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// A function, as the audit trail has it.
+fn actor(function: &str) -> String {
+    format!("function:{function}")
+}
+
+/// Why nothing was changed, as a function is told of it.
+fn unchanged(unchanged: Unchanged) -> Fault {
+    match unchanged {
+        Unchanged::TooMany(too_many) => {
+            Fault::Busy(format!("the project has changed too many users: wait {} s", too_many.retry_after_s))
+        }
+        Unchanged::Store(error) => failed(error),
     }
 }
 

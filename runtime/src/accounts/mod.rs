@@ -8,6 +8,7 @@ pub mod issuers;
 mod jwt;
 pub mod mails;
 pub mod passwords;
+pub mod recorded;
 pub mod secrets;
 pub mod sessions;
 pub mod tokens;

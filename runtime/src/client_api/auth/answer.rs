@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use store::StoreError;
 use store::accounts::Account;
 
+use crate::accounts::recorded::Unchanged;
 use crate::accounts::sessions;
 use crate::client_api::answer::Refusal;
 use crate::problem::Problem;
@@ -20,6 +21,16 @@ impl From<StoreError> for Refusal {
             error => error.into(),
         };
         problem.into()
+    }
+}
+
+/// Why what is recorded was not done.
+impl From<Unchanged> for Refusal {
+    fn from(unchanged: Unchanged) -> Self {
+        match unchanged {
+            Unchanged::TooMany(too_many) => too_many.into(),
+            Unchanged::Store(error) => error.into(),
+        }
     }
 }
 

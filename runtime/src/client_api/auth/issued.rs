@@ -29,13 +29,20 @@ impl AuthDoor {
             self.limits.wrong_from.give_back(at.project, &at.client);
         }
         let Vouched { identity, roles } = vouched.map_err(Problem::from)?;
+        let issuer = identity.provider.clone();
         let account = match words.link {
             true => self.link(at, identity).await?,
             false => self.known_or_new(at, identity).await?,
         };
+        // Who may not sign in is changed in nothing.
+        if account.disabled {
+            return Err(unauthenticated().into());
+        }
         let account = match roles {
             Some(roles) if roles != account.roles => {
-                match self.accounts.change(at.project, Change::Roles(account.id, roles)).await? {
+                let change = Change::Roles(account.id, roles);
+                let by = format!("issuer:{issuer}");
+                match self.recorded.change(at.project, by, "user.roles", change).await? {
                     Changed::Done(account) => account,
                     // Deleted a moment ago.
                     Changed::Taken | Changed::Missing => return Err(unauthenticated().into()),
@@ -43,9 +50,6 @@ impl AuthDoor {
             }
             _ => account,
         };
-        if account.disabled {
-            return Err(unauthenticated().into());
-        }
         self.begin(at, &account, carrier).await
     }
 

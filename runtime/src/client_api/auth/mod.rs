@@ -33,6 +33,7 @@ use crate::accounts::desk::Desk;
 use crate::accounts::issuers::Issuers;
 use crate::accounts::mails::Mails;
 use crate::accounts::passwords::Passwords;
+use crate::accounts::recorded::Recorded;
 use crate::accounts::secrets::Carrier;
 use crate::accounts::sessions::Sessions;
 use crate::accounts::tokens::AccessTokens;
@@ -60,6 +61,7 @@ pub struct AuthDoor {
     tokens: AccessTokens,
     sessions: Sessions,
     passwords: Passwords,
+    recorded: Recorded,
     limits: Limits,
     clock: Clock,
     /// Attempts are counted by a time that nobody turns.
@@ -114,6 +116,7 @@ impl AuthDoor {
             accounts: store.accounts.clone(),
             mails,
             sessions,
+            recorded: Recorded::new(store.accounts.clone(), store.audit.clone(), clock.clone()),
             issuers,
             tokens,
             passwords,
@@ -137,6 +140,7 @@ impl AuthDoor {
             directory,
             sessions: self.sessions.clone(),
             passwords: self.passwords.clone(),
+            recorded: self.recorded.clone(),
             wrong_of: self.limits.wrong_of.clone(),
             clock: self.clock.clone(),
             since: self.since,
