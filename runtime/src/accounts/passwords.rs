@@ -30,6 +30,10 @@ const IN_ALL: u32 = 64;
 const OF_PROJECT: u32 = 32;
 /// Of those, from one network.
 const FROM_NETWORK: u32 = 16;
+/// Of those of a project, for its functions: the others are for who comes from outside.
+const FOR_FUNCTIONS: u32 = 16;
+/// Of those of a project, for its operators.
+const FOR_OPERATORS: u32 = 8;
 
 /// Refuses what is too short to be kept as a password: `weak_password`.
 pub fn check_strength(password: &str) -> Result<(), Problem> {
@@ -42,15 +46,31 @@ pub fn check_strength(password: &str) -> Result<(), Problem> {
     }
 }
 
-/// Whose password is hashed: in a project, for a client of a network. The unspecified address is no network: a function
-/// asks, and its project bounds it.
-pub type Asking = (ProjectId, IpAddr);
+/// Whose password is hashed: in a project, for whom.
+pub type Asking = (ProjectId, Asker);
+
+/// For whom a password is hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// A client of that network.
+    Network(IpAddr),
+    /// A function of the project, which says nothing of its own callers.
+    Function,
+    /// An operator of the project.
+    Operator,
+}
 
 /// What a hash takes, until it is done.
 struct Held {
     _running: OwnedSemaphorePermit,
     _project: Place,
-    _network: Option<Place<IpAddr>>,
+    _share: Share,
+}
+
+/// The place among those of the same kind.
+enum Share {
+    Network { _place: Place<IpAddr> },
+    OfProject { _place: Place },
 }
 
 /// Hashes passwords, and compares them. A cheap handle: clones share their bounds.
@@ -59,6 +79,8 @@ pub struct Passwords {
     running: Arc<Semaphore>,
     of_projects: Places,
     from_networks: Places<IpAddr>,
+    for_functions: Places,
+    for_operators: Places,
     /// The hash of what nobody knows: an account that is not there is compared with it.
     nobody: Arc<str>,
 }
@@ -77,6 +99,8 @@ impl Passwords {
             running: Arc::new(Semaphore::new(AT_ONCE)),
             of_projects: Places::new(OF_PROJECT, IN_ALL),
             from_networks: Places::new(FROM_NETWORK, IN_ALL),
+            for_functions: Places::new(FOR_FUNCTIONS, IN_ALL),
+            for_operators: Places::new(FOR_OPERATORS, IN_ALL),
             nobody: nobody.0.into(),
         })
     }
@@ -102,13 +126,19 @@ impl Passwords {
     }
 
     /// One client keeps no other one waiting for long, nor one project the others.
-    async fn place(&self, (project, network): Asking) -> Result<Held, Problem> {
+    async fn place(&self, (project, asker): Asking) -> Result<Held, Problem> {
         let full = |NoPlace| busy();
-        let is_client = !network.is_unspecified();
-        let _network = is_client.then(|| self.from_networks.begin(network)).transpose().map_err(full)?;
+        let share = match asker {
+            Asker::Network(network) => {
+                self.from_networks.begin(network).map(|_place| Share::Network { _place })
+            }
+            Asker::Function => self.for_functions.begin(project).map(|_place| Share::OfProject { _place }),
+            Asker::Operator => self.for_operators.begin(project).map(|_place| Share::OfProject { _place }),
+        };
+        let _share = share.map_err(full)?;
         let _project = self.of_projects.begin(project).map_err(full)?;
         let _running = self.running.clone().acquire_owned().await.map_err(|_| busy())?;
-        Ok(Held { _running, _project, _network })
+        Ok(Held { _running, _project, _share })
     }
 }
 
@@ -175,7 +205,28 @@ mod tests {
     }
 
     fn asking(project: u128, network: u8) -> Asking {
-        (ProjectId(uuid::Uuid::from_u128(project)), IpAddr::from([192, 0, 2, network]))
+        (ProjectId(uuid::Uuid::from_u128(project)), Asker::Network(IpAddr::from([192, 0, 2, network])))
+    }
+
+    /// Neither a function that is asked by many nor operators keep clients out.
+    #[tokio::test]
+    async fn f2_functions_and_operators_have_shares() {
+        let passwords = Passwords::new().unwrap();
+        let (project, _) = asking(1, 1);
+        let mut held = Vec::new();
+        for (asker, most) in [(Asker::Function, FOR_FUNCTIONS), (Asker::Operator, FOR_OPERATORS)] {
+            let places = match asker {
+                Asker::Function => &passwords.for_functions,
+                _ => &passwords.for_operators,
+            };
+            held.extend((0..most).map(|_| places.begin(project).unwrap()));
+            held.extend((0..most).map(|_| passwords.of_projects.begin(project).unwrap()));
+            let refused = passwords.verify((project, asker), "x".to_owned(), None).await.unwrap_err();
+            assert_eq!(refused.code, "busy", "{asker:?}");
+        }
+        assert!(!passwords.verify(asking(1, 1), "x".to_owned(), None).await.unwrap(), "clients have room");
+        drop(held);
+        assert!(!passwords.verify((project, Asker::Function), "x".to_owned(), None).await.unwrap());
     }
 
     /// A flood of sign-ins costs two cores at most, and no more memory than is bounded (threat F2).

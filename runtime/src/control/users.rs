@@ -2,8 +2,6 @@
 //!
 //! The audit trail names them by their ids: it outlives them, and an address is theirs.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -23,14 +21,12 @@ use super::wire::{
     IdentityView, MAX_USERS, NewUser, UserChange, UserDetail, UserList, UserPassword, UserQuery, UserView,
 };
 use crate::accounts::mails::Letter;
-use crate::accounts::passwords::{MAX_PASSWORD_BYTES, check_strength};
+use crate::accounts::passwords::{Asker, MAX_PASSWORD_BYTES, check_strength};
 use crate::problem::Problem;
 use crate::registry::settings::{MAX_ROLES, check_role};
 
 /// Users of a page when nobody says how many.
 const USUAL_PAGE: u32 = 100;
-/// Operators are one network among those for which passwords are hashed.
-const OPERATORS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// The users of a project: the newest first, or by e-mail address.
 #[utoipa::path(
@@ -259,7 +255,7 @@ async fn hash(
     if password.len() > MAX_PASSWORD_BYTES {
         return Err(refused(&format!("a password has {MAX_PASSWORD_BYTES} bytes at most")));
     }
-    state.parts.passwords.hash((project.id, OPERATORS), password).await
+    state.parts.passwords.hash((project.id, Asker::Operator), password).await
 }
 
 fn check_roles(roles: &[String]) -> Result<(), Problem> {

@@ -1,7 +1,5 @@
 //! Sessions that functions ask for.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use host_api::auth::{Credentials, Fault, Proof, Told};
 use store::accounts::{
     Account, AccountId, By, Change, Changed, Identity, NewAccount, Settings, normal_email,
@@ -9,7 +7,7 @@ use store::accounts::{
 use store::catalog::ProjectId;
 
 use super::{Desk, failed, hindered};
-use crate::accounts::passwords::{Asking, MAX_PASSWORD_BYTES, check_strength};
+use crate::accounts::passwords::{Asker, Asking, MAX_PASSWORD_BYTES, check_strength};
 use crate::accounts::secrets::Carrier;
 use crate::accounts::sessions::{Refreshed, Session};
 
@@ -140,9 +138,9 @@ impl Desk {
     }
 }
 
-/// A function asks from no network: only its project bounds it.
+/// A function asks from no network.
 fn asking(project: ProjectId) -> Asking {
-    (project, IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+    (project, Asker::Function)
 }
 
 fn with_email(settings: &Settings) -> Result<(), Fault> {

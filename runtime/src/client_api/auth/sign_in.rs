@@ -5,7 +5,7 @@ use store::accounts::{Account, By, Change, Changed, NewAccount, PasswordHash, no
 use super::answer;
 use super::call::{Anonymous, Credentials, Password};
 use super::{AuthDoor, Place};
-use crate::accounts::passwords::{Asking, check_strength};
+use crate::accounts::passwords::{Asker, Asking, check_strength};
 use crate::accounts::secrets::Carrier;
 use crate::client_api::answer::{Answered, Refusal, unauthenticated};
 use crate::problem::Problem;
@@ -109,7 +109,7 @@ impl AuthDoor {
 impl Place<'_> {
     /// Whose passwords are hashed.
     pub(super) fn asking(&self) -> Asking {
-        (self.project, self.client)
+        (self.project, Asker::Network(self.client))
     }
 
     /// Whether people sign in by address and password here.
