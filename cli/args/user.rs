@@ -45,6 +45,17 @@ Access tokens have the roles of their last refresh: a change is seen after 15 mi
     Enable(UserArgs),
     /// End all sessions of a user, who may sign in again
     SignOut(UserArgs),
+    /// Take away who a user is elsewhere, unless it is the last way in; `ostro user show` tells who that is
+    Unlink {
+        #[command(flatten)]
+        user: UserArgs,
+        /// The place, such as the URL of an issuer
+        #[arg(value_name = "PROVIDER", value_parser = NonEmptyStringValueParser::new())]
+        provider: String,
+        /// Who the user is there
+        #[arg(value_name = "SUBJECT", value_parser = NonEmptyStringValueParser::new())]
+        subject: String,
+    },
     /// Delete a user; what it has made in collections and buckets stays
     Delete {
         #[command(flatten)]

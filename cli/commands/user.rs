@@ -1,4 +1,4 @@
-//! `ostro user`: list, show, create, roles, disable, enable, sign-out, delete.
+//! `ostro user`: list, show, create, roles, disable, enable, sign-out, unlink, delete.
 
 use runtime::control::wire::{MAX_USERS, NewUser, UserChange, UserDetail, UserList, UserPassword, UserView};
 
@@ -22,6 +22,7 @@ pub(super) fn run(context: &Context, command: &UserCommand) -> Result<(), Failur
         UserCommand::Disable(args) => set_disabled(context, &args.user, true),
         UserCommand::Enable(args) => set_disabled(context, &args.user, false),
         UserCommand::SignOut(args) => sign_out(context, &args.user),
+        UserCommand::Unlink { user, provider, subject } => unlink(context, &user.user, provider, subject),
         UserCommand::Delete { user, yes } => delete(context, &user.user, *yes),
     }
 }
@@ -129,6 +130,13 @@ fn sign_out(context: &Context, user: &str) -> Result<(), Failure> {
     let session = context.session()?;
     session.client.delete(&session.path(&["users", user, "sessions"]))?;
     context.out.word(&format!("all sessions of {user} have ended"));
+    Ok(())
+}
+
+fn unlink(context: &Context, user: &str, provider: &str, subject: &str) -> Result<(), Failure> {
+    let session = context.session()?;
+    session.client.delete(&session.path(&["users", user, "identities", provider, subject]))?;
+    context.out.word(&format!("{user} is no longer {subject} of {provider}"));
     Ok(())
 }
 

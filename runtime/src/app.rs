@@ -162,7 +162,7 @@ impl App {
             telemetry: telemetry.clone(),
             clock: clock.clone(),
             tls,
-            services: Services::new(&store).with_users(Arc::new(doors.api.desk(&store))),
+            services: Services::new(&store).with_users(Arc::new(doors.api.desk())),
             forbidden_ports: Arc::from([admin_address.port()]),
             trusted_proxies: config.trusted_proxies,
             pass: pass.clone(),

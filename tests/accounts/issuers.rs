@@ -205,3 +205,47 @@ fn c11_who_does_not_answer_is_told_apart_and_nobody_else_is_asked() {
     let claims = issuer.claims("ann", &json!({ "iss": format!("http://{at}") }));
     exchange(&bench, &signed(&issuer.key, "one", &claims)).expect_error(503, "issuer");
 }
+
+/// Who has found a session that somebody left open does not let themselves in for good.
+#[test]
+fn f4_identities_come_and_go_with_who_signed_in_lately() {
+    let issuer = Issuer::start();
+    let bench = Bench::turned(&issuer.manifest(""));
+    let later = issuer.claims("ann", &json!({}))["iat"].as_u64().unwrap() + 3_600;
+    let own = issuer.token("ann", &json!({ "exp": later }));
+    let link = json!({ "token": own, "link": true });
+    let provider = format!("http://{}", issuer.upstream.at);
+    let unlink = |subject: &str| json!({ "provider": provider, "subject": subject });
+    let ann = bench.sign_up("ann@example.com", "correct horse");
+    bench.server.clock().turn(Duration::from_secs(15 * 60 + 1));
+    let old = bench.refresh(&ann).expect_status(200).json();
+    let old = old["access_token"].as_str().unwrap();
+    bench.post_as("sign-in-oidc", &link, old).expect_error(403, "sign_in_again");
+    bench.post_as("unlink", &unlink("ann"), old).expect_error(403, "sign_in_again");
+    let new = bench.sign_in("ann@example.com", "correct horse").expect_status(200).json();
+    let new = new["access_token"].as_str().unwrap();
+    bench.post_as("sign-in-oidc", &link, new).expect_status(200);
+    let listed = json!({ "identities": [{ "provider": provider, "subject": "ann" }] });
+    assert_eq!(bench.get("identities", new).expect_status(200).json(), listed);
+    bench.get("identities", "").expect_error(401, "unauthenticated");
+    bench.post_as("unlink", &unlink("bob"), new).expect_error(404, "not_found");
+    bench.post_as("unlink", &unlink("ann"), new).expect_status(204);
+    bench.post_as("unlink", &unlink("ann"), new).expect_error(404, "not_found");
+    bench.post("unlink", &unlink("ann")).expect_error(401, "unauthenticated");
+    assert_eq!(bench.get("identities", new).json(), json!({ "identities": [] }));
+    // Now the person is another account, of which that is the only way in.
+    let other = exchange(&bench, &own).expect_status(200).json();
+    assert_ne!(other["user"]["id"], ann["user"]["id"]);
+    let access = other["access_token"].as_str().unwrap();
+    bench.post_as("unlink", &unlink("ann"), access).expect_error(409, "last_way_in");
+    // Another one's identity is not there to be taken.
+    bench.post_as("unlink", &unlink("ann"), new).expect_error(404, "not_found");
+    assert_eq!(exchange(&bench, &own).expect_status(200).json()["user"], other["user"]);
+    // Nobody can sign in to an anonymous account, so its session is proof enough.
+    let guest = bench.post("anonymous", &json!({})).expect_status(200).json();
+    bench.server.clock().turn(Duration::from_secs(16 * 60));
+    let guest = bench.refresh(&guest).expect_status(200).json();
+    let bob = json!({ "token": issuer.token("bob", &json!({ "exp": later })), "link": true });
+    let linked = bench.post_as("sign-in-oidc", &bob, guest["access_token"].as_str().unwrap());
+    assert_eq!(linked.expect_status(200).json()["user"]["id"], guest["user"]["id"]);
+}

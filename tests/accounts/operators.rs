@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::bench::{Bench, MANIFEST};
 use crate::support::terminal::{Terminal, texts};
-use crate::support::{Answer, Request, guest};
+use crate::support::{Answer, Request, example, guest};
 
 /// A route and a collection for editors, who are made by operators.
 const EDITORS: &str = "[auth]\nemail = true\n[collection.posts]\nrules = { read = \"'editor' in auth.roles\", \
@@ -74,6 +74,37 @@ fn who_is_disabled_is_out_at_once_and_may_come_back() {
     let rows: Vec<_> = audit["audit"].as_array().unwrap().iter().map(|row| row["action"].clone()).collect();
     assert_eq!(rows[..4], ["user.delete", "user.sign-out", "user.enable", "user.disable"]);
     assert!(!audit.to_string().contains("example.com"), "the trail outlives people: {audit}");
+}
+
+#[test]
+fn an_operator_takes_an_identity_away_that_is_not_the_last_way_in() {
+    let terminal = Terminal::in_project("people");
+    let manifest =
+        "[project]\nname = 'people'\n[auth]\nemail = true\n[function.desk]\ngrants = ['users:sign-in']\n";
+    let control = terminal.control();
+    control.try_deploy_manifest("desk", &example::component("sdk-script"), manifest).expect_status(200);
+    let deed = json!({ "do": "users", "call": "external", "provider": "https://id.example.com/t", "subject": "a%b/c" });
+    let ask = Request::new("POST", "/people", "desk--people.localhost").body(deed.to_string());
+    let id =
+        ask.send(terminal.server.listen).expect_status(200).json()["user"]["id"].as_str().unwrap().to_owned();
+    let unlink = |subject: &str| format!("user unlink {id} https://id.example.com/t {subject}");
+    let (_, words) = terminal.run(&unlink("a%b/c"), 1);
+    assert!(words.contains("nobody could sign in"), "{words}");
+    let (_, words) = terminal.run(&unlink("nobody"), 1);
+    assert!(words.contains("not found"), "{words}");
+    let mut other = deed.clone();
+    other["subject"] = json!("other");
+    other["id"] = json!(id);
+    let ask = Request::new("POST", "/people", "desk--people.localhost").body(other.to_string());
+    ask.send(terminal.server.listen).expect_status(200);
+    terminal.run(&unlink("a%b/c"), 0);
+    let (shown, _) = terminal.run(&format!("user show {id}"), 0);
+    assert!(shown.contains("other of https://id.example.com/t") && !shown.contains("a%b/c"), "{shown}");
+    let audit = control.get("audit").expect_status(200).json();
+    assert_eq!(
+        (&audit["audit"][0]["action"], &audit["audit"][0]["subject"]),
+        (&json!("user.unlink"), &json!(id))
+    );
 }
 
 #[test]

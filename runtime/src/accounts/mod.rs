@@ -4,6 +4,7 @@
 pub mod attempts;
 pub mod cookie;
 pub mod desk;
+pub mod identities;
 pub mod issuers;
 mod jwt;
 pub mod mails;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::accounts::{
-    Account, AccountId, Accounts, Held, SessionAnswer, SessionChange, SessionId, Settings,
+    Account, AccountId, Accounts, Held, Identity, SessionAnswer, SessionChange, SessionId, Settings,
 };
 use store::catalog::ProjectId;
 
@@ -65,6 +65,11 @@ pub fn user(account: &Account) -> Value {
         "roles": account.roles,
         "created_at": created.to_string(),
     })
+}
+
+/// Who an account is elsewhere, as it is shown.
+pub fn identity(Identity { provider, subject }: &Identity) -> Value {
+    json!({ "provider": provider, "subject": subject })
 }
 
 impl Sessions {

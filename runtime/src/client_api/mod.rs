@@ -131,8 +131,8 @@ impl ClientApi {
     }
 
     /// The desk at which functions ask for accounts.
-    pub fn desk(&self, store: &Store) -> Desk {
-        self.auth.desk(store.directory.clone())
+    pub fn desk(&self) -> Desk {
+        self.auth.desk()
     }
 
     /// As whom a request acts: whom its access token vouches for, or nobody where it has none. `unauthenticated` where the

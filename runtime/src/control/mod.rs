@@ -294,6 +294,7 @@ fn resources() -> OpenApiRouter<ControlState> {
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::show, users::change_user, users::delete))
         .routes(routes!(users::sign_out))
+        .routes(routes!(users::unlink))
         .routes(routes!(secrets::list))
         .routes(routes!(secrets::set, secrets::delete))
         .routes(routes!(audit::list_server))

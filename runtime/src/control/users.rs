@@ -7,8 +7,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::StoreError;
 use store::accounts::{
-    Account, AccountId, By, Change, Changed, Detail, Mail, NewAccount, Page, PasswordHash, SessionChange,
-    normal_email, normal_prefix,
+    Account, AccountId, By, Change, Changed, Detail, Identity, Mail, NewAccount, Page, PasswordHash,
+    SessionChange, normal_email, normal_prefix,
 };
 use store::catalog::{Project, ProjectId, Scope};
 use uuid::Uuid;
@@ -20,6 +20,7 @@ use super::error::{BodyErrors, Errors};
 use super::wire::{
     IdentityView, MAX_USERS, NewUser, UserChange, UserDetail, UserList, UserPassword, UserQuery, UserView,
 };
+use crate::accounts::identities;
 use crate::accounts::mails::Letter;
 use crate::accounts::passwords::{Asker, MAX_PASSWORD_BYTES, check_strength};
 use crate::problem::Problem;
@@ -189,6 +190,35 @@ pub(super) async fn sign_out(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Takes away who a user is elsewhere, unless nobody could sign in any more. Sessions go on.
+#[utoipa::path(
+    delete, path = "/v1/projects/{project}/users/{user}/identities/{provider}/{subject}", tag = "users",
+    operation_id = "unlink_user",
+    params(
+        ("project" = String, Path, description = "The project's name"),
+        ("user" = String, Path, description = "The user's id or e-mail address"),
+        ("provider" = String, Path, description = "The place"),
+        ("subject" = String, Path, description = "Who the user is there"),
+    ),
+    security(("token" = [])),
+    responses((status = 204, description = "Taken away"), Errors),
+)]
+pub(super) async fn unlink(
+    State(state): State<ControlState>,
+    caller: Caller,
+    Path((project, user, provider, subject)): Path<(String, String, String, String)>,
+) -> Result<StatusCode, Problem> {
+    let project = caller.project(&state, &project, Scope::Deploy).await?;
+    let id = find(&state, &project, &user).await?.id;
+    let (accounts, directory, of) = (state.parts.accounts.clone(), state.parts.directory.clone(), project.id);
+    let work = async move {
+        identities::unlink(&*accounts, &*directory, of, id, Identity { provider, subject }).await?;
+        Ok(((), id.0.to_string()))
+    };
+    state.recorded(&caller, &project, "user.unlink", work).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Changes one account, and records that.
 async fn change(
     state: &ControlState,
@@ -299,10 +329,8 @@ impl From<Account> for UserView {
 
 impl From<Detail> for UserDetail {
     fn from(detail: Detail) -> Self {
-        let view = |identity: store::accounts::Identity| IdentityView {
-            provider: identity.provider,
-            subject: identity.subject,
-        };
+        let view =
+            |identity: Identity| IdentityView { provider: identity.provider, subject: identity.subject };
         Self {
             user: detail.account.into(),
             identities: detail.identities.into_iter().map(view).collect(),

@@ -202,6 +202,9 @@ pub enum Change {
     Disabled(AccountId, bool),
     /// Adds who it is elsewhere; it is anonymous no more. `Taken` when that is another account.
     Link(AccountId, Identity),
+    /// Takes away who it is elsewhere. `Missing` when it is nobody of that kind, or has neither a password nor another identity
+    /// left then: nobody could sign in to it any more.
+    Unlink(AccountId, Identity),
     /// Deletes it, with its sessions.
     Delete(AccountId),
 }

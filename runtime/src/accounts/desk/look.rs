@@ -13,10 +13,7 @@ impl Desk {
     pub(super) async fn get(&self, project: ProjectId, id: AccountId) -> Result<Told, Fault> {
         let detail = self.directory.detail(project, id).await.map_err(failed)?;
         let Some(Detail { account, identities, sessions, .. }) = detail else { return Ok(Told::Done(false)) };
-        let identities: Vec<Value> = identities
-            .iter()
-            .map(|identity| json!({ "provider": identity.provider, "subject": identity.subject }))
-            .collect();
+        let identities: Vec<Value> = identities.iter().map(sessions::identity).collect();
         let more = [("identities", json!(identities)), ("sessions", json!(sessions))];
         Ok(Told::Json(user(&account, more).to_string()))
     }

@@ -45,6 +45,14 @@ pub(super) struct Issued {
     pub(super) cookie: bool,
 }
 
+/// Who somebody is elsewhere.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Unlink {
+    pub(super) provider: String,
+    pub(super) subject: String,
+}
+
 /// A refresh token.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -92,7 +100,8 @@ pub(super) struct RequestReset {
     pub(super) email: String,
 }
 
-#[derive(Default, Deserialize)]
+/// How the session is kept.
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Anonymous {
     /// Whether the session is kept in a cookie.
@@ -110,6 +119,8 @@ pub(super) enum Call {
     Refresh(Refresh),
     SignOut(SignOut),
     User,
+    Identities,
+    Unlink(Unlink),
     Jwks,
     Password(Passwords),
     Verify(Verify),
@@ -128,7 +139,7 @@ impl Call {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        const POSTED: [&str; 11] = [
+        const POSTED: [&str; 12] = [
             "sign-up",
             "sign-in",
             "sign-in-oidc",
@@ -137,6 +148,7 @@ impl Call {
             "refresh",
             "sign-out",
             "password",
+            "unlink",
             "verify",
             "reset",
             "reset/request",
@@ -144,8 +156,9 @@ impl Call {
         let is_posted = POSTED.contains(&name);
         match (name, method) {
             ("user", &Method::GET) => return Ok(Self::User),
+            ("identities", &Method::GET) => return Ok(Self::Identities),
             ("jwks", &Method::GET | &Method::HEAD) => return Ok(Self::Jwks),
-            ("user" | "jwks", _) => return Err(other_method("GET").into()),
+            ("user" | "identities" | "jwks", _) => return Err(other_method("GET").into()),
             (_, &Method::POST) if is_posted => {}
             _ if is_posted => return Err(other_method("POST").into()),
             _ => return Err(no_route().into()),
@@ -160,6 +173,7 @@ impl Call {
             "refresh" => Self::Refresh(body.json()?),
             "sign-out" => Self::SignOut(body.json_or_nothing()?),
             "password" => Self::Password(body.json()?),
+            "unlink" => Self::Unlink(body.json()?),
             "verify" => Self::Verify(body.json()?),
             "reset" => Self::Reset(body.json()?),
             _ => Self::RequestReset(body.json()?),

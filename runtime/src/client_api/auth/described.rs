@@ -3,7 +3,9 @@
 
 use utoipa::{IntoResponses, OpenApi, ToSchema};
 
-use super::call::{Credentials, Issued, Passwords, Refresh, RequestReset, Reset, SignOut, Verify};
+use super::call::{
+    Anonymous, Credentials, Issued, Passwords, Refresh, RequestReset, Reset, SignOut, Unlink, Verify,
+};
 use crate::control::wire::ErrorBody;
 
 /// All of them.
@@ -18,6 +20,8 @@ use crate::control::wire::ErrorBody;
     sign_out,
     password,
     user,
+    identities,
+    unlink,
     verify,
     request_reset,
     reset,
@@ -63,6 +67,19 @@ struct SignedIn {
     user: Account,
 }
 
+/// Who an account is elsewhere.
+#[derive(ToSchema)]
+struct Identities {
+    identities: Vec<IssuerIdentity>,
+}
+
+/// Somebody, as an issuer or a function knows them.
+#[derive(ToSchema)]
+struct IssuerIdentity {
+    provider: String,
+    subject: String,
+}
+
 /// Public keys (RFC 7517, section 5).
 #[derive(ToSchema)]
 struct Keys {
@@ -95,6 +112,7 @@ fn sign_in_oidc() {}
 /// Makes an account without a name, and signs in to it.
 #[utoipa::path(
     post, path = "/_ostro/v1/auth/anonymous", tag = "accounts", operation_id = "sign_in_anonymously",
+    request_body = Option<Anonymous>,
     responses((status = 200, body = Session, description = "A session of the new account"), Errors),
 )]
 fn anonymous() {}
@@ -136,6 +154,21 @@ fn password() {}
     responses((status = 200, body = SignedIn, description = "The account"), Errors),
 )]
 fn user() {}
+
+/// Who the account is elsewhere.
+#[utoipa::path(
+    get, path = "/_ostro/v1/auth/identities", tag = "accounts", operation_id = "identities", security(("token" = [])),
+    responses((status = 200, body = Identities, description = "All of them"), Errors),
+)]
+fn identities() {}
+
+/// Takes one of them away. The session has to have begun within 15 minutes.
+#[utoipa::path(
+    post, path = "/_ostro/v1/auth/unlink", tag = "accounts", operation_id = "unlink", request_body = Unlink,
+    security(("token" = [])),
+    responses((status = 204, description = "The account is that person no more"), Errors, UnlinkErrors),
+)]
+fn unlink() {}
 
 /// Says that a mail has arrived.
 #[utoipa::path(
@@ -182,10 +215,11 @@ enum Errors {
     /// `unauthenticated`, `invalid_credentials`: a token or a password is not good, or not any more.
     #[response(status = 401)]
     Unauthenticated(ErrorBody),
-    /// `forbidden`: a page of an origin that may not call.
+    /// `forbidden`, `cross_site`: a page of an origin that may not call, or not by cookie. `sign_in_again`: the session began too
+    /// long ago for this.
     #[response(status = 403)]
     Forbidden(ErrorBody),
-    /// `not_enabled`, `no_route`: the project has not turned this on.
+    /// `not_enabled`, `no_route`: the project has not turned this on. `not_found`: the account has no such identity.
     #[response(status = 404)]
     NotEnabled(ErrorBody),
     /// `timeout`: the body did not come in time.
@@ -220,6 +254,13 @@ enum IssuerErrors {
     /// `identity_taken`: another account is that person already.
     #[response(status = 409)]
     Taken(ErrorBody),
+}
+
+#[derive(IntoResponses)]
+enum UnlinkErrors {
+    /// `last_way_in`: nobody could sign in to the account without it.
+    #[response(status = 409)]
+    Last(ErrorBody),
 }
 
 #[derive(IntoResponses)]

@@ -4,12 +4,14 @@
 //! Who somebody is there is looked up by issuer and subject and by nothing else: an address in a token makes nobody the owner of
 //! an account that has it (threat F4).
 
+use serde_json::{Value, json};
 use store::accounts::{Account, By, Change, Changed, Identity, NewAccount};
 
 use super::answer;
-use super::call::Issued;
+use super::call::{Issued, Unlink};
 use super::{AuthDoor, Place};
 use crate::accounts::issuers::{Refused, Vouched};
+use crate::accounts::{identities, sessions};
 use crate::client_api::answer::{Answered, Refusal, unauthenticated};
 use crate::problem::Problem;
 
@@ -70,9 +72,25 @@ impl AuthDoor {
         }
     }
 
+    /// Who the account is elsewhere that is signed in.
+    pub(super) async fn identities(&self, at: &Place<'_>) -> Result<Answered, Refusal> {
+        let (account, _) = self.signed_in(at).await?;
+        let detail = self.directory.detail(at.project, account.id).await?.ok_or_else(unauthenticated)?;
+        let identities: Vec<Value> = detail.identities.iter().map(sessions::identity).collect();
+        Ok(Answered::Json(json!({ "identities": identities })))
+    }
+
+    /// Takes one of them away from it.
+    pub(super) async fn unlink(&self, at: &Place<'_>, words: Unlink) -> Result<Answered, Refusal> {
+        let id = self.signed_in_lately(at).await?.id;
+        let identity = Identity { provider: words.provider, subject: words.subject };
+        identities::unlink(&*self.accounts, &*self.directory, at.project, id, identity).await?;
+        Ok(Answered::Done)
+    }
+
     /// The account that is signed in, with that identity from now on.
     async fn link(&self, at: &Place<'_>, identity: Identity) -> Result<Account, Refusal> {
-        let (account, _) = self.signed_in(at).await?;
+        let account = self.signed_in_lately(at).await?;
         match self.accounts.change(at.project, Change::Link(account.id, identity)).await? {
             Changed::Done(account) => Ok(account),
             Changed::Taken => {

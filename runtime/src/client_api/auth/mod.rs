@@ -51,11 +51,15 @@ const MAILS_PER_ACCOUNT: u32 = 5;
 /// Mails that somebody at an address may have sent.
 const MAILS_PER_ADDRESS: u32 = 50;
 
+/// So long after somebody has signed in it is taken for sure that it is them, milliseconds.
+const LATELY_MS: i64 = 15 * 60_000;
+
 /// The way to accounts. A cheap handle: clones share their bounds.
 #[derive(Clone)]
 pub struct AuthDoor {
     callers: Callers,
     accounts: Arc<dyn Accounts>,
+    directory: Arc<dyn Directory>,
     mails: Mails,
     issuers: Issuers,
     tokens: AccessTokens,
@@ -114,6 +118,7 @@ impl AuthDoor {
         Self {
             callers,
             accounts: store.accounts.clone(),
+            directory: store.directory.clone(),
             mails,
             sessions,
             recorded: Recorded::new(store.accounts.clone(), store.audit.clone(), clock.clone()),
@@ -134,10 +139,10 @@ impl AuthDoor {
 
     /// The desk at which functions ask for accounts: how often passwords were wrong is counted together, and as many are
     /// hashed.
-    pub(super) fn desk(&self, directory: Arc<dyn Directory>) -> Desk {
+    pub(super) fn desk(&self) -> Desk {
         Desk {
             accounts: self.accounts.clone(),
-            directory,
+            directory: self.directory.clone(),
             sessions: self.sessions.clone(),
             passwords: self.passwords.clone(),
             recorded: self.recorded.clone(),
@@ -183,6 +188,8 @@ impl AuthDoor {
             Call::Refresh(words) => self.refresh(at, &words).await,
             Call::SignOut(words) => self.sign_out(at, words.refresh_token.as_deref()).await,
             Call::User => Ok(Answered::Json(answer::user(&self.signed_in(at).await?.0))),
+            Call::Identities => self.identities(at).await,
+            Call::Unlink(words) => self.unlink(at, words).await,
             Call::Jwks => Ok(Answered::Public(self.tokens.jwks(at.project, self.clock.now_ms()).await?)),
             Call::Password(words) => self.change_password(at, words).await,
             Call::Verify(words) => self.verify(at, &words).await,
@@ -197,6 +204,21 @@ impl AuthDoor {
         let account = self.accounts.find(at.project, &By::Session(verified.session)).await?;
         let account = account.filter(|account| account.id == verified.account && !account.disabled);
         Ok((account.ok_or_else(unauthenticated)?, verified.session))
+    }
+
+    /// The same, where what is done opens the account to somebody for good: who has found a session that was left open has to sign in
+    /// first. To an anonymous account nobody can.
+    async fn signed_in_lately(&self, at: &Place<'_>) -> Result<Account, Refusal> {
+        let (account, session) = self.signed_in(at).await?;
+        // The id of a session is a UUIDv7, which says when it was made.
+        let (seconds, _) = session.0.get_timestamp().ok_or_else(unauthenticated)?.to_unix();
+        let began_ms = i64::try_from(seconds).unwrap_or(0).saturating_mul(1_000);
+        match account.anonymous || self.clock.now_ms().saturating_sub(began_ms) < LATELY_MS {
+            true => Ok(account),
+            false => {
+                Err(Problem::new(403, "sign_in_again", "this takes somebody who has signed in lately").into())
+            }
+        }
     }
 
     /// Milliseconds since the start, for what is counted.

@@ -83,6 +83,15 @@ async fn identities(bench: &Bench<'_>) -> Result<()> {
     let session = bench.begin(guest.id, 2).await?;
     done(link(guest.id, identity("weixin", "guest")).await?);
     assert!(bench.is_live(session).await?, "it is a named one's own");
+    let unlink = async |id, identity| bench.change(Change::Unlink(id, identity)).await;
+    assert_eq!(unlink(guest.id, identity("wechat", "other")).await?, Changed::Missing);
+    assert_eq!(unlink(other.id, identity("weixin", "guest")).await?, Changed::Missing, "another one's");
+    done(unlink(guest.id, identity("wechat", "guest")).await?);
+    assert_eq!(bench.find(By::Identity(identity("wechat", "guest"))).await?, None);
+    assert_eq!(unlink(guest.id, identity("weixin", "guest")).await?, Changed::Missing, "the last way in");
+    assert!(bench.find(By::Identity(identity("weixin", "guest"))).await?.is_some());
+    done(link(other.id, identity("weixin", "other")).await?);
+    done(unlink(other.id, identity("weixin", "other")).await?);
     assert_eq!(link(nobody(), identity("p", "s")).await?, Changed::Missing);
     for number in 0..MAX_IDENTITIES {
         done(link(other.id, identity("p", &number.to_string())).await?);

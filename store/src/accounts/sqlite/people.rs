@@ -49,6 +49,11 @@ pub(super) const SWEEP: &str = "SELECT id FROM accounts WHERE anonymous AND seen
 /// Of those go with each new session at most, so that it does not take long.
 const SWEPT_WITH_EACH: i64 = 20;
 
+/// Takes an identity away that is not the last way in.
+const UNLINK: &str = "DELETE FROM account_identities WHERE account = ?1 AND provider = ?2 AND subject = ?3
+    AND (EXISTS (SELECT 1 FROM accounts WHERE id = ?1 AND password IS NOT NULL)
+      OR (SELECT count(*) FROM account_identities WHERE account = ?1) > 1)";
+
 /// The account that is meant.
 pub(super) fn find(connection: &Connection, by: &By, now: i64) -> Result<Option<Account>> {
     let found = match by {
@@ -108,6 +113,12 @@ pub(super) fn change(connection: &Connection, change: Change, limits: Limits, no
             Some(_) => Ok(Changed::Taken),
             None => Ok(Changed::Missing),
         },
+        Change::Unlink(id, Identity { provider, subject }) => {
+            match connection.prepare_cached(UNLINK)?.execute((id, provider, subject))? {
+                0 => Ok(Changed::Missing),
+                _ => done(connection, id),
+            }
+        }
         Change::Delete(id) => delete(connection, id, now),
     }
 }
