@@ -25,6 +25,7 @@ test("what goes wrong is said", async () => {
 test("a call for later", async () => {
   const job = await functions.send("other", { later: true }, { delaySeconds: 3600, dedupeKey: "once" });
   equal([typeof job, await functions.send("other", { later: true }, { dedupeKey: "once" }) === job], ["string", true]);
+  equal((await failure(() => functions.send("other", 1, { headers: { "x-test": "never sent" } }))).name, "TypeError");
 });
 test("a binding is a service", async () => {
   const { OTHER } = env;

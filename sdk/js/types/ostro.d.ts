@@ -301,13 +301,12 @@ declare module "ostro" {
   export interface CallOptions {
     path?: string;
     method?: string;
-    headers?: HeadersInit;
   }
 
   /** The other functions of the project. The function needs the grant `function:NAME`. */
   export const functions: {
     /** Calls a function with JSON and gives its JSON. */
-    invoke<Result = unknown>(name: string, data?: unknown, options?: CallOptions & { timeoutMs?: number }): Promise<Result>;
+    invoke<Result = unknown>(name: string, data?: unknown, options?: CallOptions & { headers?: HeadersInit; timeoutMs?: number }): Promise<Result>;
     /** Has a function called later, at least once, and gives the id of the job that does it. */
     send(name: string, data?: unknown, options?: CallOptions & { delaySeconds?: number; dedupeKey?: string }): Promise<string>;
   };
@@ -324,7 +323,7 @@ declare module "ostro" {
   export interface Service {
     readonly name: string;
     fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
-    invoke<Result = unknown>(data?: unknown, options?: CallOptions & { timeoutMs?: number }): Promise<Result>;
+    invoke<Result = unknown>(data?: unknown, options?: CallOptions & { headers?: HeadersInit; timeoutMs?: number }): Promise<Result>;
   }
 
   /**

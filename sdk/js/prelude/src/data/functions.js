@@ -11,7 +11,7 @@ import { kinds, requireLive } from "./own.js";
  */
 export const FunctionError = failureClass("FunctionError");
 
-const REQUEST = { path: "path", method: "method", headers: "headers" };
+const REQUEST = { path: "path", method: "method" };
 
 function failure(name, thrown) {
   const error = failureOf(FunctionError, `function "${name}"`, thrown);
@@ -38,7 +38,7 @@ function request({ headers, ...options }) {
 export const functions = {
   /** Calls a function with JSON and gives its JSON. */
   async invoke(name, data, options) {
-    const known = request(optionsOf("invoke", options, { ...REQUEST, timeoutMs: "timeoutMs" }));
+    const known = request(optionsOf("invoke", options, { ...REQUEST, headers: "headers", timeoutMs: "timeoutMs" }));
     const text = input(data);
     requireLive("A function");
     try {
