@@ -25,7 +25,7 @@ impl Bench {
         Self::over(Server::start_turned(), manifest)
     }
 
-    /// A bench with that server.
+    /// A bench of that server.
     pub fn over(server: Server, manifest: &str) -> Self {
         let bench = Self { server };
         bench.deploy(manifest);

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::visitor::{MANIFEST, Visitor};
 use crate::accounts::bench::Bench;
-use crate::support::{Answer, Connection};
+use crate::support::{Answer, Connection, Server};
 
 /// Bytes that differ from place to place.
 fn noise(bytes: usize) -> Vec<u8> {
@@ -51,6 +51,19 @@ fn break_off(visitor: &Visitor<'_>, id: &str, offset: usize, announced: usize, s
     connection.send(head.as_bytes());
     connection.send(sent);
     drop(connection);
+}
+
+#[test]
+fn a_part_that_meets_the_quota_keeps_what_fits() {
+    let bench = Bench::over(Server::start_with(&["--object-quota", "4MiB"]), MANIFEST);
+    let ann = Visitor::sign_up(&bench, "ann");
+    let all = noise(3 << 20);
+    let id = ann.begun("film", all.len());
+    ann.put("other", &"x".repeat(2_200_000), &[]).expect_status(200);
+    assert_eq!(ann.part(&id, 0, &all).expect_status(507).code(), "quota");
+    assert_eq!(ann.offset(&id), 1 << 20, "a MiB has come, and is not sent again");
+    ann.object("DELETE", "other", &[]).expect_status(204);
+    assert!(ann.part(&id, 1 << 20, &all[1 << 20..]).expect_status(204).header("etag").is_some());
 }
 
 #[test]
