@@ -185,7 +185,7 @@ A bucket is made by a deploy: [bucket.avatars] in ostro.toml or a grant to use i
     /// Look at the static site of the project, go back, delete it
     #[command(subcommand, after_help = "A site is made by a deploy: [site] with `folder` in ostro.toml.")]
     Site(SiteCommand),
-    /// Try the rules of collections, and see what becomes of them
+    /// Try the rules of collections and buckets, and see what becomes of them
     #[command(
         subcommand,
         after_help = "Examples:

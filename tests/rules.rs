@@ -96,6 +96,118 @@ fn c9_cases_of_a_file_end_as_they_say_or_the_command_fails() {
     assert_eq!(told["cases"][2]["got"], "done", "nobody counts what is open to all: {told}");
 }
 
+const BUCKETS: &str = r#"manifest = 1
+
+[bucket.photos]
+rules = { read = "owner == auth.user || metadata.public == 'yes'", create = "auth.user != null && size <= 1000 && content_type == 'image/png'", delete = "owner == auth.user" }
+"#;
+
+const OBJECTS: &str = r#"
+[objects]
+photos = [
+  { key = "ann/1", owner = "ann", size = 3, content_type = "image/png" },
+  { key = "bob/1", owner = "bob", metadata = { public = "yes" } },
+  { key = "bob/2", owner = "bob" },
+]
+
+[[case]]
+name = "ann sees hers and what is open to all"
+as = "ann"
+call = "list"
+bucket = "photos"
+keys = ["bob/1", "ann/1"]
+
+[[case]]
+name = "below a prefix as well"
+as = "ann"
+call = "list"
+bucket = "photos"
+prefix = "ann/"
+keys = ["ann/1"]
+
+[[case]]
+name = "nobody gets hers"
+call = "get"
+bucket = "photos"
+key = "ann/1"
+expect = "nothing"
+
+[[case]]
+name = "ann puts a picture"
+as = "ann"
+call = "put"
+bucket = "photos"
+key = "ann/2"
+size = 1000
+content_type = "image/png"
+expect = "done"
+
+[[case]]
+name = "but none that is larger"
+as = "ann"
+call = "put"
+bucket = "photos"
+key = "ann/2"
+size = 1001
+content_type = "image/png"
+expect = "forbidden"
+
+[[case]]
+name = "and replaces none"
+as = "ann"
+call = "put"
+bucket = "photos"
+key = "ann/1"
+size = 1
+content_type = "image/png"
+expect = "forbidden"
+
+[[case]]
+name = "what ann does not see she cannot delete"
+as = "ann"
+call = "delete"
+bucket = "photos"
+key = "bob/2"
+expect = "nothing"
+
+[[case]]
+name = "what she sees of others neither"
+as = "ann"
+call = "delete"
+bucket = "photos"
+key = "bob/1"
+expect = "forbidden"
+
+[[case]]
+name = "her own she can"
+as = "ann"
+call = "delete"
+bucket = "photos"
+key = "ann/1"
+expect = "done"
+"#;
+
+#[test]
+fn c9_cases_may_be_about_buckets() {
+    let terminal = Terminal::open();
+    terminal.write("ostro.toml", BUCKETS);
+    terminal.write("rules.toml", OBJECTS);
+    let (data, words) = terminal.run("rules test", 0);
+    assert_eq!(data.lines().filter(|line| line.starts_with("ok ")).count(), 9, "{data}");
+    assert!(words.contains("9 cases as expected"), "{words}");
+
+    // A rule that opens too much is found.
+    terminal.write("ostro.toml", BUCKETS.replace("owner == auth.user ||", "true ||"));
+    let (data, words) = terminal.run("rules test", 1);
+    assert!(data.contains("but it was done: ann/1, bob/1, bob/2"), "{data}");
+    assert!(data.contains("FAILED  nobody gets hers") && data.contains("but it was done: ann/1"), "{data}");
+    assert!(words.contains("3 of 9 cases ended otherwise"), "{words}");
+
+    terminal.write("ostro.toml", BUCKETS.replace("bucket.photos", "bucket.films"));
+    let (_, words) = terminal.run("rules test", 1);
+    assert!(words.contains("no [bucket.photos]"), "{words}");
+}
+
 #[test]
 fn what_becomes_of_a_rule_is_shown() {
     let terminal = Terminal::open();

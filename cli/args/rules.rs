@@ -31,6 +31,16 @@ pub(crate) enum RulesCommand {
   update = { \"$set\" = { owner = \"bob\" } }
   expect = \"nothing\"                    # or done, or the code of an error: forbidden, invalid, duplicate
 
+  [objects]
+  photos = [{ key = \"ann/1.png\", owner = \"ann\" }]
+
+  [[case]]
+  name = \"bob does not see hers\"
+  as = \"bob\"
+  call = \"list\"                         # or get, put, delete with a `key`; put also with `size` and `content_type`
+  bucket = \"photos\"
+  keys = []
+
 No server is asked, and none is needed. Exit code 1 when a case fails.")]
     Test {
         /// The cases

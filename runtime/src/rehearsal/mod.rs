@@ -1,15 +1,18 @@
-//! Rules tried without a server: the collections of a manifest in a store of their own, callers who are only named, and what the
-//! client API would do for them. It is the same store with the same rules in the same queries.
+//! Rules tried without a server: the collections and buckets of a manifest in a store of their own, callers who are only named, and
+//! what the client API would do for them. It is the same store with the same rules in the same queries.
 
+mod objects;
 mod script;
 
 use std::path::Path;
 
+use store::buckets;
 use store::catalog::{ProjectId, Stamp};
 use store::documents::{Call, CollectionSpec, Explained, Found, Write, Written};
 use store::{KeySource, Store};
 
-pub use self::script::{Case, Expected, Script};
+pub use self::objects::{Attempt, Object};
+pub use self::script::{Asked, Case, Expected, Script};
 use crate::client_api::documents::Operation;
 use crate::clock::Clock;
 use crate::problem::Problem;
@@ -18,12 +21,13 @@ use crate::registry::resources;
 
 pub use store::documents::Caller;
 
-/// A store with the collections of a manifest, in a folder that goes afterwards.
+/// A store with the collections and buckets of a manifest, in a folder that goes afterwards.
 pub struct Rehearsal {
     store: Store,
     runtime: tokio::runtime::Runtime,
     clock: Clock,
     collections: Vec<CollectionSpec>,
+    buckets: Vec<(String, buckets::Rules)>,
 }
 
 /// How a case ended.
@@ -44,7 +48,7 @@ pub struct Outcome {
 struct Came {
     /// A word that a case may expect.
     word: &'static str,
-    /// The `_id`s of the documents that were answered, where it answers documents.
+    /// The `_id`s of the documents that were answered, or the keys of the objects.
     ids: Vec<String>,
     /// Why it was not done.
     why: Option<String>,
@@ -62,8 +66,9 @@ impl Rehearsal {
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Problem::internal(&error))?;
+        let buckets = manifest.buckets.into_iter().map(|(name, bucket)| (name, bucket.rules)).collect();
         let collections = resources::collections(manifest.collections);
-        Ok(Self { store: store::open(config)?, runtime, clock, collections })
+        Ok(Self { store: store::open(config)?, runtime, clock, collections, buckets })
     }
 
     /// What that caller's call of the client API would ask of the store. `operation` is one of the client API, `body` its JSON.
@@ -75,27 +80,22 @@ impl Rehearsal {
         body: &str,
     ) -> Result<Explained, Problem> {
         let call = read(operation, body)?;
-        self.check_known(collection)?;
+        self.check_collection(collection)?;
         self.runtime.block_on(async {
             let project = self.project("explained").await?;
             Ok(self.store.documents.explain(project, caller, collection, call).await?)
         })
     }
 
-    /// Runs the cases of a script, each with the documents of the script and nothing else.
+    /// Runs the cases of a script, each with the documents and objects of the script and nothing else.
     pub fn run(&self, script: &Script) -> Result<Vec<Outcome>, Problem> {
-        script.documents.keys().try_for_each(|collection| self.check_known(collection))?;
+        script.documents.keys().try_for_each(|collection| self.check_collection(collection))?;
+        script.objects.keys().try_for_each(|bucket| self.check_bucket(bucket))?;
         self.runtime.block_on(async {
             let mut outcomes = Vec::with_capacity(script.cases.len());
             for (number, case) in script.cases.iter().enumerate() {
                 let project = self.project(&format!("case-{number}")).await?;
-                for (collection, documents) in &script.documents {
-                    let write = Write::Insert(documents.clone());
-                    let put = self.store.documents.write(project, collection, write).await;
-                    put.map_err(|failure| {
-                        Problem::new(422, "invalid", format!("the documents of `{collection}`: {failure}"))
-                    })?;
-                }
+                self.prepare(project, script).await?;
                 let came = self.perform(project, case).await?;
                 outcomes.push(outcome(case, &came));
             }
@@ -103,18 +103,43 @@ impl Rehearsal {
         })
     }
 
-    /// A project of its own with the collections.
+    /// Puts in what is there before each case.
+    async fn prepare(&self, project: ProjectId, script: &Script) -> Result<(), Problem> {
+        for (collection, documents) in &script.documents {
+            let write = Write::Insert(documents.clone());
+            let put = self.store.documents.write(project, collection, write).await;
+            put.map_err(|failure| {
+                Problem::new(422, "invalid", format!("the documents of `{collection}`: {failure}"))
+            })?;
+        }
+        for (bucket, objects) in &script.objects {
+            for object in objects {
+                object.put(&self.store, project, bucket).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A project of its own with the collections and the buckets.
     async fn project(&self, name: &str) -> Result<ProjectId, Problem> {
         let stamp = Stamp { actor: "rehearsal".to_owned(), at_ms: self.clock.now_ms() };
         let project = self.store.projects.create(name, &stamp).await?.id;
         self.store.documents.declare(project, &self.collections).await?;
+        objects::declare(&self.store, project, &self.buckets).await?;
         Ok(project)
     }
 
     async fn perform(&self, project: ProjectId, case: &Case) -> Result<Came, Problem> {
-        self.check_known(&case.collection)?;
-        let (documents, caller, collection) = (&self.store.documents, &case.caller, &case.collection);
-        let came = match read(&case.operation, &case.body) {
+        let (documents, caller) = (&self.store.documents, &case.caller);
+        let (operation, collection, body) = match &case.asked {
+            Asked::Documents { operation, collection, body } => (operation, collection, body),
+            Asked::Objects { bucket, attempt } => {
+                self.check_bucket(bucket)?;
+                return Ok(attempt.perform(&self.store, project, caller, bucket).await);
+            }
+        };
+        self.check_collection(collection)?;
+        let came = match read(operation, body) {
             Ok(Call::Read(read)) => {
                 documents.read_as(project, caller, collection, read).await.map(Came::found)
             }
@@ -127,16 +152,24 @@ impl Rehearsal {
     }
 
     /// Callers from outside are not told what there is; whoever tries rules is.
-    fn check_known(&self, collection: &str) -> Result<(), Problem> {
-        match self.collections.iter().any(|known| known.name == collection) {
-            true => Ok(()),
-            false => {
-                let message = format!("the manifest has no [collection.{collection}]");
-                Err(Problem::new(422, "manifest", message)
-                    .hint("without a section nothing is open to callers"))
-            }
-        }
+    fn check_collection(&self, collection: &str) -> Result<(), Problem> {
+        let is_known = self.collections.iter().any(|known| known.name == collection);
+        known(is_known, || format!("collection.{collection}"))
     }
+
+    /// The same for buckets.
+    fn check_bucket(&self, bucket: &str) -> Result<(), Problem> {
+        let is_known = self.buckets.iter().any(|(known, _)| known == bucket);
+        known(is_known, || format!("bucket.{bucket}"))
+    }
+}
+
+fn known(is_known: bool, section: impl FnOnce() -> String) -> Result<(), Problem> {
+    if is_known {
+        return Ok(());
+    }
+    let message = format!("the manifest has no [{}]", section());
+    Err(Problem::new(422, "manifest", message).hint("without a section nothing is open to callers"))
 }
 
 fn read(operation: &str, body: &str) -> Result<Call, Problem> {
