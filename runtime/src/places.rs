@@ -26,13 +26,18 @@ impl<K: Clone + Eq + Hash> Places<K> {
 
     /// Room for one more, until the place is dropped.
     pub(crate) fn begin(&self, key: K) -> Result<Place<K>, NoPlace> {
+        self.begin_some(key, 1)
+    }
+
+    /// Room for so many more at once.
+    pub(crate) fn begin_some(&self, key: K, count: u32) -> Result<Place<K>, NoPlace> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = running.get(&key).copied().unwrap_or(0);
-        if own >= self.per_key || running.values().sum::<u32>() >= self.in_all {
+        let own = running.get(&key).copied().unwrap_or(0).saturating_add(count);
+        if own > self.per_key || running.values().sum::<u32>().saturating_add(count) > self.in_all {
             return Err(NoPlace);
         }
-        running.insert(key.clone(), own + 1);
-        Ok(Place { running: Arc::clone(&self.running), key })
+        running.insert(key.clone(), own);
+        Ok(Place { running: Arc::clone(&self.running), key, count })
     }
 }
 
@@ -41,13 +46,14 @@ impl<K: Clone + Eq + Hash> Places<K> {
 pub(crate) struct Place<K: Eq + Hash = ProjectId> {
     running: Arc<Mutex<HashMap<K, u32>>>,
     key: K,
+    count: u32,
 }
 
 impl<K: Eq + Hash> Drop for Place<K> {
     fn drop(&mut self) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         match running.get_mut(&self.key) {
-            Some(count) if *count > 1 => *count -= 1,
+            Some(count) if *count > self.count => *count -= self.count,
             _ => {
                 running.remove(&self.key);
             }
@@ -72,5 +78,11 @@ mod tests {
         drop(held);
         assert!(places.running.lock().unwrap().is_empty());
         assert!(begin(1).is_ok());
+        let some = |count| places.begin_some(ProjectId(Uuid::from_u128(1)), count);
+        let held = (some(3).unwrap(), some(0).unwrap());
+        assert_eq!((some(2).unwrap_err(), some(u32::MAX).unwrap_err()), (NoPlace, NoPlace));
+        assert!(some(1).is_ok());
+        drop(held);
+        assert!(places.running.lock().unwrap().is_empty());
     }
 }

@@ -1,8 +1,11 @@
 //! Who is told what. Those who see the same of a collection are a group: for it a change is looked at once.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::oneshot::Sender;
 
 use super::channels::{Channel, Declared};
 use super::feed::Teller;
@@ -28,6 +31,8 @@ pub(super) struct Join {
     /// The channels, as they are declared.
     pub(super) declared: Arc<Declared>,
     pub(super) after: After,
+    /// Told when it was judged.
+    pub(super) done: Sender<()>,
 }
 
 /// What is to be watched.
@@ -86,6 +91,7 @@ struct Circle {
 /// Those who see the same of it.
 struct Group {
     sight: Sight,
+    asked: Asked,
     /// Who, and which of their topics it is.
     members: Vec<(u64, usize)>,
 }
@@ -98,12 +104,12 @@ impl Judge {
 
     /// Somebody watches from now on.
     pub(super) fn join(&mut self, join: Join, now: Duration) {
-        let Join { number, teller, caller, topics, declared, after } = join;
+        let Join { number, teller, caller, topics, declared, after, done } = join;
         self.rooms.know(declared);
         self.watchers.add(number, Watcher::new(teller, caller));
         for (topic, wanted) in topics.into_iter().enumerate() {
             let entered = wanted.and_then(|wanted| match wanted {
-                Wanted::Documents(asked, collection) => self.enter((number, topic), asked, &collection),
+                Wanted::Documents(asked, collection) => self.enter((number, topic), asked, &collection, now),
                 Wanted::Channel(channel) => self.listen((number, topic), channel),
             });
             self.place((number, topic), entered);
@@ -117,6 +123,8 @@ impl Judge {
         let mark = Mark::new().ok();
         self.watchers.mark(number, mark);
         mark.into_iter().for_each(|mark| self.kept.pause(mark, now));
+        // Who waits for it may have given up.
+        let _ = done.send(());
     }
 
     /// Somebody watches no more.
@@ -210,7 +218,7 @@ impl Judge {
         for (number, topic) in groups.into_values().flat_map(|group| group.members) {
             let taken = self.watchers.take(number, topic);
             let Some(Watching::Documents { asked, .. }) = taken else { continue };
-            let entered = self.enter((number, topic), asked, collection);
+            let entered = self.enter((number, topic), asked, collection, now);
             if entered.is_ok() {
                 self.watchers.tell(number, Told { topic, event: Event::Reset, mark: None });
             }
@@ -245,16 +253,26 @@ impl Judge {
         member: (u64, usize),
         asked: Asked,
         collection: &Arc<Collection>,
+        now: Duration,
     ) -> Result<Watching> {
         let watcher = self.watchers.get(member.0).ok_or(Failure::Forbidden)?;
         let sight = collection.sight(&watcher.caller, &asked.filter)?;
-        let (collection, since) = (collection.clone(), self.kept.next_number());
-        let circle = self.circles.entry(collection.id);
-        let circle = circle.or_insert_with(|| Circle { collection, since, groups: HashMap::new() });
+        let circle = match self.circles.entry(collection.id) {
+            Entry::Occupied(circle) => circle.into_mut(),
+            Entry::Vacant(place) => {
+                // What happened to it before was not kept: nobody goes on from there.
+                self.kept.push(None, None, now);
+                let (collection, since) = (collection.clone(), self.kept.next_number());
+                place.insert(Circle { collection, since, groups: HashMap::new() })
+            }
+        };
         let group = format!("{}\0{}", sight.under, asked.text);
         let seeing = circle.groups.entry(group.clone());
-        seeing.or_insert_with(|| Group { sight, members: Vec::new() }).members.push(member);
-        Ok(Watching::Documents { asked, collection: circle.collection.id, group })
+        let seeing = seeing.or_insert_with(|| Group { sight, asked, members: Vec::new() });
+        seeing.members.push(member);
+        // Of those who ask the same, patterns are kept once.
+        let asked = seeing.asked.clone();
+        Ok(Watching::Documents { asked, collection: collection.id, group })
     }
 
     /// Puts a topic among those who listen to a channel.

@@ -22,13 +22,16 @@ use channels::{Channel, ChannelSpec, Message};
 pub use feed::{Batch, Feed};
 pub(crate) use hub::{Hub, Limits, Recorder};
 pub use kept::Mark;
+pub use sqlite::Subscriptions;
 
 use crate::StoreError;
 use crate::catalog::ProjectId;
-use crate::documents::{Caller, Failure};
+use crate::documents::{Caller, Failure, language};
 
 /// What one feed watches at most.
 pub const MAX_SUBSCRIPTIONS: usize = 16;
+/// Patterns of all filters of a feed: each takes many times its length to be kept.
+pub const MAX_PATTERNS: usize = language::MAX_PATTERNS;
 /// Longest filter, bytes of JSON: it is asked at each change.
 pub const MAX_FILTER_BYTES: usize = 4 << 10;
 /// What waits for whoever has a feed and does not read, bytes. Beyond that the feed ends.
@@ -89,17 +92,14 @@ pub enum Event {
 /// Who is told of what happens.
 #[async_trait]
 pub trait Realtime: Send + Sync {
-    /// Watches up to [`MAX_SUBSCRIPTIONS`] topics for a caller, under the rules as they are at each moment. When it
-    /// returns, whatever is committed from now on is told. With `after`, an [`Feed::id`] of before, what came in
-    /// between is told first, or [`Event::Reset`] where that is not known any more. A topic that is refused is told as
+    /// Reads what a caller wants to watch, up to [`MAX_SUBSCRIPTIONS`] topics with [`MAX_PATTERNS`] patterns together. Rules are
+    /// asked first: of what is closed to the caller nothing is read.
+    async fn read(&self, project: ProjectId, caller: &Caller, topics: Vec<Topic>) -> Result<Subscriptions>;
+    /// Watches that, under the rules as they are at each moment. When it returns, whatever is committed from now on is told,
+    /// and all that it costs to begin is done. With `after`, an [`Feed::id`] of before, what came in between is told
+    /// first, or [`Event::Reset`] where that is not known any more. A topic that is refused is told as
     /// [`Event::Refused`]. `Forbidden` where the project has no data at all.
-    async fn watch(
-        &self,
-        project: ProjectId,
-        caller: &Caller,
-        topics: Vec<Topic>,
-        after: Option<&str>,
-    ) -> Result<Feed>;
+    async fn watch(&self, subscriptions: Subscriptions, after: Option<&str>) -> Result<Feed>;
 }
 
 /// What became of a message.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::channels::ChannelRules;
 use super::*;
+use crate::documents::{CollectionSpec, Rules, Write};
 use crate::{Config, KeySource, Store};
 
 const PROJECT: ProjectId = ProjectId(uuid::Uuid::from_u128(1));
@@ -38,7 +39,12 @@ struct Listener {
 impl Listener {
     async fn begin(store: &Store, user: &str, channels: &[&str], after: Option<&str>) -> Self {
         let topics = channels.iter().map(|name| Topic::Channel((*name).to_owned())).collect();
-        let feed = store.realtime.watch(PROJECT, &caller(user), topics, after).await.unwrap();
+        Self::watch(store, user, topics, after).await
+    }
+
+    async fn watch(store: &Store, user: &str, topics: Vec<Topic>, after: Option<&str>) -> Self {
+        let read = store.realtime.read(PROJECT, &caller(user), topics).await.unwrap();
+        let feed = store.realtime.watch(read, after).await.unwrap();
         let mut listener = Self { feed, told: Default::default(), id: String::new() };
         listener.more().await;
         listener
@@ -196,4 +202,69 @@ async fn d2_what_is_sent_is_bounded() {
     let many: Vec<ChannelSpec> = (0..200).map(|n| spec(&format!("c{n}"), "", "")).collect();
     assert!(matches!(store.channels.declare(PROJECT, &many).await, Err(StoreError::Full { .. })));
     assert_eq!(store.channels.channels(PROJECT).await.unwrap(), ["news"]);
+}
+
+fn documents(collection: &str, filter: &str) -> Topic {
+    Topic::Documents { collection: collection.to_owned(), filter: filter.to_owned() }
+}
+
+async fn declare(store: &Store, collection: &str, read: Option<&str>) {
+    let rules = Rules { read: read.map(str::to_owned), ..Rules::default() };
+    let spec = CollectionSpec { name: collection.to_owned(), indexes: None, rules: Some(rules) };
+    store.documents.declare(PROJECT, &[spec]).await.unwrap();
+}
+
+/// Of a collection that nobody has watched yet it is not known what happened: who goes on with it reads it.
+#[tokio::test]
+async fn what_was_not_watched_before_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    declare(&store, "a", Some("true")).await;
+    declare(&store, "b", Some("true")).await;
+    let watched = Listener::watch(&store, "ann", vec![documents("a", "{}")], None).await;
+    let place = watched.id.clone();
+    store.documents.write(PROJECT, "b", Write::Insert(vec!["{}".to_owned()])).await.unwrap();
+    let both = vec![documents("a", "{}"), documents("b", "{}")];
+    let mut again = Listener::watch(&store, "ann", both.clone(), Some(&place)).await;
+    assert_eq!(again.next().await, "1 reset");
+    assert!(again.told.is_empty(), "{:?}", again.told);
+    // From now on it is known.
+    let place = again.id.clone();
+    let later = Listener::watch(&store, "ann", both, Some(&place)).await;
+    assert!(later.told.is_empty(), "{:?}", later.told);
+}
+
+/// Threats C2 and C7: filters are read for those to whom something is open, and their patterns are counted together.
+#[tokio::test]
+async fn c2_patterns_of_a_feed_are_counted_and_rules_come_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    declare(&store, "open", Some("true")).await;
+    declare(&store, "closed", None).await;
+    let patterns = |count: usize| {
+        let all = (0..count).map(|n| format!(r#"{{"a":{{"$regex":"{n}"}}}}"#)).collect::<Vec<_>>();
+        format!(r#"{{"$or":[{}]}}"#, all.join(","))
+    };
+    let read = async |topics: Vec<Topic>| store.realtime.read(PROJECT, &caller("ann"), topics).await.unwrap();
+    let spoilt = "no filter at all";
+    for topics in [[documents("closed", spoilt)], [documents("none", spoilt)]] {
+        let read = read(topics.into()).await;
+        assert_eq!(read.weight(), 0);
+        let mut feed = store.realtime.watch(read, None).await.unwrap();
+        let told = feed.next().await.unwrap().told;
+        assert!(matches!(told[..], [Told { event: Event::Refused(Failure::Forbidden), .. }]), "{told:?}");
+    }
+    let topics = vec![
+        documents("open", &patterns(20)),
+        documents("open", &patterns(13)),
+        documents("open", &patterns(12)),
+        documents("closed", &patterns(20)),
+        Topic::Channel("news".to_owned()),
+    ];
+    let read = read(topics).await;
+    assert_eq!(read.weight(), 2 + 32);
+    let told = store.realtime.watch(read, None).await.unwrap().next().await.unwrap().told;
+    let refused: Vec<String> = told.iter().map(|told| format!("{} {:?}", told.topic, told.event)).collect();
+    assert!(refused[0].starts_with("1 Refused(TooLarge"), "{refused:?}");
+    assert_eq!(refused[1..], ["3 Refused(Forbidden)", "4 Refused(ForbiddenChannel)"]);
 }

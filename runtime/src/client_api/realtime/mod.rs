@@ -19,6 +19,7 @@ use http::{Method, Request, Response};
 use http_body::Body;
 use store::Store;
 use store::catalog::ProjectId;
+use store::documents::Caller;
 use store::realtime::{Channels, Realtime};
 use tokio::sync::watch;
 
@@ -40,6 +41,10 @@ use crate::problem::Problem;
 const STREAMS: (u32, u32) = (2_000, 4_000);
 /// Streams of one address, unless it is this machine.
 const STREAMS_PER_ADDRESS: u32 = 200;
+/// What looking at one change may cost for the streams of an account, in filters and patterns of them, and for those of an
+/// address unless it is this machine. All of a project wait for each other's filters.
+const WEIGHT_PER_USER: u32 = 500;
+const WEIGHT_PER_ADDRESS: u32 = 1_000;
 /// What is asked for, bytes of JSON.
 const MAX_BODY_BYTES: usize = 128 << 10;
 /// The longest stream; nobody's access token lives for ever either.
@@ -64,12 +69,19 @@ pub(super) struct RealtimeDoor {
     stopping: watch::Receiver<bool>,
     streams: Places<ProjectId>,
     addresses: Places<IpAddr>,
+    weights: (Places<(ProjectId, String)>, Places<IpAddr>),
     rates: Rates,
 }
 
 /// Room for a stream.
 pub(super) struct Room {
     _stream: Place<ProjectId>,
+    _address: Option<Place<IpAddr>>,
+}
+
+/// Room for what a stream watches.
+pub(super) struct Load {
+    _user: Option<Place<(ProjectId, String)>>,
     _address: Option<Place<IpAddr>>,
 }
 
@@ -84,7 +96,10 @@ impl RealtimeDoor {
         let (streams, addresses) =
             (Places::new(STREAMS.0, STREAMS.1), Places::new(STREAMS_PER_ADDRESS, STREAMS.1));
         let (realtime, channels) = (store.realtime.clone(), store.channels.clone());
-        Self { callers, realtime, channels, clock, stopping, streams, addresses, rates: Rates::new() }
+        // Streams are bounded in all, and so is what each of them watches.
+        let weights = (Places::new(WEIGHT_PER_USER, u32::MAX), Places::new(WEIGHT_PER_ADDRESS, u32::MAX));
+        let rates = Rates::new();
+        Self { callers, realtime, channels, clock, stopping, streams, addresses, weights, rates }
     }
 
     /// Begins a stream for a client at that address. Its head is answered when everything is watched.
@@ -105,15 +120,20 @@ impl RealtimeDoor {
         let room = self.room(project, client)?;
         let posted = Posted::read(&parts.headers, body, MAX_BODY_BYTES).await?;
         let Asked { names, topics } = Asked::read(posted.bytes()?)?;
-        let after = last_event_id(&parts.headers);
-        let watched = self.realtime.watch(project, &caller, topics, after).await;
-        let feed = watched.map_err(Problem::from)?;
+        let after = last_event_id(&parts.headers).map(str::to_owned);
+        let read = self.realtime.read(project, &caller, topics).await.map_err(Problem::from)?;
+        let load = self.load(project, &caller, client, read.weight())?;
+        // A client that goes away leaves it running: its room is taken until all is done that it has asked for.
+        let realtime = self.realtime.clone();
+        let watch = async move { (realtime.watch(read, after.as_deref()).await, room, load) };
+        let watched = tokio::spawn(watch).await.map_err(|error| Problem::internal(&error))?;
+        let (feed, room, load) = (watched.0.map_err(Problem::from)?, watched.1, watched.2);
         let life = until_ms.map_or(MAX_TIME, |until| {
             let left = until.saturating_sub(self.clock.now_ms()).max(0);
             Duration::from_millis(left.unsigned_abs()).min(MAX_TIME)
         });
         let (to, body) = StreamBody::new();
-        let stream = Stream { feed, names, to, stopping: self.stopping.clone(), _room: room };
+        let stream = Stream { feed, names, to, stopping: self.stopping.clone(), _room: (room, load) };
         tokio::spawn(stream.run(life));
         Ok(answer(body))
     }
@@ -124,6 +144,22 @@ impl RealtimeDoor {
             false => Some(self.addresses.begin(network(client)).map_err(too_many)?),
         };
         Ok(Room { _stream: self.streams.begin(project).map_err(too_many)?, _address: address })
+    }
+
+    fn load(
+        &self,
+        project: ProjectId,
+        caller: &Caller,
+        client: IpAddr,
+        weight: u32,
+    ) -> Result<Load, Problem> {
+        let (users, addresses) = &self.weights;
+        let user = caller.user.clone().map(|user| users.begin_some((project, user), weight));
+        let address = (!client.is_loopback()).then(|| addresses.begin_some(network(client), weight));
+        Ok(Load {
+            _user: user.transpose().map_err(too_much)?,
+            _address: address.transpose().map_err(too_much)?,
+        })
     }
 }
 
@@ -141,6 +177,11 @@ fn answer(body: StreamBody) -> Response<ReplyBody> {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(UNBUFFERED.0, UNBUFFERED.1);
     response
+}
+
+fn too_much(_: NoPlace) -> Problem {
+    Problem::new(429, "too_many_streams", "too much is watched at once")
+        .hint("close streams, or watch with fewer filters and patterns")
 }
 
 fn too_many(_: NoPlace) -> Problem {

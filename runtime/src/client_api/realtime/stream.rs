@@ -8,8 +8,8 @@ use store::realtime::{Batch, Feed};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Sleep, sleep, timeout};
 
-use super::Room;
 use super::blocks::Blocks;
+use super::{Load, Room};
 
 /// What is written at once, bytes; events are not cut.
 const PIECE_BYTES: usize = 64 << 10;
@@ -27,7 +27,7 @@ pub(super) struct Stream {
     pub(super) to: mpsc::Sender<Bytes>,
     /// Turns true when the server ends.
     pub(super) stopping: watch::Receiver<bool>,
-    pub(super) _room: Room,
+    pub(super) _room: (Room, Load),
 }
 
 /// Why nothing more is written.

@@ -1,7 +1,10 @@
 //! Streams at the door: how many there may be, and that one whose client is gone leaves nothing behind.
 
+use async_trait::async_trait;
 use http_body_util::{BodyExt as _, Full};
 use store::documents::{CollectionSpec, Rules};
+use store::realtime::{Feed, Subscriptions, Topic};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::*;
@@ -36,7 +39,10 @@ async fn bench() -> Bench {
 impl Bench {
     /// Opens a stream, and reads its first block.
     async fn open(&self, client: IpAddr) -> Result<ReplyBody, Refusal> {
-        let body = r#"{"subscriptions":[{"id":"1","collection":"a"}]}"#;
+        self.ask(client, r#"{"subscriptions":[{"id":"1","collection":"a"}]}"#.to_owned()).await
+    }
+
+    async fn ask(&self, client: IpAddr, body: String) -> Result<ReplyBody, Refusal> {
         let request = Request::post("/_ostro/v1/realtime").header("content-type", "application/json");
         let request = request.body(Full::new(Bytes::from(body))).unwrap();
         let mut body = self.door.open(PROJECT, client, request).await?.into_body();
@@ -80,4 +86,64 @@ async fn e14_streams_end_properly_with_the_server() {
     bench.stop.send_replace(true);
     let rest = body.ok().unwrap().collect().await.unwrap().to_bytes();
     assert_eq!(rest, "retry: 1000\n\n");
+}
+
+/// Watches when it is let.
+struct Held {
+    realtime: Arc<dyn Realtime>,
+    lets: Semaphore,
+}
+
+#[async_trait]
+impl Realtime for Held {
+    async fn read(
+        &self,
+        project: ProjectId,
+        caller: &Caller,
+        topics: Vec<Topic>,
+    ) -> store::realtime::Result<Subscriptions> {
+        self.realtime.read(project, caller, topics).await
+    }
+
+    async fn watch(&self, read: Subscriptions, after: Option<&str>) -> store::realtime::Result<Feed> {
+        self.lets.acquire().await.unwrap().forget();
+        self.realtime.watch(read, after).await
+    }
+}
+
+/// Clients that ask and go away do not pile up what they have asked for.
+#[tokio::test]
+async fn d2_a_client_that_goes_away_keeps_its_room_until_all_is_done() {
+    let mut bench = bench().await;
+    let held = Arc::new(Held { realtime: bench.door.realtime.clone(), lets: Semaphore::new(0) });
+    bench.door.realtime = held.clone();
+    for _ in 0..2 {
+        let gone = tokio::time::timeout(Duration::from_millis(200), bench.open(ELSEWHERE)).await;
+        assert!(gone.is_err(), "it is not let yet");
+    }
+    let refused = bench.open(ELSEWHERE).await;
+    assert!(refused.is_err(), "both places are taken");
+    held.lets.add_permits(Semaphore::MAX_PERMITS / 2);
+    drop(bench.reopen(ELSEWHERE).await);
+}
+
+/// One address, or one account, does not have a whole project wait for its filters.
+#[tokio::test]
+async fn d2_what_an_address_watches_is_bounded() {
+    let mut bench = bench().await;
+    (bench.door.streams, bench.door.addresses) = (Places::new(100, 100), Places::new(100, 100));
+    bench.door.weights.1 = Places::new(20, 20);
+    let filter = |count: usize| {
+        let one =
+            |n: usize| format!(r#"{{"id":"{n}","collection":"a","filter":{{"b":{{"$regex":"{n}"}}}}}}"#);
+        format!(r#"{{"subscriptions":[{}]}}"#, (0..count).map(one).collect::<Vec<_>>().join(","))
+    };
+    let nine = bench.ask(ELSEWHERE, filter(9)).await;
+    assert!(nine.is_ok(), "nine filters with nine patterns");
+    assert!(bench.ask(ELSEWHERE, filter(2)).await.is_err());
+    let one = bench.ask(ELSEWHERE, filter(1)).await;
+    assert!(one.is_ok() && bench.open(ELSEWHERE).await.is_err());
+    assert!(bench.ask(HERE, filter(16)).await.is_ok(), "this machine stands for many");
+    drop((nine, one));
+    bench.reopen(ELSEWHERE).await;
 }

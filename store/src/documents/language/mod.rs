@@ -40,7 +40,7 @@ pub const MAX_QUERY_BYTES: usize = 64 << 10;
 /// Objects and arrays within each other, in documents and in what is asked of them.
 pub const MAX_DEPTH: usize = 100;
 /// Patterns of one question.
-const MAX_PATTERNS: usize = 32;
+pub(crate) const MAX_PATTERNS: usize = 32;
 /// Longest `_id`, bytes.
 pub const MAX_ID_BYTES: usize = 256;
 /// Most index entries of one document in one index.

@@ -95,11 +95,14 @@ impl Access {
         })
     }
 
+    /// `Forbidden` where the caller may see nothing, whatever is there.
+    pub(super) fn permit_sight(&self) -> Result<()> {
+        if self.rules.read.is_never() { Err(Failure::Forbidden) } else { Ok(()) }
+    }
+
     /// What the caller is told of changes, of the documents that a filter is about.
     pub(super) fn sight(&self, filter: &Filter) -> Result<Sight> {
-        if self.rules.read.is_never() {
-            return Err(Failure::Forbidden);
-        }
+        self.permit_sight()?;
         let (filter, shown) =
             (self.ruled(filter, &self.rules.read)?, Shown::default().without(&self.hidden)?);
         Ok(Sight::new(filter, shown, format!("{:?}", self.rules.read)))

@@ -32,6 +32,11 @@ pub(crate) enum Seen {
 }
 
 impl Collection {
+    /// `Forbidden` where that caller sees nothing of it, whatever is there.
+    pub(crate) fn permit_sight(&self, caller: &Caller) -> Result<()> {
+        self.ruling.known(caller).permit_sight()
+    }
+
     /// What that caller sees of it. `Forbidden` where that is nothing whatever is there, `Invalid` where the filter names
     /// what is hidden.
     pub(crate) fn sight(&self, caller: &Caller, filter: &Filter) -> Result<Sight> {

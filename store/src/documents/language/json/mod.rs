@@ -6,5 +6,5 @@ mod write;
 mod dates;
 
 pub(crate) use dates::civil;
-pub(crate) use read::{Names, read, read_query};
+pub(crate) use read::{Names, patterns, read, read_query};
 pub(crate) use write::write;

@@ -45,7 +45,7 @@ pub(crate) fn read_query(json: &str, what: &str) -> Result<Value, Fault> {
 }
 
 /// How many patterns there are in it.
-fn patterns(query: &Value) -> usize {
+pub(crate) fn patterns(query: &Value) -> usize {
     match query {
         Value::Array(all) => all.iter().map(patterns).sum(),
         Value::Object(object) => {

@@ -64,7 +64,8 @@ impl Bench {
     }
 
     fn watch(&self, caller: &Caller, topic: &Topic, after: Option<&str>) -> Feed {
-        block_on(self.watching.watch(project(1), caller, vec![topic.clone()], after)).unwrap()
+        let read = block_on(self.watching.read(project(1), caller, vec![topic.clone()])).unwrap();
+        block_on(self.watching.watch(read, after)).unwrap()
     }
 
     /// What the caller reads now.
@@ -219,7 +220,8 @@ async fn what_is_too_much_to_tell_is_read_again() {
     documents.declare(project(1), &[spec]).await.unwrap();
     let topic = Topic::Documents { collection: "a".to_owned(), filter: "{}".to_owned() };
     let watch = async |after: Option<&str>| {
-        watching.watch(project(1), &Caller::default(), vec![topic.clone()], after).await.unwrap()
+        let read = watching.read(project(1), &Caller::default(), vec![topic.clone()]).await.unwrap();
+        watching.watch(read, after).await.unwrap()
     };
     let mut feed = watch(None).await;
     let begin = feed.next().await.unwrap().mark.unwrap();

@@ -78,7 +78,8 @@ async fn who_watches_is_told_what_was_committed() {
     let spec = CollectionSpec { name: "a".to_owned(), indexes: None, rules: Some(rules) };
     bench.documents.declare(project(1), &[spec]).await.unwrap();
     let topic = Topic::Documents { collection: "a".to_owned(), filter: "{}".to_owned() };
-    let mut feed = bench.realtime.watch(project(1), &Caller::default(), vec![topic], None).await.unwrap();
+    let read = bench.realtime.read(project(1), &Caller::default(), vec![topic]).await.unwrap();
+    let mut feed = bench.realtime.watch(read, None).await.unwrap();
     assert!(feed.next().await.unwrap().told.is_empty());
     let insert = |text: &str| Write::Insert(vec![text.to_owned()]);
     let mut dropped = bench.transactions.begin(project(1)).await.unwrap();
