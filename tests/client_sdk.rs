@@ -21,6 +21,12 @@ rules = { read = "owner == auth.user", create = "auth.user != null", update = "o
 
 [bucket.closed]
 
+[channel."rooms/*"]
+rules = { read = "auth.user != null", send = "request.data.from == auth.user" }
+
+[channel."users/*"]
+rules = { read = "channel.part == auth.user" }
+
 [function.hello]
 "#;
 
@@ -62,6 +68,21 @@ fn a_page_signs_in_and_keeps_documents() {
     }
     assert_eq!(told["updated"]["modifiedCount"], 1, "{told}");
     assert_eq!(told["changedByBob"]["matchedCount"], 0, "{told}");
+}
+
+#[test]
+fn pages_send_messages_to_each_other() {
+    let told = run("channels.mjs");
+    for (what, expected) in [
+        ("refused", json!(["forbidden", "forbidden"])),
+        ("heard", json!({ "text": "hello", "isHers": true, "at": "2026-05-04T10:00:00.000Z" })),
+        ("forged", json!({ "code": "forbidden", "status": 403 })),
+        ("inOrder", json!([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])),
+        ("afterClose", json!(11)),
+        ("resets", json!(1)),
+    ] {
+        assert_eq!(told[what], expected, "{what}: {told}");
+    }
 }
 
 #[test]

@@ -1,8 +1,8 @@
 // Changes as they happen: one stream for all that a page subscribes to, begun again whenever it breaks.
 
 import { EventParser, type StreamEvent } from "./event-stream.ts";
-import { asked, decode } from "./extended-json.ts";
-import { type CallOptions, JSON_TYPE } from "./http.ts";
+import { asked, decode, stored } from "./extended-json.ts";
+import { type CallOptions, JSON_TYPE, ask, pathOf } from "./http.ts";
 import { tell } from "./listener.ts";
 import { OstroError, hasStatus, problem } from "./problem.ts";
 import type { Session } from "./session.ts";
@@ -87,6 +87,11 @@ export class Realtime {
   /** The messages of a channel. */
   channel<Data = unknown>(channel: string, listener: MessageListener<Data>, options?: CallOptions): Watch {
     return this.#subscribe({ channel }, listener as MessageListener<unknown>, options);
+  }
+
+  /** Sends a message to all who listen to a channel now. It is sent once: nobody is told whether somebody has heard it. */
+  send(channel: string, data: unknown, options?: CallOptions): Promise<void> {
+    return ask(this.#session, `channels/${pathOf(...channel.split("/"))}`, stored(data), options);
   }
 
   #subscribe(what: object, listener: Feed["listener"], { signal }: CallOptions = {}): Watch {

@@ -69,6 +69,18 @@ test("changes come to those who asked for them, over one stream", async (t) => {
   assert.equal(server.asked[1]?.headers["last-event-id"], "4");
 });
 
+test("a message is sent once, to the channel of that name", async (t) => {
+  const server = await serve(t, { "channels/": ({ path }, response) => void (path.endsWith("busy") ? refuse(response, 429, "rate", { "retry-after": "1" }) : response.writeHead(202).end()) });
+  const { realtime } = server.client();
+  await realtime.send("rooms/a:b", { at: new Date(5), left: undefined });
+  await realtime.send("news", null);
+  assert.deepEqual(server.asked.map(({ method, path }) => `${method} ${path}`), ["POST channels/rooms/a%3Ab", "POST channels/news"]);
+  assert.deepEqual(server.asked.map(jsonOf), [{ at: { $date: 5 } }, null]);
+  await assert.rejects(realtime.send("busy", 1), { code: "rate", status: 429, retryAfterMs: 1000 });
+  assert.equal(server.of("channels/busy").length, 1);
+  for (const name of ["", "rooms/", "/a", "rooms/.."]) assert.throws(() => realtime.send(name, 1), TypeError);
+});
+
 test("a stream that is cut goes on behind the last event", async (t) => {
   const server = await streaming(t);
   const seen: string[] = [];

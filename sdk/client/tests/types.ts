@@ -42,6 +42,8 @@ export async function untyped(): Promise<void> {
   small.small.trim();
   // @ts-expect-error: streams cannot be sent again.
   await anything.storage.upload(new ReadableStream());
+  const sent: Promise<void> = anything.realtime.send("rooms/a", { text: "hello" });
+  void sent;
   anything.realtime.channel<{ text: string }>("room", { onMessage: ({ text }) => text.trim(), onError: (error: OstroError) => error.code });
 }
 
