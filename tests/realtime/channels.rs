@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::stream::Stream;
 use crate::accounts::bench::Bench;
 use crate::client_documents::Visitor;
-use crate::support::{Answer, Request, example};
+use crate::support::{Answer, Request, example, script};
 
 /// Whoever is signed in speaks in rooms, in their own name. What is for one user is heard by that one, and sent by
 /// functions only.
@@ -270,35 +270,35 @@ fn d2_floods_of_messages_hurt_nobody() {
     assert_eq!(slow.retry_ms, Some(1_000), "it was dropped");
 }
 
-/// Functions send whatever the rules say, where they are granted a channel, and are refused elsewhere.
+/// Functions of either language send whatever the rules say, where they are granted a channel, and are refused elsewhere.
 #[test]
 fn functions_send_to_channels() {
     let bench = Bench::start(MANIFEST);
-    let (control, to) = (bench.server.control(), bench.server.listen);
+    let control = bench.server.control();
     let open = MANIFEST.replace("channel.part == auth.user", "channel.part == 'ann'");
     bench.deploy(&open);
-    let flags = json!({ "grants": ["channel:news:send", "channel:users/*:send", "channel:unheard:send"] });
-    control.deploy("sdk", &example::component("sdk-script"), &flags);
     let mut stream = Visitor::nobody(&bench).listen(&["users/ann", "news"], None);
-    let go_through = |part: &str| Request::new("POST", part, "sdk.localhost").body("").send(to);
-    let answer = go_through("/channels");
-    assert_eq!(
-        answer.status,
-        200,
-        "{}\n{}",
-        answer.text(),
-        control.get("functions/sdk/logs?limit=20").text()
-    );
-    let expected = [
-        json!({ "subscription": "users/ann", "data": { "n": 1 } }),
-        json!({ "subscription": "news", "data": "two" }),
-    ];
-    for expected in expected {
-        assert_eq!(stream.next().unwrap(), ("message".to_owned(), expected));
+    let rust = ("sdk", example::component("sdk-script"), "as it should be\n");
+    let javascript = script::built(&script::folder().join("channels.js"));
+    let javascript = javascript.map(|component| ("js", component, r#"{"passed":2,"failed":[]}"#));
+    for (function, component, fine) in [rust].into_iter().chain(javascript) {
+        let flags =
+            json!({ "grants": ["channel:news:send", "channel:users/*:send", "channel:unheard:send"] });
+        control.deploy(function, &component, &flags);
+        let request = Request::new("POST", "/channels", &format!("{function}.localhost"));
+        let said = request.body("").send(bench.server.listen).text();
+        let log = control.get(&format!("functions/{function}/logs?limit=20"));
+        assert_eq!(said, fine, "{}", log.text());
+        for expected in [
+            json!({ "subscription": "users/ann", "data": { "n": 1 } }),
+            json!({ "subscription": "news", "data": "two" }),
+        ] {
+            assert_eq!(stream.next().unwrap(), ("message".to_owned(), expected));
+        }
+        stream.is_told_nothing();
+        let calls = control.invocations(function, 1)[0]["bill"].clone();
+        assert!(calls.to_string().contains("ostro:realtime/channels"), "{calls}");
+        let bad = json!({ "grants": ["channel:rooms/a:send"] });
+        control.try_deploy(function, &component, &bad).expect_error(422, "settings");
     }
-    stream.is_told_nothing();
-    let calls = control.invocations("sdk", 1)[0]["bill"].clone();
-    assert!(calls.to_string().contains("ostro:realtime/channels"), "{calls}");
-    let bad = json!({ "grants": ["channel:rooms/a:send"] });
-    control.try_deploy("sdk", &example::component("sdk-script"), &bad).expect_error(422, "settings");
 }

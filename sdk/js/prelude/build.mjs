@@ -70,7 +70,7 @@ async function partLine([name, words]) {
 }
 
 /** Modules for kinds of data, and the kinds of resources that each makes bindings of. */
-const modules = { auth: [], db: ["collection"], functions: ["function"], sql: ["sql"], storage: ["bucket"] };
+const modules = { auth: [], db: ["collection"], functions: ["function"], realtime: [], sql: ["sql"], storage: ["bucket"] };
 
 /** A module as a line that `ostro-js` reads, a comment for everybody else. */
 async function moduleLine([name, bindings]) {

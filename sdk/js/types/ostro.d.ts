@@ -25,6 +25,23 @@ declare module "ostro" {
   /** The queue of that name. */
   export function queue<Body = unknown>(name: string): Queue<Body>;
 
+  /**
+   * A channel to send to: whoever listens at that moment hears it, and nothing is kept for others. The function needs the grant
+   * `channel:NAME:send`, or `channel:NAME/*:send` for all parts. What fails is a {@link ChannelError}.
+   */
+  export interface Channel<Message = unknown> {
+    readonly name: string;
+    /** Sends a message, 16 KiB of JSON at most, whatever the channel's rule for sending says. */
+    send(message: Message): Promise<void>;
+  }
+
+  /** The channel `NAME`, or `NAME/PART` where `NAME/*` is declared. */
+  export function channel<Message = unknown>(name: string): Channel<Message>;
+
+  export class ChannelError extends Error {
+    readonly code: "denied" | "invalid" | "busy" | "unavailable";
+  }
+
   /** How a value is read. */
   export interface KVGetOptions<Type extends string = string> {
     type?: Type;

@@ -1,6 +1,6 @@
-// The caller and accounts: what compiles, and what must not.
+// The caller, accounts and channels: what compiles, and what must not.
 
-import { type Main, UsersError, identity, users } from "ostro";
+import { ChannelError, type Main, UsersError, channel, identity, users } from "ostro";
 
 /** Signs in whoever another place knows. */
 export const main: Main<{ openid: string }, unknown> = async ({ openid }) => {
@@ -21,11 +21,15 @@ export const main: Main<{ openid: string }, unknown> = async ({ openid }) => {
     // @ts-expect-error: roles are several.
     await users.setRoles(user.id, "author");
     await users.setDisabled(user.id, false);
+    await channel<{ n: number }>(`users/${user.id}`).send({ n: 1 });
+    // @ts-expect-error: the messages of this channel have a number.
+    await channel<{ n: number }>("news").send({});
     return [access_token, found?.sessions, page[0]?.email, cursor, is];
   } catch (error) {
     // @ts-expect-error: there is no such code.
     if (error instanceof UsersError && error.code === "duplicate") return null;
     if (error instanceof UsersError && error.code === "taken") return null;
+    if (error instanceof ChannelError && error.code === "busy") return null;
     throw error;
   }
 };

@@ -32,7 +32,7 @@ pub(super) fn link(world: World) -> Result<Linked> {
 }
 
 /// The texts that the worlds are made of: the worlds, then what they refer to.
-pub(super) const WIT: [(&str, &str); 14] = [
+pub(super) const WIT: [(&str, &str); 15] = [
     ("app.wit", include_str!("../../../wit/app.wit")),
     ("cli.wit", include_str!("../../../wit/deps/cli.wit")),
     ("clocks.wit", include_str!("../../../wit/deps/clocks.wit")),
@@ -44,6 +44,7 @@ pub(super) const WIT: [(&str, &str); 14] = [
     ("db.wit", DB),
     ("functions.wit", include_str!("../../../../../wit/functions.wit")),
     ("queue.wit", include_str!("../../../../../wit/queue.wit")),
+    ("realtime.wit", include_str!("../../../../../wit/realtime.wit")),
     ("secrets.wit", include_str!("../../../../../wit/secrets.wit")),
     ("storage.wit", include_str!("../../../../../wit/storage.wit")),
     ("triggers.wit", include_str!("../../../../../wit/triggers.wit")),
