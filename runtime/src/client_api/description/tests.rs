@@ -56,6 +56,13 @@ fn the_document_is_openapi_3_1() {
         for (status, response) in responses {
             assert!(response["description"].is_string(), "{name} {status}");
         }
+        let contents = responses.values().chain([&operation["requestBody"]]);
+        for (kind, content) in contents.filter_map(|one| one["content"].as_object()).flatten() {
+            let is_bytes = kind.ends_with("octet-stream")
+                || kind == "*/*" && name != "post /_ostro/v1/functions/{function}";
+            let schema = content["schema"]["$ref"].as_str().unwrap_or_default();
+            assert_eq!(schema == "#/components/schemas/Content", is_bytes, "{name} {kind}: {content}");
+        }
         let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
         let of_path = parameters.iter().filter(|parameter| parameter["in"] == "path");
         let given: BTreeSet<_> =

@@ -83,7 +83,7 @@ pub(super) struct UpdateRequest {
     #[serde(default)]
     upsert: bool,
     /// Which of them is the first.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<serde_json::Value>)]
     sort: Option<Box<RawValue>>,
 }
 
@@ -101,7 +101,7 @@ pub(super) struct ReplaceRequest {
     #[serde(default)]
     upsert: bool,
     /// Which of them is the first.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<serde_json::Value>)]
     sort: Option<Box<RawValue>>,
 }
 
@@ -128,7 +128,7 @@ pub(super) struct ModifyRequest {
     #[serde(default)]
     upsert: bool,
     /// Which of them is the first.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<serde_json::Value>)]
     sort: Option<Box<RawValue>>,
     /// Which fields are answered.
     #[schema(value_type = Option<Object>)]

@@ -1,7 +1,7 @@
 //! Signed URLs, as they are described.
 #![expect(dead_code, reason = "only the descriptions are used")]
 
-use utoipa::{IntoParams, IntoResponses, OpenApi};
+use utoipa::{IntoParams, IntoResponses, OpenApi, ToSchema};
 
 use crate::control::wire::ErrorBody;
 
@@ -9,6 +9,11 @@ use crate::control::wire::ErrorBody;
 #[derive(OpenApi)]
 #[openapi(paths(get, head, put))]
 pub(in crate::client_api) struct Paths;
+
+/// Bytes.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub(in crate::client_api) struct Content(());
 
 /// What stands in a URL: it is made by the server, and taken as a whole.
 #[derive(IntoParams)]
@@ -41,8 +46,8 @@ struct Permit {
         ("if-none-match" = Option<String>, Header, description = "Tags, none of which it must have"),
     ),
     responses(
-        (status = 200, body = Vec<u8>, content_type = "*/*", description = "The content", headers(("etag" = String, description = "Its tag"))),
-        (status = 206, body = Vec<u8>, content_type = "*/*", description = "The ranges; several of them as multipart/byteranges"),
+        (status = 200, body = Content, content_type = "*/*", description = "The content", headers(("etag" = String, description = "Its tag"))),
+        (status = 206, body = Content, content_type = "*/*", description = "The ranges; several of them as multipart/byteranges"),
         (status = 304, description = "The client has it"),
         (status = 416, description = "None of the ranges is there"),
         Errors,
@@ -66,7 +71,7 @@ fn head() {}
         ("if-match" = Option<String>, Header, description = "Tags, one of which the object must have that is there"),
         ("if-none-match" = Option<String>, Header, description = "`*`: there must be none"),
     ),
-    request_body(content = Vec<u8>, content_type = "*/*", description = "As much as the URL permits"),
+    request_body(content = Content, content_type = "*/*", description = "As much as the URL permits"),
     responses(
         (status = 200, description = "It is on the disk", headers(("etag" = String, description = "Its tag"))),
         Errors, PutErrors,

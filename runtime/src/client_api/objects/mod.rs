@@ -23,7 +23,7 @@ use store::documents::Caller;
 use store::keys::Keys;
 
 pub use self::body::ObjectBody;
-pub(super) use self::described::Paths;
+pub(super) use self::described::{Content, Paths};
 use self::put::Put;
 use self::rooms::{Kind, Rooms};
 pub(super) use self::signers::Signers;

@@ -73,7 +73,8 @@ pub(super) struct ListQuery {
 #[serde(deny_unknown_fields)]
 pub(super) struct Sign {
     pub(super) action: SignedAction,
-    /// Seconds, 1 to 86,400.
+    /// Seconds.
+    #[schema(minimum = 1, maximum = 86_400)]
     expires: u32,
 }
 

@@ -4,6 +4,7 @@
 use utoipa::{IntoParams, IntoResponses, OpenApi, ToSchema};
 
 use super::asked::{ListQuery, Sign};
+use crate::client_api::objects::Content;
 use crate::control::wire::ErrorBody;
 
 /// All of them.
@@ -78,8 +79,8 @@ fn list() {}
     ),
     security((), ("token" = [])),
     responses(
-        (status = 200, body = Vec<u8>, content_type = "*/*", description = "The content", headers(("etag" = String, description = "Its tag"))),
-        (status = 206, body = Vec<u8>, content_type = "*/*", description = "The ranges; several of them as multipart/byteranges"),
+        (status = 200, body = Content, content_type = "*/*", description = "The content", headers(("etag" = String, description = "Its tag"))),
+        (status = 206, body = Content, content_type = "*/*", description = "The ranges; several of them as multipart/byteranges"),
         (status = 304, description = "The client has it"),
         (status = 416, description = "None of the ranges is there"),
         Errors, ConditionErrors,
@@ -112,7 +113,7 @@ fn head() {}
         ("if-match" = Option<String>, Header, description = "Tags, one of which the object must have that is there"),
         ("if-none-match" = Option<String>, Header, description = "`*`: there must be none"),
     ),
-    request_body(content = Vec<u8>, content_type = "*/*", description = "At most 5 GiB"),
+    request_body(content = Content, content_type = "*/*", description = "At most 5 GiB"),
     security((), ("token" = [])),
     responses(
         (status = 200, description = "It is on the disk", headers(("etag" = String, description = "Its tag"))),
@@ -170,7 +171,7 @@ fn upload() {}
         ("upload" = String, Path, description = "The upload's id"),
         ("upload-offset" = u64, Header, description = "Bytes that are there already"),
     ),
-    request_body(content = Vec<u8>, content_type = "application/offset+octet-stream"),
+    request_body(content = Content, content_type = "application/offset+octet-stream"),
     security((), ("token" = [])),
     responses(
         (status = 204, description = "It is on the disk", headers(

@@ -65,7 +65,7 @@ pub struct FindRequest {
     pub filter: Option<Box<RawValue>>,
     /// In which order: `{"age": -1}`, or `[["age", -1], ["name", 1]]`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<serde_json::Value>)]
     pub sort: Option<Box<RawValue>>,
     /// Documents that are passed over, at most 1,000,000.
     pub skip: u64,
@@ -171,7 +171,7 @@ pub struct UpdateRequest {
     pub upsert: bool,
     /// Which of them is the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<serde_json::Value>)]
     pub sort: Option<Box<RawValue>>,
 }
 
@@ -199,7 +199,7 @@ pub struct DeleteRequest {
     pub many: bool,
     /// Which of them is the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<serde_json::Value>)]
     pub sort: Option<Box<RawValue>>,
 }
 
