@@ -45,8 +45,9 @@ pub(super) const SETTLE: &str =
     "UPDATE object_contents SET uses = 1, reserved = 0, blocks = ?2 WHERE id = ?1";
 /// One use more, or less.
 pub(super) const USE: &str = "UPDATE object_contents SET uses = uses + ?2 WHERE id = ?1";
-/// Forgets a content whose file is gone.
-pub(super) const FORGET: &str = "DELETE FROM object_contents WHERE id = ?1 AND uses = 0 RETURNING reserved";
+/// Forgets a content whose file is gone. Numbers of rows come again, names of files do not.
+pub(super) const FORGET: &str =
+    "DELETE FROM object_contents WHERE id = ?1 AND file = ?2 AND uses = 0 RETURNING reserved";
 /// What is counted.
 pub(super) const TOTALS: &str = "SELECT objects, bytes FROM object_totals WHERE id = 1";
 /// Counts.
@@ -289,10 +290,10 @@ impl<'c> Change<'c> {
     }
 
     /// Forgets contents whose files are gone.
-    pub(super) fn forget(&mut self, contents: &[i64]) -> Result<()> {
+    pub(super) fn forget(&mut self, contents: &[(i64, String)]) -> Result<()> {
         let mut forget = self.connection.prepare_cached(FORGET)?;
-        for content in contents {
-            let reserved = forget.query_row([content], |row| row.get::<_, i64>(0)).optional()?;
+        for (content, file) in contents {
+            let reserved = forget.query_row((content, file), |row| row.get::<_, i64>(0)).optional()?;
             self.totals.bytes -= reserved.unwrap_or(0);
         }
         Ok(())

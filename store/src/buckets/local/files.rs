@@ -94,11 +94,11 @@ impl Files {
 
     /// Removes files, whole or half written; those that are gone now. What cannot be removed is logged, and stays for
     /// the next sweep. Blocks.
-    pub(super) fn remove_all(&self, project: ProjectId, files: Vec<(i64, String)>) -> Vec<i64> {
+    pub(super) fn remove_all(&self, project: ProjectId, files: Vec<(i64, String)>) -> Vec<(i64, String)> {
         let mut gone = Vec::new();
         for (content, file) in files {
             match self.remove(project, &file) {
-                Ok(()) => gone.push(content),
+                Ok(()) => gone.push((content, file)),
                 Err(error) => tracing::warn!(project = %project.0, %file, %error, "a content stays for now"),
             }
         }

@@ -368,7 +368,7 @@ impl Local {
 }
 
 /// Forgets contents whose files are gone.
-fn forget(connection: &Connection, gone: &[i64]) -> Result<()> {
+fn forget(connection: &Connection, gone: &[(i64, String)]) -> Result<()> {
     let mut change = Change::begin(connection, 0, Limits::default())?;
     change.forget(gone)?;
     // Nothing is told of contents that no object has.

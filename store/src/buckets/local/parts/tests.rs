@@ -1,9 +1,9 @@
-//! Uploads that are given up while a part of them comes.
+//! Uploads that are given up while a part of them comes, and what is left of those before.
 
 use super::super::{Limits, running};
 use super::*;
 use crate::DataDir;
-use crate::buckets::{Buckets as _, Rules};
+use crate::buckets::{Attributes, Buckets as _, Condition, Objects as _, Outcome, Rules};
 use crate::jobs::conformance::{START_MS, TurnedClock};
 use crate::jobs::sqlite::Enqueuer;
 use crate::project::tests::{folder_of, project, scratch};
@@ -78,4 +78,30 @@ async fn a_part_of_what_is_given_up_takes_nothing_from_the_next() {
     assert!(matches!(written, Err(StoreError::NotFound { what: "upload" })), "{written:?}");
     assert!(part.keep().await.is_err());
     assert_eq!(known(&driver).await, (1, 0), "nothing is reserved for it");
+}
+
+/// Two sweeps may find the same content; what the later one forgets is not what has its number by then.
+#[tokio::test]
+async fn a_sweep_forgets_no_content_that_came_after_it() {
+    let folder = scratch();
+    let driver = open(folder.path()).await;
+    let upload = async || {
+        let mut upload = driver.upload(project(1), "a", "k", 0).await.unwrap();
+        upload.write(Bytes::from_static(b"it")).await.unwrap();
+        upload
+    };
+    let unused = async || {
+        let unused = |connection: &Connection| super::super::read::unused(connection, 10);
+        driver.0.look(project(1), unused).await.unwrap()
+    };
+    let first = upload().await;
+    let found = unused().await;
+    drop(first);
+    swept(&driver).await;
+    let second = upload().await;
+    let numbers = |all: &[(i64, String)]| all.iter().map(|(number, _)| *number).collect::<Vec<_>>();
+    assert_eq!(numbers(&unused().await), numbers(&found), "the number comes again");
+    driver.0.change(project(1), Durability::Later, move |change| change.forget(&found)).await.unwrap();
+    let done = second.finish(Attributes::default(), Condition::Always).await.unwrap();
+    assert!(matches!(done, Outcome::Done(_)), "{done:?}");
 }
