@@ -1,5 +1,6 @@
 //! Sending to channels: `POST /_ostro/v1/channels/NAME` with a message as its body, under the rule of the channel.
 
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -25,6 +26,9 @@ use crate::problem::Problem;
 /// What one sender may send in a second, and at once, KiB; a message counts as one at least.
 const KIB_PER_S: u32 = 30;
 const KIB_AT_ONCE: u32 = 60;
+/// The same of all senders at one address, who may have made themselves accounts.
+const KIB_PER_S_OF_ADDRESS: u32 = 300;
+const KIB_AT_ONCE_OF_ADDRESS: u32 = 600;
 /// Senders that are remembered before those are forgotten that have not sent for a while.
 const MANY_SENDERS: usize = 50_000;
 
@@ -37,29 +41,44 @@ enum Sender {
 
 /// How much senders send. A cheap handle: clones count together.
 #[derive(Clone)]
-pub(super) struct Rates(Arc<RateLimiter<Sender, DashMapStateStore<Sender>, DefaultClock>>);
+pub(super) struct Rates {
+    senders: Arc<Limiter<Sender>>,
+    addresses: Arc<Limiter<(ProjectId, IpAddr)>>,
+}
+
+type Limiter<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock>;
 
 impl Rates {
     /// Nobody has sent anything yet.
     pub(super) fn new() -> Self {
-        let quota = Quota::per_second(at_least_one(KIB_PER_S)).allow_burst(at_least_one(KIB_AT_ONCE));
-        Self(Arc::new(RateLimiter::dashmap(quota)))
+        let quota =
+            |per_s, at_once| Quota::per_second(at_least_one(per_s)).allow_burst(at_least_one(at_once));
+        Self {
+            senders: Arc::new(RateLimiter::dashmap(quota(KIB_PER_S, KIB_AT_ONCE))),
+            addresses: Arc::new(RateLimiter::dashmap(quota(KIB_PER_S_OF_ADDRESS, KIB_AT_ONCE_OF_ADDRESS))),
+        }
     }
 
-    /// Whether that caller may send so many bytes now. Who is not signed in on the server's own machine is bounded by the
-    /// project alone: it may stand for many others.
+    /// Whether that caller may send so many bytes now. Whoever is on the server's own machine may stand for many others: only
+    /// accounts are bounded there, and the project.
     fn allow(&self, project: ProjectId, caller: &Caller, client: IpAddr, bytes: usize) -> bool {
-        let sender = match &caller.user {
-            Some(user) => Sender::User(project, user.clone()),
-            None if client.is_loopback() => return true,
-            None => Sender::Address(project, network(client)),
-        };
-        if self.0.len() > MANY_SENDERS {
-            self.0.retain_recent();
-        }
         let kib = u32::try_from(bytes >> 10).unwrap_or(u32::MAX).saturating_add(1);
-        matches!(self.0.check_key_n(&sender, at_least_one(kib)), Ok(Ok(())))
+        let address = (!client.is_loopback()).then(|| network(client));
+        let sender = match (&caller.user, address) {
+            (Some(user), _) => Some(Sender::User(project, user.clone())),
+            (None, Some(address)) => Some(Sender::Address(project, address)),
+            (None, None) => None,
+        };
+        sender.is_none_or(|sender| allow(&self.senders, &sender, kib))
+            && address.is_none_or(|address| allow(&self.addresses, &(project, address), kib))
     }
+}
+
+fn allow<K: Clone + Eq + Hash>(limiter: &Limiter<K>, key: &K, kib: u32) -> bool {
+    if limiter.len() > MANY_SENDERS {
+        limiter.retain_recent();
+    }
+    matches!(limiter.check_key_n(key, at_least_one(kib)), Ok(Ok(())))
 }
 
 impl RealtimeDoor {
@@ -134,6 +153,10 @@ mod tests {
             assert!((60..200).contains(&allowed(of, &caller, client, 100)), "{caller:?}");
         }
         assert!((1..30).contains(&allowed(3, &user("ann"), here, MAX_MESSAGE_BYTES)));
+        // Many accounts of one address are no way around.
+        let all = (0..1_000).map(|n| rates.allow(project(4), &user(&n.to_string()), here, 100));
+        assert!((600..900).contains(&all.filter(|is_allowed| *is_allowed).count()));
+        assert!(rates.allow(project(4), &user("x"), there, 100));
         assert_eq!(allowed(1, &Caller::default(), IpAddr::from([127, 0, 0, 1]), 100), 1_000);
     }
 }
