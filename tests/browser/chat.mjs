@@ -29,6 +29,10 @@ await withBrowser(async (open) => {
   await say(cleo, "Quiet here");
   await until("another room is another room", () => heard(cleo), ["Cleo: Quiet here"]);
   must("and nobody else hears it", (await heard(ann)).length === 2);
+  await bob.getByLabel("Message").pressSequentially("Hm");
+  await until("that one is typing is seen", () => ann.locator("#typing").innerText(), "Bob is typing …");
+  const hint = (page) => page.locator("#typing").innerText();
+  must("not by whoever types, and not in another room", !(await hint(bob)).includes("Bob") && (await hint(cleo)) === "");
   const sayAll = async (page, texts) => {
     for (const text of texts) await say(page, text);
   };
