@@ -32,7 +32,9 @@ const OF_PROJECT: u32 = 32;
 const FROM_NETWORK: u32 = 16;
 /// Of those of a project, for its functions: the others are for who comes from outside.
 const FOR_FUNCTIONS: u32 = 16;
-/// Of those of a project, for its operators.
+/// For functions of all projects: several that are asked by many leave room, too.
+const FOR_ALL_FUNCTIONS: u32 = 24;
+/// For operators, of one project or of all.
 const FOR_OPERATORS: u32 = 8;
 
 /// Refuses what is too short to be kept as a password: `weak_password`.
@@ -99,8 +101,8 @@ impl Passwords {
             running: Arc::new(Semaphore::new(AT_ONCE)),
             of_projects: Places::new(OF_PROJECT, IN_ALL),
             from_networks: Places::new(FROM_NETWORK, IN_ALL),
-            for_functions: Places::new(FOR_FUNCTIONS, IN_ALL),
-            for_operators: Places::new(FOR_OPERATORS, IN_ALL),
+            for_functions: Places::new(FOR_FUNCTIONS, FOR_ALL_FUNCTIONS),
+            for_operators: Places::new(FOR_OPERATORS, FOR_OPERATORS),
             nobody: nobody.0.into(),
         })
     }
@@ -225,6 +227,15 @@ mod tests {
             assert_eq!(refused.code, "busy", "{asker:?}");
         }
         assert!(!passwords.verify(asking(1, 1), "x".to_owned(), None).await.unwrap(), "clients have room");
+        // Nor do those of several projects together.
+        let (second, third) = (asking(2, 1).0, asking(3, 1).0);
+        while let Ok(place) = passwords.for_functions.begin(second) {
+            held.push(place);
+        }
+        for asking in [(second, Asker::Function), (third, Asker::Function), (third, Asker::Operator)] {
+            assert_eq!(passwords.verify(asking, "x".to_owned(), None).await.unwrap_err().code, "busy");
+        }
+        assert!(!passwords.verify(asking(3, 1), "x".to_owned(), None).await.unwrap(), "clients have room");
         drop(held);
         assert!(!passwords.verify((project, Asker::Function), "x".to_owned(), None).await.unwrap());
     }
