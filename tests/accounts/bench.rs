@@ -84,7 +84,7 @@ impl Bench {
 
     /// The token of the mail of that purpose, once there is one that is none of those.
     pub fn mail_token(&self, purpose: &str, known: &[&str]) -> String {
-        let patience = Instant::now() + Duration::from_secs(10);
+        let patience = Instant::now() + Duration::from_secs(60);
         loop {
             let tokens =
                 self.mails(purpose).into_iter().map(|mail| mail["token"].as_str().unwrap().to_owned());

@@ -40,7 +40,9 @@ impl Relay {
     /// Reads `smtps://HOST:PORT`, `smtp+starttls://…` or `smtp://…`; the port may be missing. A password is not sent in clear to
     /// another machine.
     pub fn parse(url: &str, login: Option<(String, String)>, from: Option<&str>) -> Result<Self, String> {
-        let wrong = || format!("`smtp`: {url} is not like smtps://mail.example.com");
+        // What has a name in it may have a password as well.
+        let shown = if url.contains('@') { "what it says" } else { url };
+        let wrong = || format!("`smtp`: {shown} is not like smtps://mail.example.com");
         let parsed: Uri = url.parse().map_err(|_| wrong())?;
         let (security, usual) = match parsed.scheme_str() {
             Some("smtps") => (Security::Tls, 465),
