@@ -1,6 +1,6 @@
 // Accounts: signing up, in and out.
 
-import { type CallOptions, type Sender, ask, readJson } from "./http.ts";
+import { type CallOptions, ask, readJson } from "./http.ts";
 import { hasCode } from "./problem.ts";
 import type { Session, SessionAnswer, User } from "./session.ts";
 
@@ -58,7 +58,8 @@ export class Auth {
 
   /** Signs in by the ID token of another issuer. With `link` the account that is signed in gets that identity. */
   signInWithIdToken(proof: { token: string; link?: boolean }, options?: CallOptions): Promise<User> {
-    return this.#enter("sign-in-oidc", proof, options, this.#session);
+    // A session that is kept and over is in nobody's way.
+    return this.#enter("sign-in-oidc", proof, options, proof.link);
   }
 
   /** Signs in by a session that a function has answered. */
@@ -68,7 +69,7 @@ export class Auth {
 
   /** Gives the anonymous account that is signed in an e-mail address and a password. It keeps its id, and so all it owns. */
   upgrade(credentials: Credentials, options?: CallOptions): Promise<User> {
-    return this.#enter("upgrade", credentials, options, this.#session);
+    return this.#enter("upgrade", credentials, options, true);
   }
 
   /** Ends the session, here at once, and on the server for all who have a copy of its tokens. */
@@ -94,7 +95,7 @@ export class Auth {
 
   /** Ends all other sessions; this client goes on with a new one. */
   changePassword(passwords: { old: string; new: string }, options?: CallOptions): Promise<User> {
-    return this.#enter("password", passwords, options, this.#session);
+    return this.#enter("password", passwords, options, true);
   }
 
   /** Has a mail with a token sent, if there is such an account: the answer is always the same. */
@@ -122,12 +123,12 @@ export class Auth {
     return this.#session.renew();
   }
 
-  async #enter(path: string, body: object, options?: CallOptions, sender?: Sender): Promise<User> {
-    return this.#session.enter(await this.#post<SessionAnswer>(path, body, options, sender));
+  async #enter(path: string, body: object, options?: CallOptions, asUser?: boolean): Promise<User> {
+    return this.#session.enter(await this.#post<SessionAnswer>(path, body, options, asUser));
   }
 
-  /** Posts in nobody's name, unless the session is what sends it. */
-  #post<Answer>(path: string, body: object, options?: CallOptions, sender: Sender = this.#session.http): Promise<Answer> {
-    return ask(sender, `auth/${path}`, body, options);
+  /** In nobody's name unless it is said. */
+  #post<Answer>(path: string, body: object, options?: CallOptions, asUser = false): Promise<Answer> {
+    return ask(asUser ? this.#session : this.#session.http, `auth/${path}`, body, options);
   }
 }

@@ -92,7 +92,7 @@ export class Query<Doc extends object> {
 
   /** Writes have no order and no number: what was said of them would be forgotten. */
   #all(what: string): void {
-    if (Object.keys(this.#said).join() !== "filter") throw new TypeError(`${what} comes after where(), and nothing but that.`);
+    if (Object.keys(this.#said).join() !== "filter") throw new TypeError(`${what} comes after where() alone.`);
   }
 }
 

@@ -25,7 +25,7 @@ function plain(value: unknown, path: string | null): unknown {
       return value;
   }
   if (path === null) return undefined;
-  throw new TypeError(`"${path}" is ${typeof value}: leave it out, or say null for what is not there.`);
+  throw new TypeError(`"${path}" is ${typeof value}: leave it out, or say null.`);
 }
 
 // Integers beyond 2^53 would be stored as integers, which the number is not: it is a double, and comes back as one.
@@ -41,7 +41,7 @@ function object(value: object, path: string | null): unknown {
   // An array keeps its places.
   if (Array.isArray(value)) return Array.from(value, (element, at) => inner(element, at) ?? null);
   if ("toJSON" in value && typeof value.toJSON === "function") return plain(value.toJSON(), path);
-  if (value instanceof Set || value instanceof Promise) throw new TypeError(`A ${value.constructor.name} has no form in a document.`);
+  if (value instanceof Set || value instanceof Promise) throw new TypeError(`A ${value.constructor.name} has no form here.`);
   const entries = value instanceof Map ? value : Object.entries(value);
   const copy: Record<string, unknown> = Object.create(null);
   for (const [key, element] of entries) copy[key] = inner(element, key);

@@ -231,6 +231,19 @@ test("the other calls say what the contract says", async (t) => {
   assert.equal(await auth.token(), "access-6");
 });
 
+test("a session that is over keeps nobody from signing in by another issuer", async (t) => {
+  const server = await serve(t, {
+    "auth/sign-in": () => session(1, 0),
+    "auth/sign-in-oidc": ({ headers }, response) => (headers.authorization === undefined ? session(2) : refuse(response, 401, "unauthenticated")),
+    "auth/refresh": (_, response) => refuse(response, 401, "unauthenticated"),
+  });
+  const { auth } = server.client();
+  await auth.signIn(CREDENTIALS);
+  await auth.signInWithIdToken({ token: "i" });
+  assert.equal(await auth.token(), "access-2");
+  assert.equal(server.of("auth/sign-in-oidc").length, 1);
+});
+
 function withResolvers(): { promise: Promise<void>; resolve: () => void } {
   let resolve = () => {};
   const promise = new Promise<void>((done) => (resolve = done));
