@@ -15,7 +15,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use super::channels::Declared;
 use super::judge::{Join, Judge};
 use super::kept::Kept;
-use super::{KEPT_MS, MAX_KEPT_BYTES, SENT_KIB_PER_S, Sending};
+use super::{KEPT_MS, MAX_KEPT_BYTES, SENT_BY_CALLERS_KIB_PER_S, SENT_KIB_PER_S, Sending};
 use crate::catalog::ProjectId;
 use crate::documents::sqlite::Collection;
 use crate::project::Account;
@@ -55,6 +55,15 @@ pub(crate) struct Hub {
     kept_in_all: Arc<AtomicUsize>,
 }
 
+/// Who sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// A caller from outside.
+    Caller,
+    /// A function of the project.
+    Function,
+}
+
 /// A project that is watched.
 pub(super) struct Watched {
     messages: Sender<Message>,
@@ -64,6 +73,8 @@ pub(super) struct Watched {
     queued: Arc<AtomicUsize>,
     /// What may be sent, KiB.
     rate: DefaultDirectRateLimiter,
+    /// Of that, by callers from outside.
+    rate_of_callers: DefaultDirectRateLimiter,
     /// Feeds that there are or are about to be.
     seats: AtomicUsize,
     next_seat: AtomicU64,
@@ -200,12 +211,14 @@ impl Hub {
     }
 
     /// Somebody has sent a message. Where nobody watches it is told to nobody.
-    pub(super) fn send(&self, project: ProjectId, sent: Sent) -> Sending {
+    pub(super) fn send(&self, project: ProjectId, by: By, sent: Sent) -> Sending {
         let Some(watched) = self.read().get(&project).cloned() else { return Sending::Sent };
         let kib = u32::try_from(sent.message.len() >> 10).unwrap_or(u32::MAX).saturating_add(1);
         let kib = NonZeroU32::new(kib).unwrap_or(NonZeroU32::MIN);
         let is_much = watched.queued.load(Relaxed) + sent.bytes() > MAX_QUEUED_BYTES;
-        if is_much || !matches!(watched.rate.check_n(kib), Ok(Ok(()))) {
+        let lets = |rate: &DefaultDirectRateLimiter| matches!(rate.check_n(kib), Ok(Ok(())));
+        let is_let = by == By::Function || lets(&watched.rate_of_callers);
+        if is_much || !is_let || !lets(&watched.rate) {
             return Sending::TooMuch;
         }
         watched.queued.fetch_add(sent.bytes(), Relaxed);
@@ -244,9 +257,10 @@ impl Hub {
         let run = move || thread.run(&receiver);
         std::thread::Builder::new().name("realtime".to_owned()).spawn(run).map_err(StoreError::io)?;
         let (collections, seats, next_seat) = (RwLock::default(), AtomicUsize::new(0), AtomicU64::new(0));
-        let rate = Quota::per_second(NonZeroU32::new(SENT_KIB_PER_S).unwrap_or(NonZeroU32::MIN));
-        let rate = RateLimiter::direct(rate);
-        Ok(Arc::new(Watched { messages, collections, queued, rate, seats, next_seat }))
+        let per_second = |kib| Quota::per_second(NonZeroU32::new(kib).unwrap_or(NonZeroU32::MIN));
+        let rate = RateLimiter::direct(per_second(SENT_KIB_PER_S));
+        let rate_of_callers = RateLimiter::direct(per_second(SENT_BY_CALLERS_KIB_PER_S));
+        Ok(Arc::new(Watched { messages, collections, queued, rate, rate_of_callers, seats, next_seat }))
     }
 
     /// Whether the thread of a project may end, because nobody watches there and nobody is about to.

@@ -43,6 +43,8 @@ pub const KEPT_MS: u64 = 5 * 60_000;
 
 /// What may be sent in a project in a second, and at once, KiB; a message counts as one at least.
 pub const SENT_KIB_PER_S: u32 = 1_000;
+/// Of these, for callers from outside: functions have something left.
+pub const SENT_BY_CALLERS_KIB_PER_S: u32 = 750;
 
 /// The outcome of a call.
 pub type Result<T> = std::result::Result<T, Failure>;

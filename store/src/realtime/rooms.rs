@@ -30,17 +30,19 @@ impl Rooms {
 
     /// Somebody listens no more.
     pub(super) fn leave(&mut self, number: u64, channel: &Channel) {
-        let Some(members) = self.members.get_mut(channel.as_str()) else { return };
-        members.retain(|(member, _)| *member != number);
-        if members.is_empty() {
-            self.members.remove(channel.as_str());
-        }
+        self.retain(channel, |(member, _)| member != number);
     }
 
     /// One of their topics is about that channel no more.
     pub(super) fn expel(&mut self, member: (u64, usize), channel: &Channel) {
-        if let Some(members) = self.members.get_mut(channel.as_str()) {
-            members.retain(|other| *other != member);
+        self.retain(channel, |other| other != member);
+    }
+
+    fn retain(&mut self, channel: &Channel, stays: impl Fn((u64, usize)) -> bool) {
+        let Some(members) = self.members.get_mut(channel.as_str()) else { return };
+        members.retain(|member| stays(*member));
+        if members.is_empty() {
+            self.members.remove(channel.as_str());
         }
     }
 

@@ -64,7 +64,14 @@ impl Asked {
                     let filter = filter.map_or_else(|| "{}".to_owned(), |filter| filter.get().to_owned());
                     Topic::Documents { collection, filter }
                 }
-                (None, None, Some(channel)) => Topic::Channel(channel),
+                (None, None, Some(channel)) => {
+                    let topic = Topic::Channel(channel);
+                    // Each message would be told as often.
+                    if topics.contains(&topic) {
+                        return Err(invalid(format!("subscription `{id}` has the channel of another one")));
+                    }
+                    topic
+                }
                 _ => {
                     let text = format!(
                         "subscription `{id}` has a `collection`, and maybe a `filter`, or a `channel`"
@@ -105,6 +112,7 @@ mod tests {
             ("[]", "bad_request"),
             (r#"{"subscriptions":[{"id":1,"collection":"a"}]}"#, "bad_request"),
             (r#"{"subscriptions":[{"id":"1","collection":"a","sort":{}}]}"#, "bad_request"),
+            (r#"{"subscriptions":[{"id":"1","channel":"c"},{"id":"2","channel":"c"}]}"#, "invalid"),
             (r#"{"subscriptions":[{"id":"1"}]}"#, "bad_request"),
             (r#"{"subscriptions":[{"id":"1","collection":"a","channel":"b"}]}"#, "bad_request"),
             (r#"{"subscriptions":[{"id":"1","channel":"b","filter":{}}]}"#, "bad_request"),

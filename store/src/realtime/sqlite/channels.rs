@@ -12,7 +12,7 @@ use crate::catalog::ProjectId;
 use crate::documents::{Caller, Failure};
 use crate::project::{Account, Time};
 use crate::realtime::channels::{Channel, ChannelSpec, Declared, MAX_CHANNELS, Message};
-use crate::realtime::hub::Sent;
+use crate::realtime::hub::{By, Sent};
 use crate::realtime::{Channels, Result, Sending};
 use crate::sqlite::{Durability, Json};
 
@@ -115,14 +115,20 @@ impl Channels for Sqlite {
             }
         };
         match declared.lets_send(caller, channel, message) {
-            true => Ok(self.send(project, channel, message)),
+            true => Ok(self.tell(project, By::Caller, channel, message)),
             false => Err(Failure::ForbiddenChannel),
         }
     }
 
     fn send(&self, project: ProjectId, channel: &Channel, message: &Message) -> Sending {
+        self.tell(project, By::Function, channel, message)
+    }
+}
+
+impl Sqlite {
+    fn tell(&self, project: ProjectId, by: By, channel: &Channel, message: &Message) -> Sending {
         let sent = Sent { channel: channel.as_str().into(), message: message.to_json().into() };
-        self.documents.hub.send(project, sent)
+        self.documents.hub.send(project, by, sent)
     }
 }
 

@@ -90,8 +90,9 @@ impl Realtime for Sqlite {
             let mut patterns = 0;
             let topics: Vec<_> =
                 topics.into_iter().map(|topic| topic.and_then(|topic| read(topic, &mut patterns))).collect();
-            let filters = topics.iter().filter(|topic| matches!(topic, Ok(Read::Documents(..)))).count();
-            (topics, u32::try_from(filters + patterns).unwrap_or(u32::MAX))
+            // A filter is asked at each change, and a channel has one more to be told to.
+            let watched = topics.iter().filter(|topic| topic.is_ok()).count();
+            (topics, u32::try_from(watched + patterns).unwrap_or(u32::MAX))
         };
         let (topics, weight) = tokio::task::spawn_blocking(read).await.map_err(StoreError::driver)?;
         Ok(Subscriptions { project, caller: caller.clone(), topics, weight })
