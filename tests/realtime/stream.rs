@@ -1,5 +1,6 @@
 //! A client of streams: it reads events as a page does, and sees how the stream ends.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -82,11 +83,11 @@ impl Stream {
     pub fn is_told_nothing(&mut self) {
         self.connection.patience(Duration::from_millis(400));
         let event = self.block();
-        assert!(matches!(event, None | Some(None)), "{event:?}");
+        assert!(matches!(event, None | Some(None)) && self.ended.is_none(), "{event:?} {:?}", self.ended);
         self.connection.patience(Duration::from_secs(60));
     }
 
-    /// One block; None at the end, none in it where it has no data.
+    /// One block; None at the end or when patience is, none in it where it has no data.
     fn block(&mut self) -> Option<Option<(String, Value)>> {
         let block = loop {
             if let Some((block, rest)) = self.text.split_once("\n\n") {
@@ -100,8 +101,9 @@ impl Stream {
                     self.ended = Some(Ended::Complete);
                     return None;
                 }
-                Err(_) => {
-                    self.ended = Some(Ended::Cut);
+                Err(error) => {
+                    let is_patient = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+                    self.ended = (!is_patient).then_some(Ended::Cut);
                     return None;
                 }
             }

@@ -91,6 +91,7 @@ async fn e14_streams_end_properly_with_the_server() {
 /// Watches when it is let.
 struct Held {
     realtime: Arc<dyn Realtime>,
+    arrived: Semaphore,
     lets: Semaphore,
 }
 
@@ -106,6 +107,7 @@ impl Realtime for Held {
     }
 
     async fn watch(&self, read: Subscriptions, after: Option<&str>) -> store::realtime::Result<Feed> {
+        self.arrived.add_permits(1);
         self.lets.acquire().await.unwrap().forget();
         self.realtime.watch(read, after).await
     }
@@ -115,14 +117,17 @@ impl Realtime for Held {
 #[tokio::test]
 async fn d2_a_client_that_goes_away_keeps_its_room_until_all_is_done() {
     let mut bench = bench().await;
-    let held = Arc::new(Held { realtime: bench.door.realtime.clone(), lets: Semaphore::new(0) });
+    let (realtime, arrived, lets) = (bench.door.realtime.clone(), Semaphore::new(0), Semaphore::new(0));
+    let held = Arc::new(Held { realtime, arrived, lets });
     bench.door.realtime = held.clone();
     for _ in 0..2 {
-        let gone = tokio::time::timeout(Duration::from_millis(200), bench.open(ELSEWHERE)).await;
-        assert!(gone.is_err(), "it is not let yet");
+        tokio::select! {
+            _ = bench.open(ELSEWHERE) => panic!("it is not let yet"),
+            arrived = held.arrived.acquire() => arrived.unwrap().forget(),
+        }
     }
-    let refused = bench.open(ELSEWHERE).await;
-    assert!(refused.is_err(), "both places are taken");
+    let refused = tokio::time::timeout(Duration::from_secs(60), bench.open(ELSEWHERE)).await;
+    assert!(refused.is_ok_and(|opened| opened.is_err()), "both places are taken");
     held.lets.add_permits(Semaphore::MAX_PERMITS / 2);
     drop(bench.reopen(ELSEWHERE).await);
 }
