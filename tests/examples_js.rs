@@ -1,6 +1,7 @@
 //! The JavaScript examples: `hono` answers as it does under Node, `ssr` renders its pages, `guestbook` keeps what it is told.
 
 mod node;
+mod people;
 mod requests;
 
 use std::collections::BTreeMap;

@@ -10,9 +10,24 @@ use crate::server::{Server, Setup};
 use crate::{js, npm, process, tool, workspace};
 
 /// The examples, each with a script of the same name in `tests/browser`.
-const EXAMPLES: [&str; 2] = ["todo", "chat"];
+const EXAMPLES: [Example; 3] = [
+    Example { name: "todo", has_client: true, editor: None },
+    Example { name: "chat", has_client: true, editor: None },
+    Example { name: "cms", has_client: false, editor: Some("eve@example.com") },
+];
+/// Of whoever is there before anybody signs up; the scripts know it.
+const PASSWORD: &[u8] = b"correct horse battery";
 /// What Debian's package is called, and its executable.
 const CHROMIUM: &str = "chromium";
+
+/// What an example's README does before a browser comes.
+struct Example {
+    name: &'static str,
+    /// Whether its pages load the client.
+    has_client: bool,
+    /// Who has the role `editor` from the beginning.
+    editor: Option<&'static str>,
+}
 
 /// `cargo xtask browser`.
 pub(crate) fn run() -> Result<()> {
@@ -27,14 +42,15 @@ pub(crate) fn run() -> Result<()> {
     let folder = workspace::fresh("browser")?;
     let setup = Setup::on_free_ports(&ostro, &folder);
     let server = setup.start()?;
-    for example in EXAMPLES {
-        println!("\n--- {example}");
+    for example in &EXAMPLES {
+        let name = example.name;
+        println!("\n--- {name}");
         let copy = prepare(example, &folder)?;
         deploy(&setup, &server, example, &copy)?;
-        let url = format!("http://{example}.localhost:{}/", server.listen.port());
+        let url = format!("http://{name}.localhost:{}/", server.listen.port());
         let mut node = Command::new("node");
-        node.arg(scripts.join(format!("{example}.mjs"))).arg(url).arg(&folder).env("CHROMIUM", &chromium);
-        process::run(&mut node).with_context(|| format!("{example} does not do what it should"))?;
+        node.arg(scripts.join(format!("{name}.mjs"))).arg(url).arg(&folder).env("CHROMIUM", &chromium);
+        process::run(&mut node).with_context(|| format!("{name} does not do what it should"))?;
     }
     server.stop()?;
     println!("\npictures are in {}", folder.display());
@@ -64,16 +80,18 @@ fn chromium() -> Result<PathBuf> {
     tool::find(CHROMIUM).context("it was installed, and is not there")
 }
 
-/// A copy of the example with the client beside its page.
-fn prepare(example: &str, folder: &Path) -> Result<PathBuf> {
-    let (root, copy) = (workspace::root(), folder.join(example));
-    process::run(Command::new("cp").arg("-R").arg(root.join("examples").join(example)).arg(&copy))?;
-    let client = root.join("sdk/client/dist/ostro-client.js");
-    std::fs::copy(client, copy.join("public/ostro-client.js"))?;
+/// A copy of the example, with the client beside its page.
+fn prepare(example: &Example, folder: &Path) -> Result<PathBuf> {
+    let (root, copy) = (workspace::root(), folder.join(example.name));
+    process::run(Command::new("cp").arg("-R").arg(root.join("examples").join(example.name)).arg(&copy))?;
+    if example.has_client {
+        let client = root.join("sdk/client/dist/ostro-client.js");
+        std::fs::copy(client, copy.join("public/ostro-client.js"))?;
+    }
     Ok(copy)
 }
 
-fn deploy(setup: &Setup, server: &Server, project: &str, folder: &Path) -> Result<()> {
+fn deploy(setup: &Setup, server: &Server, example: &Example, folder: &Path) -> Result<()> {
     let ostro = |arguments: &[&str]| {
         let mut command = setup.cli();
         process::run(server.address(&mut command).current_dir(folder).args(arguments))
@@ -81,6 +99,12 @@ fn deploy(setup: &Setup, server: &Server, project: &str, folder: &Path) -> Resul
     if folder.join("rules.toml").is_file() {
         ostro(&["rules", "test"])?;
     }
-    ostro(&["project", "create", project])?;
-    ostro(&["deploy"])
+    ostro(&["project", "create", example.name])?;
+    ostro(&["deploy"])?;
+    let Some(editor) = example.editor else { return Ok(()) };
+    let file = folder.join("password");
+    std::fs::write(&file, PASSWORD)?;
+    let mut create = setup.cli();
+    server.address(&mut create).current_dir(folder).stdin(std::fs::File::open(file)?);
+    process::run(create.args(["user", "create", editor, "--role", "editor"]))
 }
