@@ -298,7 +298,8 @@ fn proofs(
         ..EgressOptions::new(tls.clone(), Handle::current())
     });
     let post = relay.map(|relay| Post::new(relay, clock.clone())).transpose()?;
-    Ok(Proofs { passwords: Passwords::new()?, issuers: Issuers::new(egress), mails: Mails::new(store, post) })
+    let mails = Mails::new(store, post, clock.clone());
+    Ok(Proofs { passwords: Passwords::new()?, issuers: Issuers::new(egress), mails })
 }
 
 fn open_clock(test_clock: Option<PathBuf>) -> Result<Clock, Problem> {

@@ -119,9 +119,11 @@ fn f2_asking_again_voids_no_link() {
         let known: Vec<&str> = tokens.iter().map(String::as_str).collect();
         tokens.push(bench.mail_token("reset", &known));
     }
-    for _ in 0..2 {
-        bench.post("reset/request", &json!({ "email": "ann@example.com" })).expect_status(202);
-    }
+    // With the mail of the sign-up that is all that an address is sent in a while.
+    bench.post("reset/request", &json!({ "email": "ann@example.com" })).expect_status(202);
+    bench
+        .post("reset/request", &json!({ "email": "ann@example.com" }))
+        .expect_error(429, "too_many_attempts");
     let words = json!({ "token": tokens[0], "password": "another one" });
     bench.post("reset", &words).expect_status(204);
     bench.sign_in("ann@example.com", "another one").expect_status(200);

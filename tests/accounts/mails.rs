@@ -160,6 +160,30 @@ fn f2_no_address_says_more_than_an_address() {
     assert!(recipients.iter().all(|line| !line.contains("evil")), "{commands:?}");
 }
 
+/// Whoever may make accounts and delete them floods nobody: mails are counted by address, and not by account.
+#[test]
+fn f2_an_address_is_sent_five_mails_whoever_asks_for_them() {
+    let mails = MailServer::start(Mood::Willing);
+    let bench = by(&mails);
+    let control = bench.server.control();
+    let invite = |email: &str| control.post("users", &json!({ "email": email, "invite": true }));
+    for _ in 0..5 {
+        invite("victim@example.com").expect_status(201);
+        control.delete("users/victim@example.com").expect_status(204);
+    }
+    invite(" VICTIM@example.com").expect_error(429, "too_many_attempts");
+    control.get("users/victim@example.com").expect_error(404, "not_found");
+    let ask = json!({ "email": "victim@example.com" });
+    bench.post("reset/request", &ask).expect_error(429, "too_many_attempts");
+    // Who signs up is in, and is asked to verify the address another time.
+    bench.sign_up("victim@example.com", "correct horse");
+    logged(&bench, "a mail to verify an address could not be asked for");
+    invite("bob@example.com").expect_status(201);
+    mails.mail("bob@example.com", "Shop: You are invited");
+    let to_victim = |mail: &&String| mail.contains("\r\nTo: victim@example.com\r\n");
+    assert!(mails.mails().iter().filter(to_victim).count() <= 5);
+}
+
 #[test]
 fn f7_nothing_is_sent_in_clear_where_tls_is_asked_for() {
     let mails = MailServer::start(Mood::Willing);

@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use store::catalog::ProjectId;
 
+use crate::problem::Problem;
+
 /// How long attempts count, milliseconds.
 pub const WINDOW_MS: i64 = 15 * 60_000;
 /// Keys of one kind that are remembered of a project: whoever fills them fills no other project's. What makes more of them
@@ -35,6 +37,13 @@ struct Count {
 pub struct TooMany {
     /// When it may be tried again, seconds from now.
     pub retry_after_s: u64,
+}
+
+impl From<TooMany> for Problem {
+    fn from(TooMany { retry_after_s }: TooMany) -> Self {
+        Self::new(429, "too_many_attempts", "this was tried too often")
+            .hint(format!("try again in {retry_after_s} s"))
+    }
 }
 
 impl<K> Clone for Attempts<K> {

@@ -8,17 +8,23 @@ pub mod relay;
 mod words;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::json;
 use store::Store;
-use store::accounts::{Account, Accounts, Letters, Mail, Once, Purpose};
+use store::accounts::{Account, Accounts, Letters, Mail, Once, Purpose, normal_email};
 use store::catalog::ProjectId;
 use store::jobs::{Jobs, NewMessage};
 
 use self::post::Post;
 use self::words::Words;
+use super::attempts::{Attempts, TooMany};
 use super::secrets;
+use crate::clock::Clock;
 use crate::problem::Problem;
+
+/// Mails that an address is sent in [`super::attempts::WINDOW_MS`], whoever asks for them.
+const TO_AN_ADDRESS: u32 = 5;
 
 /// Why somebody is written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,18 +37,35 @@ pub enum Letter {
     Invite,
 }
 
-/// Has mails sent. A cheap handle.
+/// Has mails sent. A cheap handle: clones count together.
 #[derive(Clone)]
 pub struct Mails {
     accounts: Arc<dyn Accounts>,
     jobs: Arc<dyn Jobs>,
     post: Option<Post>,
+    /// By normal addresses and not by accounts: who deletes an account and makes it again is no way around.
+    to: Attempts<String>,
+    clock: Clock,
+    since: Instant,
+}
+
+/// A mail to an address of a project that has been counted; none goes out without.
+#[must_use]
+pub struct Counted {
+    project: ProjectId,
 }
 
 impl Mails {
     /// By the queues of that store, and by the server's own post where it has one.
-    pub fn new(store: &Store, post: Option<Post>) -> Self {
-        Self { accounts: store.accounts.clone(), jobs: store.jobs.clone(), post }
+    pub fn new(store: &Store, post: Option<Post>, clock: Clock) -> Self {
+        Self {
+            accounts: store.accounts.clone(),
+            jobs: store.jobs.clone(),
+            post,
+            to: Attempts::new(TO_AN_ADDRESS),
+            since: clock.instant(),
+            clock,
+        }
     }
 
     /// Whether such mails are sent at all.
@@ -53,11 +76,19 @@ impl Mails {
         }
     }
 
+    /// Counts a mail to that address, whether or not it is of an account.
+    pub fn count(&self, project: ProjectId, email: &str) -> Result<Counted, TooMany> {
+        let since = self.clock.instant().saturating_duration_since(self.since);
+        let now = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        self.to.begin(project, normal_email(email).unwrap_or_default(), now)?;
+        Ok(Counted { project })
+    }
+
     /// Has a mail sent; none where there are no such mails, where the account may not sign in, or has as many tokens for that as are
-    /// good at once. `busy` where too many wait to be sent.
+    /// good at once. `busy` where too many wait to be sent, or the project has had too many sent.
     pub async fn send(
         &self,
-        project: ProjectId,
+        Counted { project }: Counted,
         mail: &Mail,
         account: &Account,
         letter: Letter,

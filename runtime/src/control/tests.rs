@@ -238,7 +238,7 @@ impl Bench {
             schedules: Arc::clone(&store.schedules),
             accounts: Arc::clone(&store.accounts),
             directory: Arc::clone(&store.directory),
-            mails: Mails::new(&store, None),
+            mails: Mails::new(&store, None, clock.clone()),
             passwords: Passwords::new().unwrap(),
             audit: Arc::clone(&store.audit),
             changes: Arc::clone(&changes) as Arc<dyn Changes>,

@@ -73,9 +73,12 @@ pub(super) async fn create(
         return Err(refused("this is not an e-mail address"));
     }
     check_roles(&roles)?;
-    let mail = match (invite, &password) {
+    let invitation = match (invite, &password) {
         (true, Some(_)) => return Err(refused("a user who is invited sets the password")),
-        (true, None) => Some(inviting(&state, project.id).await?),
+        // Counted first: nobody is made who would not be told of it.
+        (true, None) => {
+            Some((inviting(&state, project.id).await?, state.parts.mails.count(project.id, &email)?))
+        }
         (false, _) => None,
     };
     let password = match password {
@@ -84,8 +87,9 @@ pub(super) async fn create(
     };
     let new = NewAccount { email: Some(email), password, roles, ..NewAccount::default() };
     let account = change(&state, &caller, &project, "user.create", Change::Create(new)).await?;
-    if let Some(mail) = mail {
-        state.parts.mails.send(project.id, &mail, &account, Letter::Invite).await?;
+    if let Some((mail, counted)) = invitation {
+        let sent = state.parts.mails.send(counted, &mail, &account, Letter::Invite).await;
+        sent.map_err(|problem| problem.hint("the user is made; delete it to invite it again"))?;
     }
     Ok((StatusCode::CREATED, Json(account.into())))
 }

@@ -4,7 +4,7 @@
 //! the tokens in them are; whoever gets none asks again.
 
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message};
@@ -22,6 +22,7 @@ use uuid::Uuid;
 use super::Letter;
 use super::relay::{Relay, Security};
 use super::words::Words;
+use crate::accounts::attempts::Attempts;
 use crate::clock::Clock;
 use crate::places::{NoPlace, Place, Places};
 use crate::problem::{Chain, Problem};
@@ -32,6 +33,8 @@ const AT_ONCE: usize = 4;
 const IN_ALL: u32 = 1_000;
 /// Of those, of one project.
 const OF_PROJECT: u32 = 200;
+/// Mails that a project has sent in [`crate::accounts::attempts::WINDOW_MS`]: the name of the server's operator is on them.
+const OF_PROJECT_IN_A_WHILE: u32 = 500;
 /// How long one attempt may take, from the connection to the server's word.
 const ATTEMPT: Duration = Duration::from_secs(30);
 /// Pauses before each attempt: a mail is not worth much when its token has ended.
@@ -48,8 +51,10 @@ struct Shared {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
     waiting: Places,
+    sent: Attempts<()>,
     running: Semaphore,
     clock: Clock,
+    since: Instant,
 }
 
 impl std::fmt::Debug for Post {
@@ -85,16 +90,23 @@ impl Post {
             transport: transport.build(),
             from,
             waiting: Places::new(OF_PROJECT, IN_ALL),
+            sent: Attempts::new(OF_PROJECT_IN_A_WHILE),
             running: Semaphore::new(AT_ONCE),
+            since: clock.instant(),
             clock,
         };
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Room for a mail of a project. `busy` where too many wait.
+    /// Room for a mail of a project. `busy` where too many wait, or the project has had too many sent.
     pub(super) fn place(&self, project: ProjectId) -> Result<Place, Problem> {
         let full = |NoPlace| Problem::new(503, "busy", "too many mails wait to be sent");
-        self.shared.waiting.begin(project).map_err(full)
+        let place = self.shared.waiting.begin(project).map_err(full)?;
+        let since = self.shared.clock.instant().saturating_duration_since(self.shared.since);
+        let now = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        let sent = self.shared.sent.begin(project, (), now);
+        sent.map_err(|_| Problem::new(503, "busy", "the project has had too many mails sent"))?;
+        Ok(place)
     }
 
     /// The mail to that address.
@@ -175,5 +187,26 @@ impl Failed {
             None if error.is_client() => Self::ForGood(Chain(error).to_string()),
             None => Self::ForNow(Chain(error).to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn post() -> Post {
+        let relay = Relay::parse("smtp://127.0.0.1:1", None, Some("no-reply@example.com")).unwrap();
+        Post::new(relay, Clock::system()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn f2_a_project_has_so_many_mails_sent_and_keeps_no_other_one_from_it() {
+        let (post, one, other) = (post(), ProjectId(Uuid::from_u128(1)), ProjectId(Uuid::from_u128(2)));
+        for number in 0..OF_PROJECT_IN_A_WHILE {
+            assert!(post.place(one).is_ok(), "{number}: none waits");
+        }
+        let refused = post.place(one).unwrap_err();
+        assert_eq!((refused.status.as_u16(), refused.code), (503, "busy"));
+        assert!(post.place(other).is_ok());
     }
 }

@@ -46,8 +46,6 @@ const WRONG_PER_ACCOUNT: u32 = 10;
 const WRONG_PER_ADDRESS: u32 = 100;
 /// Accounts that somebody at an address may make.
 const MADE_PER_ADDRESS: u32 = 100;
-/// Mails that an address may be sent.
-const MAILS_PER_ACCOUNT: u32 = 5;
 /// Mails that somebody at an address may have sent.
 const MAILS_PER_ADDRESS: u32 = 50;
 
@@ -89,7 +87,6 @@ struct Limits {
     wrong_of: Attempts<String>,
     wrong_from: Attempts<IpAddr>,
     made_from: Attempts<IpAddr>,
-    mails_to: Attempts<String>,
     mails_from: Attempts<IpAddr>,
 }
 
@@ -129,7 +126,6 @@ impl AuthDoor {
                 wrong_of: Attempts::new(WRONG_PER_ACCOUNT),
                 wrong_from: Attempts::new(WRONG_PER_ADDRESS),
                 made_from: Attempts::new(MADE_PER_ADDRESS),
-                mails_to: Attempts::new(MAILS_PER_ACCOUNT),
                 mails_from: Attempts::new(MAILS_PER_ADDRESS),
             },
             since: clock.instant(),

@@ -67,16 +67,15 @@ impl AuthDoor {
         at.with_email()?;
         let mail = at.settings.mail.clone().filter(|mail| self.mails.sends(mail, Letter::Reset));
         let mail = mail.ok_or_else(answer::not_enabled)?;
-        let now = self.uptime_ms();
         let normal = normal_email(&words.email).unwrap_or_default();
-        self.limits.mails_from.begin(at.project, at.client, now)?;
-        self.limits.mails_to.begin(at.project, normal.clone(), now)?;
+        self.limits.mails_from.begin(at.project, at.client, self.uptime_ms())?;
+        let counted = self.mails.count(at.project, &words.email)?;
         let (door, project) = (self.clone(), at.project);
         tokio::spawn(async move {
             let sent = async {
                 let account = door.accounts.find(project, &By::Email(normal)).await?;
                 let Some(account) = account.filter(|account| !account.disabled) else { return Ok(()) };
-                door.mails.send(project, &mail, &account, Letter::Reset).await
+                door.mails.send(counted, &mail, &account, Letter::Reset).await
             };
             if let Err(problem) = sent.await {
                 tracing::error!(project = %project.0, %problem, "a mail to reset a password could not be asked for");
@@ -88,7 +87,11 @@ impl AuthDoor {
     /// Has a mail sent that asks to verify the address. The account is there with or without it.
     pub(super) async fn ask_to_verify(&self, at: &Place<'_>, account: &Account) {
         let Some(mail) = &at.settings.mail else { return };
-        if let Err(problem) = self.mails.send(at.project, mail, account, Letter::Verify).await {
+        let sent = async {
+            let counted = self.mails.count(at.project, account.email.as_deref().unwrap_or_default())?;
+            self.mails.send(counted, mail, account, Letter::Verify).await
+        };
+        if let Err(problem) = sent.await {
             tracing::error!(project = %at.project.0, %problem, "a mail to verify an address could not be asked for");
         }
     }
