@@ -45,7 +45,7 @@ Access tokens have the roles of their last refresh: a change is seen after 15 mi
     Enable(UserArgs),
     /// End all sessions of a user, who may sign in again
     SignOut(UserArgs),
-    /// Take away who a user is elsewhere, unless it is the last way in; `ostro user show` tells who that is
+    /// Take away who a user is elsewhere and end all sessions, unless it is the last way in; see `ostro user show`
     Unlink {
         #[command(flatten)]
         user: UserArgs,

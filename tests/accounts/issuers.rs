@@ -229,7 +229,11 @@ fn f4_identities_come_and_go_with_who_signed_in_lately() {
     assert_eq!(bench.get("identities", new).expect_status(200).json(), listed);
     bench.get("identities", "").expect_error(401, "unauthenticated");
     bench.post_as("unlink", &unlink("bob"), new).expect_error(404, "not_found");
+    // Whoever has signed in as that person is out, and who asks is not.
+    let stranger = exchange(&bench, &own).expect_status(200).json();
     bench.post_as("unlink", &unlink("ann"), new).expect_status(204);
+    bench.get("user", stranger["access_token"].as_str().unwrap()).expect_error(401, "unauthenticated");
+    bench.refresh(&stranger).expect_error(401, "unauthenticated");
     bench.post_as("unlink", &unlink("ann"), new).expect_error(404, "not_found");
     bench.post("unlink", &unlink("ann")).expect_error(401, "unauthenticated");
     assert_eq!(bench.get("identities", new).json(), json!({ "identities": [] }));

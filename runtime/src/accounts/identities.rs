@@ -1,12 +1,12 @@
 //! Who an account is elsewhere, taken away again.
 
 use store::StoreError;
-use store::accounts::{Account, AccountId, Accounts, Change, Changed, Directory, Identity};
+use store::accounts::{Account, AccountId, Accounts, Change, Changed, Directory, Identity, SessionId};
 use store::catalog::ProjectId;
 
 use crate::problem::Problem;
 
-/// Takes an identity away from an account. Sessions go on.
+/// Takes an identity away from an account. Its sessions end but the one that asks: that person may have begun them.
 ///
 /// # Errors
 /// `not_found` when the account has no such identity, `last_way_in` when nobody could sign in to it any more.
@@ -14,10 +14,10 @@ pub async fn unlink(
     accounts: &dyn Accounts,
     directory: &dyn Directory,
     project: ProjectId,
-    id: AccountId,
+    (id, keep): (AccountId, Option<SessionId>),
     identity: Identity,
 ) -> Result<Account, Problem> {
-    let unlink = Change::Unlink(id, identity.clone());
+    let unlink = Change::Unlink { id, identity: identity.clone(), keep };
     if let Changed::Done(account) = accounts.change(project, unlink).await.map_err(of_store)? {
         return Ok(account);
     }

@@ -194,7 +194,7 @@ pub(super) async fn sign_out(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Takes away who a user is elsewhere, unless nobody could sign in any more. Sessions go on.
+/// Takes away who a user is elsewhere, unless nobody could sign in any more. All sessions end.
 #[utoipa::path(
     delete, path = "/v1/projects/{project}/users/{user}/identities/{provider}/{subject}", tag = "users",
     operation_id = "unlink_user",
@@ -216,7 +216,7 @@ pub(super) async fn unlink(
     let id = find(&state, &project, &user).await?.id;
     let (accounts, directory, of) = (state.parts.accounts.clone(), state.parts.directory.clone(), project.id);
     let work = async move {
-        identities::unlink(&*accounts, &*directory, of, id, Identity { provider, subject }).await?;
+        identities::unlink(&*accounts, &*directory, of, (id, None), Identity { provider, subject }).await?;
         Ok(((), id.0.to_string()))
     };
     state.recorded(&caller, &project, "user.unlink", work).await?;

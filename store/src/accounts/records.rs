@@ -202,9 +202,16 @@ pub enum Change {
     Disabled(AccountId, bool),
     /// Adds who it is elsewhere; it is anonymous no more. `Taken` when that is another account.
     Link(AccountId, Identity),
-    /// Takes away who it is elsewhere. `Missing` when it is nobody of that kind, or has neither a password nor another identity
-    /// left then: nobody could sign in to it any more.
-    Unlink(AccountId, Identity),
+    /// Takes away who it is elsewhere; its sessions end, which that person may have begun. `Missing` when it is nobody of that
+    /// kind, or has neither a password nor another identity left then: nobody could sign in to it any more.
+    Unlink {
+        /// Which one.
+        id: AccountId,
+        /// Who it is no more.
+        identity: Identity,
+        /// The session that goes on: of whoever asks.
+        keep: Option<SessionId>,
+    },
     /// Deletes it, with its sessions.
     Delete(AccountId),
 }

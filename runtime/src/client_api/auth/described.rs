@@ -162,7 +162,7 @@ fn user() {}
 )]
 fn identities() {}
 
-/// Takes one of them away. The session has to have begun within 15 minutes.
+/// Takes one of them away; all other sessions end. The session has to have begun within 15 minutes.
 #[utoipa::path(
     post, path = "/_ostro/v1/auth/unlink", tag = "accounts", operation_id = "unlink", request_body = Unlink,
     security(("token" = [])),

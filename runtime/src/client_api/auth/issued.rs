@@ -80,17 +80,24 @@ impl AuthDoor {
         Ok(Answered::Json(json!({ "identities": identities })))
     }
 
-    /// Takes one of them away from it.
+    /// Takes one of them away from it. Who asks stays signed in, and nobody else.
     pub(super) async fn unlink(&self, at: &Place<'_>, words: Unlink) -> Result<Answered, Refusal> {
-        let id = self.signed_in_lately(at).await?.id;
+        let (account, session) = self.signed_in_lately(at).await?;
         let identity = Identity { provider: words.provider, subject: words.subject };
-        identities::unlink(&*self.accounts, &*self.directory, at.project, id, identity).await?;
+        identities::unlink(
+            &*self.accounts,
+            &*self.directory,
+            at.project,
+            (account.id, Some(session)),
+            identity,
+        )
+        .await?;
         Ok(Answered::Done)
     }
 
     /// The account that is signed in, with that identity from now on.
     async fn link(&self, at: &Place<'_>, identity: Identity) -> Result<Account, Refusal> {
-        let account = self.signed_in_lately(at).await?;
+        let (account, _) = self.signed_in_lately(at).await?;
         match self.accounts.change(at.project, Change::Link(account.id, identity)).await? {
             Changed::Done(account) => Ok(account),
             Changed::Taken => {

@@ -204,13 +204,13 @@ impl AuthDoor {
 
     /// The same, where what is done opens the account to somebody for good: who has found a session that was left open has to sign in
     /// first. To an anonymous account nobody can.
-    async fn signed_in_lately(&self, at: &Place<'_>) -> Result<Account, Refusal> {
+    async fn signed_in_lately(&self, at: &Place<'_>) -> Result<(Account, SessionId), Refusal> {
         let (account, session) = self.signed_in(at).await?;
         // The id of a session is a UUIDv7, which says when it was made.
         let (seconds, _) = session.0.get_timestamp().ok_or_else(unauthenticated)?.to_unix();
         let began_ms = i64::try_from(seconds).unwrap_or(0).saturating_mul(1_000);
         match account.anonymous || self.clock.now_ms().saturating_sub(began_ms) < LATELY_MS {
-            true => Ok(account),
+            true => Ok((account, session)),
             false => {
                 Err(Problem::new(403, "sign_in_again", "this takes somebody who has signed in lately").into())
             }

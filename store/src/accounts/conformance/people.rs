@@ -83,15 +83,26 @@ async fn identities(bench: &Bench<'_>) -> Result<()> {
     let session = bench.begin(guest.id, 2).await?;
     done(link(guest.id, identity("weixin", "guest")).await?);
     assert!(bench.is_live(session).await?, "it is a named one's own");
-    let unlink = async |id, identity| bench.change(Change::Unlink(id, identity)).await;
+    let unlink = async |id, identity| bench.change(Change::Unlink { id, identity, keep: None }).await;
     assert_eq!(unlink(guest.id, identity("wechat", "other")).await?, Changed::Missing);
     assert_eq!(unlink(other.id, identity("weixin", "guest")).await?, Changed::Missing, "another one's");
-    done(unlink(guest.id, identity("wechat", "guest")).await?);
+    assert!(bench.is_live(session).await?, "nothing was changed");
+    let kept = bench.begin(guest.id, 3).await?;
+    let keeping = Change::Unlink { id: guest.id, identity: identity("wechat", "guest"), keep: Some(kept) };
+    done(bench.change(keeping).await?);
+    assert_eq!(
+        (bench.is_live(session).await?, bench.is_live(kept).await?),
+        (false, true),
+        "F4: others are out"
+    );
     assert_eq!(bench.find(By::Identity(identity("wechat", "guest"))).await?, None);
     assert_eq!(unlink(guest.id, identity("weixin", "guest")).await?, Changed::Missing, "the last way in");
     assert!(bench.find(By::Identity(identity("weixin", "guest"))).await?.is_some());
+    assert!(bench.is_live(kept).await?, "nothing was changed");
     done(link(other.id, identity("weixin", "other")).await?);
+    let session = bench.begin(other.id, 4).await?;
     done(unlink(other.id, identity("weixin", "other")).await?);
+    assert_eq!((bench.is_live(session).await?, bench.is_live(kept).await?), (false, true));
     assert_eq!(link(nobody(), identity("p", "s")).await?, Changed::Missing);
     for number in 0..MAX_IDENTITIES {
         done(link(other.id, identity("p", &number.to_string())).await?);

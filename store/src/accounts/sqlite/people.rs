@@ -54,6 +54,9 @@ const UNLINK: &str = "DELETE FROM account_identities WHERE account = ?1 AND prov
     AND (EXISTS (SELECT 1 FROM accounts WHERE id = ?1 AND password IS NOT NULL)
       OR (SELECT count(*) FROM account_identities WHERE account = ?1) > 1)";
 
+/// All sessions of an account but that one.
+pub(super) const END_OTHERS: &str = "DELETE FROM account_sessions WHERE account = ?1 AND id IS NOT ?2";
+
 /// The account that is meant.
 pub(super) fn find(connection: &Connection, by: &By, now: i64) -> Result<Option<Account>> {
     let found = match by {
@@ -113,11 +116,12 @@ pub(super) fn change(connection: &Connection, change: Change, limits: Limits, no
             Some(_) => Ok(Changed::Taken),
             None => Ok(Changed::Missing),
         },
-        Change::Unlink(id, Identity { provider, subject }) => {
-            match connection.prepare_cached(UNLINK)?.execute((id, provider, subject))? {
-                0 => Ok(Changed::Missing),
-                _ => done(connection, id),
+        Change::Unlink { id, identity: Identity { provider, subject }, keep } => {
+            if connection.prepare_cached(UNLINK)?.execute((id, provider, subject))? == 0 {
+                return Ok(Changed::Missing);
             }
+            connection.prepare_cached(END_OTHERS)?.execute((id, keep))?;
+            done(connection, id)
         }
         Change::Delete(id) => delete(connection, id, now),
     }

@@ -78,6 +78,7 @@ fn questions_use_indexes() {
         people::BY_SESSION,
         people::BY_TOKEN,
         people::SWEEP,
+        people::END_OTHERS,
         directory::NEWEST,
         directory::ADDRESSES,
         directory::IDENTITIES,
