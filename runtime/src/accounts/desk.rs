@@ -75,7 +75,7 @@ impl Desk {
     async fn change(
         &self,
         (project, function): (ProjectId, &str),
-        action: &str,
+        action: &'static str,
         change: Change,
     ) -> Result<Told, Fault> {
         match self.recorded.change(project, actor(function), action, change).await.map_err(unchanged)? {

@@ -1,13 +1,15 @@
 //! Changes of accounts that are in the audit trail although no operator has made them: those of functions, and roles that an issuer
 //! gives.
 //!
-//! The trail is the server's and is never cut, so a project adds only so much to it in a while; what could not be recorded is not done.
+//! The trail is the server's and is never cut, so a project adds only so much to it in a while; beyond that nothing is changed. A
+//! change and its row are one task, which goes on when whoever asks goes away. Where the row cannot be written, as on a full disk,
+//! the change stands and the failure is told.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use store::StoreError;
-use store::accounts::{Accounts, Change, Changed, SessionChange};
+use store::accounts::{AccountId, Accounts, Change, Changed, SessionChange};
 use store::catalog::{Audit, ProjectId, Stamp};
 
 use super::attempts::{Attempts, TooMany};
@@ -52,16 +54,20 @@ impl Recorded {
         &self,
         project: ProjectId,
         actor: String,
-        action: &str,
+        action: &'static str,
         change: Change,
     ) -> Result<Changed, Unchanged> {
         self.begin(project)?;
-        let changed = self.accounts.change(project, change).await?;
-        match &changed {
-            Changed::Done(account) => self.record(project, actor, action, account.id.0.to_string()).await?,
-            Changed::Taken | Changed::Missing => self.made.give_back(project, &()),
-        }
-        Ok(changed)
+        let this = self.clone();
+        to_its_end(async move {
+            let changed = this.accounts.change(project, change).await?;
+            match &changed {
+                Changed::Done(account) => this.record(project, actor, action, account.id).await?,
+                Changed::Taken | Changed::Missing => this.made.give_back(project, &()),
+            }
+            Ok(changed)
+        })
+        .await
     }
 
     /// Ends all sessions of an account that is there.
@@ -69,11 +75,15 @@ impl Recorded {
         &self,
         project: ProjectId,
         actor: String,
-        account: store::accounts::AccountId,
+        account: AccountId,
     ) -> Result<(), Unchanged> {
         self.begin(project)?;
-        self.accounts.session(project, SessionChange::EndAll(account)).await?;
-        self.record(project, actor, "user.sign-out", account.0.to_string()).await
+        let this = self.clone();
+        to_its_end(async move {
+            this.accounts.session(project, SessionChange::EndAll(account)).await?;
+            this.record(project, actor, "user.sign-out", account).await
+        })
+        .await
     }
 
     fn begin(&self, project: ProjectId) -> Result<(), Unchanged> {
@@ -87,9 +97,88 @@ impl Recorded {
         project: ProjectId,
         actor: String,
         action: &str,
-        subject: String,
+        subject: AccountId,
     ) -> Result<(), Unchanged> {
         let stamp = Stamp { actor, at_ms: self.clock.now_ms() };
-        Ok(self.audit.record(&stamp, project, action, &subject).await?)
+        Ok(self.audit.record(&stamp, project, action, &subject.0.to_string()).await?)
+    }
+}
+
+/// Does it even when whoever asks goes away meanwhile: a client, or a function that has run for too long.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Unchanged>> + Send + 'static,
+) -> Result<T, Unchanged> {
+    let ended = tokio::spawn(work).await;
+    ended.unwrap_or_else(|error| Err(StoreError::Driver(Box::new(error)).into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+    use std::time::Duration;
+
+    use store::Store;
+    use store::accounts::{Account, By, NewAccount};
+
+    use super::*;
+    use crate::test_store::test_store;
+
+    /// An account of a project, and what changes it.
+    struct Bench {
+        _folder: tempfile::TempDir,
+        store: Arc<Store>,
+        recorded: Recorded,
+        project: ProjectId,
+        account: Account,
+    }
+
+    impl Bench {
+        async fn new() -> Self {
+            let (folder, clock) = (tempfile::tempdir().unwrap(), Clock::system());
+            let store = test_store(folder.path(), &clock);
+            let stamp = Stamp { actor: "admin".to_owned(), at_ms: clock.now_ms() };
+            let project = store.projects.create("people", &stamp).await.unwrap().id;
+            let create = store.accounts.change(project, Change::Create(NewAccount::default()));
+            let Changed::Done(account) = create.await.unwrap() else { panic!("made") };
+            let recorded = Recorded::new(store.accounts.clone(), store.audit.clone(), clock);
+            Self { _folder: folder, store, recorded, project, account }
+        }
+
+        fn roles(&self) -> Change {
+            Change::Roles(self.account.id, vec!["editor".to_owned()])
+        }
+
+        /// What is on record.
+        async fn actions(&self) -> Vec<String> {
+            let rows = self.store.audit.list(Some(self.project), 10).await.unwrap();
+            rows.into_iter().map(|row| row.action).filter(|action| action.starts_with("user.")).collect()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_done_is_recorded_when_nobody_waits_for_it() {
+        let bench = Bench::new().await;
+        let by = || "function:desk".to_owned();
+        tokio::select! {
+            biased;
+            _ = bench.recorded.change(bench.project, by(), "user.roles", bench.roles()) => panic!("it takes a while"),
+            () = ready(()) => {}
+        }
+        tokio::select! {
+            biased;
+            _ = bench.recorded.sign_out(bench.project, by(), bench.account.id) => panic!("it takes a while"),
+            () = ready(()) => {}
+        }
+        for _ in 0..6_000 {
+            if bench.actions().await.len() == 2 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let mut actions = bench.actions().await;
+        actions.sort_unstable();
+        assert_eq!(actions, ["user.roles", "user.sign-out"]);
+        let found = bench.store.accounts.find(bench.project, &By::Id(bench.account.id)).await.unwrap();
+        assert_eq!(found.unwrap().roles, ["editor"]);
     }
 }
