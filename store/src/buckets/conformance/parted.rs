@@ -20,6 +20,8 @@ pub(super) async fn all(opener: &Opener<'_>) -> Result<()> {
     what_nobody_goes_on_with_is_gone(opener.bench_with(1 << 20).await?).await?;
     a_part_that_has_begun_is_not_too_old(opener.bench_with(1 << 20).await?).await?;
     what_fits_is_kept(opener.bench_with(4 << 20).await?).await?;
+    the_last_part_is_kept_without_room_for_the_object(opener.bench_with(4 << 20).await?).await?;
+    an_upload_begins_where_its_object_has_room(opener.bench_with(1_000).await?).await?;
     there_are_so_many(opener.bench_with(1 << 20).await?).await?;
     c5_callers_without_a_name_leave_uploads_for_others(opener.bench().await?).await?;
     so_many_are_known_afterwards(opener.bench().await?).await
@@ -222,6 +224,47 @@ async fn what_fits_is_kept(bench: Bench<'_>) -> Result<()> {
     let done = bench.take(&id, BLOCK_BYTES, all.slice(BLOCK_BYTES..)).await?;
     bench.delete("k").await?;
     assert_eq!(done.etag, Some(bench.put_bytes("whole", all).await?.etag));
+    Ok(())
+}
+
+async fn the_last_part_is_kept_without_room_for_the_object(bench: Bench<'_>) -> Result<()> {
+    let bench = bench.open_to_all().await?;
+    for (size, first, kept) in [
+        (500, 200, 200),
+        (BLOCK_BYTES + 100, 10, BLOCK_BYTES),
+        // Whoever is told that all bytes are there takes it for done: the last block comes again.
+        (2 * BLOCK_BYTES, 10, BLOCK_BYTES),
+        (BLOCK_BYTES + 100, BLOCK_BYTES + 10, BLOCK_BYTES + 10),
+    ] {
+        let all = noise(size);
+        let id = bench.begin(&ann(), "k", size).await?;
+        // It leaves room for the bytes, and none for the key and what is said of the object.
+        let other = (4 << 20) - size - "other".len() - "{}".len();
+        bench.put_bytes("other", noise(other)).await?;
+        bench.take(&id, 0, all.slice(..first)).await?;
+        assert!(full(bench.take(&id, first, all.slice(first..)).await).contains("space"));
+        let progress = bench.store.3.progress(bench.project, &ann(), &id).await?;
+        assert_eq!(progress, Progress { received: kept as u64, total: size as u64, etag: None });
+        assert!(bench.head("k").await?.is_none());
+        bench.delete("other").await?;
+        let done = bench.take(&id, kept, all.slice(kept..)).await?;
+        bench.delete("k").await?;
+        assert_eq!(done.etag, Some(bench.put_bytes("whole", all).await?.etag));
+        bench.delete("whole").await?;
+    }
+    Ok(())
+}
+
+async fn an_upload_begins_where_its_object_has_room(bench: Bench<'_>) -> Result<()> {
+    let bench = bench.open_to_all().await?;
+    let most = 1_000 - "k".len() - "text/plain".len() - "{}".len() - "ann".len();
+    assert!(full(bench.begin(&ann(), "k", most + 1).await).contains("space"));
+    let id = bench.begin(&ann(), "k", most).await?;
+    assert!(bench.take(&id, 0, noise(most)).await?.etag.is_some());
+    // What it replaces gives back what was said of it.
+    bench.put("k", &"v".repeat(500 - "k".len() - "{}".len())).await?;
+    let id = bench.begin(&ann(), "k", 500 - "text/plain".len()).await?;
+    assert!(bench.take(&id, 0, noise(500 - "text/plain".len())).await?.etag.is_some());
     Ok(())
 }
 

@@ -189,10 +189,25 @@ impl<'c> Change<'c> {
         Ok(self.connection.prepare_cached(DRAFT)?.query_row((file, reserve), |row| row.get(0))?)
     }
 
-    /// Whether so many bytes more would fit.
-    pub(super) fn check_room(&self, bytes: u64) -> Result<()> {
-        match self.totals.bytes.saturating_add(stored(bytes)) > self.limits.bytes {
-            true => Err(full("the space for the project's objects (bytes)", self.limits.bytes)),
+    /// Fails where there would be no room for that object: for its bytes beside what it replaces, and then for what is said of
+    /// it.
+    pub(super) fn check_object(
+        &self,
+        at: &At,
+        attributes: &Attributes,
+        user: Option<&str>,
+        bytes: u64,
+    ) -> Result<()> {
+        let there = self.find(bucket(self.connection, &at.bucket)?, &at.key)?;
+        let owner = there.as_ref().map_or(user, |there| there.info.attributes.owner.as_deref());
+        let texts = texts(&at.key, attributes, &json(&attributes.metadata)?, owner);
+        let freed = there.as_ref().map_or(0, |there| there.bytes);
+        let more = stored(bytes).saturating_add((texts - freed).max(0));
+        if self.totals.bytes.saturating_add(more) > self.limits.bytes {
+            return Err(full("the space for the project's objects (bytes)", self.limits.bytes));
+        }
+        match there.is_none() && self.totals.objects >= self.limits.objects {
+            true => Err(full("the list of the project's objects", self.limits.objects)),
             false => Ok(()),
         }
     }
@@ -311,9 +326,9 @@ impl<'c> Change<'c> {
             self.remove(&entry)?;
         }
         let Info { size, etag, written_ms, attributes } = info;
-        let metadata = serde_json::to_string(&attributes.metadata).map_err(StoreError::driver)?;
-        let owner = attributes.owner.as_ref();
-        let texts = key.len() + attributes.content_type.len() + metadata.len() + owner.map_or(0, String::len);
+        let metadata = json(&attributes.metadata)?;
+        let owner = attributes.owner.as_deref();
+        let texts = texts(key, attributes, &metadata, owner);
         self.connection.prepare_cached(INSERT)?.execute((
             bucket,
             key,
@@ -326,7 +341,7 @@ impl<'c> Change<'c> {
             owner,
         ))?;
         self.totals.objects += 1;
-        self.totals.bytes += stored(*size) + stored(texts as u64);
+        self.totals.bytes += stored(*size) + texts;
         Ok(())
     }
 
@@ -433,6 +448,16 @@ impl Condition {
         let seen = there.filter(|entry| entry.is_seen(at, access));
         self.holds(seen.map(|entry| &entry.info.etag))
     }
+}
+
+/// What is counted for an object beside its content, bytes.
+fn texts(key: &str, attributes: &Attributes, metadata: &str, owner: Option<&str>) -> i64 {
+    let bytes = key.len() + attributes.content_type.len() + metadata.len() + owner.map_or(0, str::len);
+    stored(bytes as u64)
+}
+
+fn json(metadata: &Metadata) -> Result<String> {
+    serde_json::to_string(metadata).map_err(StoreError::driver)
 }
 
 pub(super) fn full(what: &str, limit: i64) -> StoreError {

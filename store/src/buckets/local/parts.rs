@@ -253,12 +253,12 @@ impl Growing {
         let written = Written { content: self.content, size, etag: etag.clone(), blocks };
         let kept = Kept { id: self.id.clone(), written };
         let is_complete = size == self.known.total;
-        let put = uploads::put_of(&self.known, &self.caller);
-        let keep = move |change: &mut Change<'_>| match is_complete {
-            true => change.complete(&kept, &put),
-            false => change.keep(&kept),
+        let done = match is_complete {
+            true => self.complete(kept).await,
+            false => {
+                self.local.change_with_room(self.project, Durability::Now, move |all| all.keep(&kept)).await
+            }
         };
-        let done = self.local.change_with_room(self.project, Durability::Now, keep).await;
         drop(turn);
         if let Err(StoreError::Forbidden) = done {
             let (id, account) = (self.id.clone(), self.caller.user.clone());
@@ -272,6 +272,19 @@ impl Growing {
             return Err(failed);
         }
         Ok(Progress { received: size, total: self.known.total, etag: is_complete.then_some(etag) })
+    }
+
+    /// Makes an object of what has come. Where there is no room for it all is kept but the last block: whoever is told that
+    /// every byte is there takes it for done.
+    async fn complete(&self, kept: Kept) -> Result<()> {
+        let (put, without_last) = (uploads::put_of(&self.known, &self.caller), kept.without_last());
+        let complete = move |change: &mut Change<'_>| change.complete(&kept, &put);
+        let done = self.local.change_with_room(self.project, Durability::Now, complete).await;
+        if matches!(done, Err(StoreError::Full { .. })) && without_last.written.size > self.known.received {
+            let keep = move |change: &mut Change<'_>| change.keep(&without_last);
+            self.local.change(self.project, Durability::Now, keep).await?;
+        }
+        done
     }
 
     /// The turn to write, unless another part has come.

@@ -3,10 +3,11 @@
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::change::{At, Change, Put, Written, full};
+use super::files::DIGEST_BYTES;
 use crate::StoreError;
 use crate::buckets::{
-    Attributes, Condition, MAX_FINISHED, MAX_FINISHED_OF_ACCOUNT, MAX_UNFINISHED, MAX_UNFINISHED_OF_ACCOUNT,
-    MAX_UNFINISHED_WITHOUT_NAME, Metadata, Outcome, PART_WAIT_MS, Result,
+    Attributes, BLOCK_BYTES, Condition, MAX_FINISHED, MAX_FINISHED_OF_ACCOUNT, MAX_UNFINISHED,
+    MAX_UNFINISHED_OF_ACCOUNT, MAX_UNFINISHED_WITHOUT_NAME, Metadata, Outcome, PART_WAIT_MS, Result,
 };
 use crate::catalog::Digest;
 use crate::documents::Caller;
@@ -128,10 +129,10 @@ fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
 }
 
 impl Change<'_> {
-    /// Begins an upload in parts. Nothing is reserved yet, but there must be room.
+    /// Begins an upload in parts. Nothing is reserved yet, but there must be room for its object.
     pub(super) fn begin_parts(&mut self, begun: &Begun) -> Result<()> {
         let Begun { id, file, account, nameless, at, attributes, total } = begun;
-        self.check_room(*total)?;
+        self.check_object(at, attributes, account.as_deref(), *total)?;
         let unfinished = |what, sql, limit, account: &[&dyn rusqlite::ToSql]| {
             let count: i64 = self.connection.prepare_cached(sql)?.query_row(account, |row| row.get(0))?;
             if count < stored(limit) { Ok(()) } else { Err(StoreError::Busy { what, limit }) }
@@ -217,6 +218,17 @@ impl Change<'_> {
         let now = self.now;
         self.connection.prepare_cached(EXPIRE)?.execute([now])?;
         Ok(())
+    }
+}
+
+impl Kept {
+    /// The same without its last block.
+    pub(super) fn without_last(&self) -> Self {
+        let mut fewer = self.clone();
+        let Written { size, blocks, .. } = &mut fewer.written;
+        *size = size.saturating_sub(1) / BLOCK_BYTES as u64 * BLOCK_BYTES as u64;
+        blocks.truncate(blocks.len().saturating_sub(DIGEST_BYTES));
+        fewer
     }
 }
 

@@ -11,12 +11,16 @@ use crate::project::{self, ProjectFiles};
 
 /// A driver whose bucket is open to all, and its parts.
 async fn open(folder: &std::path::Path) -> Driver {
+    open_with(folder, Limits::default()).await
+}
+
+async fn open_with(folder: &std::path::Path, limits: Limits) -> Driver {
     let data = DataDir::open(folder).unwrap();
     let running = running(&data).unwrap();
     let clock = TurnedClock::at(START_MS).store_clock();
     let rows = ProjectFiles::open(&data, clock, project::Limits::default(), vec![running.clone()]).unwrap();
     let enqueuer = Enqueuer::new(Arc::default(), crate::jobs::sqlite::Limits::default());
-    let (files, lanes, limits) = (running.files(), Lanes::default(), Limits::default());
+    let (files, lanes) = (running.files(), Lanes::default());
     let driver = Driver(Arc::new(Local { rows: Arc::new(rows), files, running, lanes, enqueuer, limits }));
     driver.declare(project(1), &["a".to_owned()]).await.unwrap();
     let all = Some("true".to_owned());
@@ -26,9 +30,28 @@ async fn open(folder: &std::path::Path) -> Driver {
 }
 
 async fn begin(driver: &Driver, bytes: u64) -> String {
+    try_begin(driver, "k", bytes).await.unwrap()
+}
+
+async fn try_begin(driver: &Driver, key: &str, bytes: u64) -> Result<String> {
     let announced = Announced { size: Some(bytes), ..Announced::default() };
-    let at = Place { bucket: "a", key: "k" };
-    driver.begin(project(1), &Caller::default(), at, announced).await.unwrap()
+    driver.begin(project(1), &Caller::default(), Place { bucket: "a", key }, announced).await
+}
+
+async fn put(driver: &Driver, key: &str) {
+    let upload = driver.upload(project(1), "a", key, 0).await.unwrap();
+    let done = upload.finish(Attributes::default(), Condition::Always).await.unwrap();
+    assert!(matches!(done, Outcome::Done(_)), "{done:?}");
+}
+
+async fn take(driver: &Driver, id: &str, offset: u64, bytes: &'static [u8]) -> Result<Progress> {
+    match driver.go_on(project(1), &Caller::default(), id, offset).await? {
+        Joint::Fits(mut part) => {
+            part.write(Bytes::from_static(bytes)).await?;
+            part.keep().await
+        }
+        Joint::Elsewhere(received) => panic!("it has {received} bytes, not {offset}"),
+    }
 }
 
 /// Rows of contents, and bytes that are counted.
@@ -104,4 +127,23 @@ async fn a_sweep_forgets_no_content_that_came_after_it() {
     driver.0.change(project(1), Durability::Later, move |change| change.forget(&found)).await.unwrap();
     let done = second.finish(Attributes::default(), Condition::Always).await.unwrap();
     assert!(matches!(done, Outcome::Done(_)), "{done:?}");
+}
+
+/// A list that is full refuses uploads before they come, but those that replace.
+#[tokio::test]
+async fn an_upload_asks_for_its_place_in_the_list_first() {
+    let folder = scratch();
+    let driver = open_with(folder.path(), Limits { objects: 1, ..Limits::default() }).await;
+    let id = begin(&driver, 4).await;
+    put(&driver, "other").await;
+    let refused = try_begin(&driver, "more", 4).await;
+    assert!(matches!(refused, Err(StoreError::Full { limit: 1, .. })), "{refused:?}");
+    let replacing = try_begin(&driver, "other", 4).await.unwrap();
+    assert!(take(&driver, &replacing, 0, b"abcd").await.unwrap().etag.is_some());
+    let last = take(&driver, &id, 0, b"abcd").await;
+    assert!(matches!(last, Err(StoreError::Full { limit: 1, .. })), "{last:?}");
+    let kept = driver.progress(project(1), &Caller::default(), &id).await.unwrap();
+    assert_eq!(kept, Progress { received: 0, total: 4, etag: None });
+    driver.delete(project(1), "a", "other", Condition::Always).await.unwrap();
+    assert!(take(&driver, &id, 0, b"abcd").await.unwrap().etag.is_some());
 }
