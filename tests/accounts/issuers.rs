@@ -118,7 +118,35 @@ fn who_is_vouched_for_gets_a_session_and_always_the_same_account() {
     let rows = audit["audit"].as_array().unwrap().iter().filter(|row| row["action"] == "user.roles");
     let by = format!("issuer:http://{}", issuer.upstream.at);
     let rows: Vec<_> = rows.map(|row| (&row["actor"], &row["subject"])).collect();
-    assert_eq!(rows, [(&json!(by), &json!(id)); 2], "given once, and taken away once");
+    assert_eq!(rows, [(&json!(by), &json!(id))], "she came with them, and they were taken away once");
+}
+
+/// Issuers list groups as they come. Only another set of them is a change, and on record.
+#[test]
+fn roles_in_another_order_are_the_same() {
+    let issuer = Issuer::start();
+    let bench = Bench::start(&issuer.manifest(", roles = 'groups'"));
+    let come = |groups: Value| {
+        let token = issuer.token("ann", &json!({ "groups": groups }));
+        exchange(&bench, &token).expect_status(200).json()["user"].clone()
+    };
+    let changes = || {
+        let audit = bench.server.control().get("audit").expect_status(200).json();
+        let by = format!("issuer:http://{}", issuer.upstream.at);
+        audit["audit"].as_array().unwrap().iter().filter(|row| row["actor"] == by).count()
+    };
+    let first = come(json!(["b", "a", "b"]));
+    assert_eq!((&first["roles"], changes()), (&json!(["a", "b"]), 0));
+    for groups in [json!(["a", "b"]), json!(["b", "a"]), json!(["a", "b", "a"])] {
+        assert_eq!(come(groups), first);
+    }
+    let user = format!("users/{}", first["id"].as_str().unwrap());
+    let given = bench.server.control().request("PATCH", &user);
+    let given = given.header("content-type", "application/json").body(r#"{"roles":["b","a"]}"#);
+    given.send(bench.server.admin).expect_status(200);
+    assert_eq!(come(json!(["a", "b"]))["roles"], json!(["b", "a"]), "as an operator has written them");
+    assert_eq!(changes(), 0);
+    assert_eq!((&come(json!(["a"]))["roles"], changes()), (&json!(["a"]), 1));
 }
 
 /// An address in a token is what an issuer says, who need not have looked.

@@ -14,7 +14,7 @@ use store::catalog::ProjectId;
 
 use super::attempts::Attempts;
 use super::passwords::Passwords;
-use super::recorded::{Recorded, Unchanged};
+use super::recorded::{Actor, Recorded, Unchanged};
 use super::sessions::Sessions;
 use crate::clock::Clock;
 use crate::problem::{Chain, Problem};
@@ -97,9 +97,9 @@ impl Desk {
     }
 }
 
-/// A function, as the audit trail has it.
-fn actor(function: &str) -> String {
-    format!("function:{function}")
+/// A function, as who changes accounts.
+fn actor(function: &str) -> Actor {
+    Actor::Function(function.to_owned())
 }
 
 /// Why nothing was changed, as a function is told of it.

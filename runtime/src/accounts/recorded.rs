@@ -5,6 +5,7 @@
 //! change and its row are one task, which goes on when whoever asks goes away. Where the row cannot be written, as on a full disk,
 //! the change stands and the failure is told.
 
+use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,7 +16,7 @@ use store::catalog::{Audit, ProjectId, Stamp};
 use super::attempts::{Attempts, TooMany};
 use crate::clock::Clock;
 
-/// Such changes of a project, in [`super::attempts::WINDOW_MS`].
+/// Such changes of a project by one kind of actor, in [`super::attempts::WINDOW_MS`].
 const MAX_CHANGES: u32 = 1_000;
 
 /// Changes accounts, and records that. A cheap handle: clones count together.
@@ -23,9 +24,29 @@ const MAX_CHANGES: u32 = 1_000;
 pub struct Recorded {
     accounts: Arc<dyn Accounts>,
     audit: Arc<dyn Audit>,
-    made: Attempts<()>,
+    made: Attempts<Discriminant<Actor>>,
     clock: Clock,
     since: Instant,
+}
+
+/// Who changes accounts and is no operator. One kind keeps no other one from it: people who sign in in great number leave functions
+/// their part.
+#[derive(Clone, Debug)]
+pub enum Actor {
+    /// A function, by its name.
+    Function(String),
+    /// An issuer, by its URL.
+    Issuer(String),
+}
+
+impl Actor {
+    /// As the audit trail has it.
+    fn text(&self) -> String {
+        match self {
+            Self::Function(name) => format!("function:{name}"),
+            Self::Issuer(url) => format!("issuer:{url}"),
+        }
+    }
 }
 
 /// Why nothing was changed.
@@ -53,17 +74,17 @@ impl Recorded {
     pub async fn change(
         &self,
         project: ProjectId,
-        actor: String,
+        actor: Actor,
         action: &'static str,
         change: Change,
     ) -> Result<Changed, Unchanged> {
-        self.begin(project)?;
+        self.begin(project, &actor)?;
         let this = self.clone();
         to_its_end(async move {
             let changed = this.accounts.change(project, change).await?;
             match &changed {
                 Changed::Done(account) => this.record(project, actor, action, account.id).await?,
-                Changed::Taken | Changed::Missing => this.made.give_back(project, &()),
+                Changed::Taken | Changed::Missing => this.made.give_back(project, &discriminant(&actor)),
             }
             Ok(changed)
         })
@@ -74,10 +95,10 @@ impl Recorded {
     pub async fn sign_out(
         &self,
         project: ProjectId,
-        actor: String,
+        actor: Actor,
         account: AccountId,
     ) -> Result<(), Unchanged> {
-        self.begin(project)?;
+        self.begin(project, &actor)?;
         let this = self.clone();
         to_its_end(async move {
             this.accounts.session(project, SessionChange::EndAll(account)).await?;
@@ -86,20 +107,20 @@ impl Recorded {
         .await
     }
 
-    fn begin(&self, project: ProjectId) -> Result<(), Unchanged> {
+    fn begin(&self, project: ProjectId, actor: &Actor) -> Result<(), Unchanged> {
         let since = self.clock.instant().saturating_duration_since(self.since);
         let now = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-        self.made.begin(project, (), now).map_err(Unchanged::TooMany)
+        self.made.begin(project, discriminant(actor), now).map_err(Unchanged::TooMany)
     }
 
     async fn record(
         &self,
         project: ProjectId,
-        actor: String,
+        actor: Actor,
         action: &str,
         subject: AccountId,
     ) -> Result<(), Unchanged> {
-        let stamp = Stamp { actor, at_ms: self.clock.now_ms() };
+        let stamp = Stamp { actor: actor.text(), at_ms: self.clock.now_ms() };
         Ok(self.audit.record(&stamp, project, action, &subject.0.to_string()).await?)
     }
 }
@@ -158,7 +179,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_done_is_recorded_when_nobody_waits_for_it() {
         let bench = Bench::new().await;
-        let by = || "function:desk".to_owned();
+        let by = || Actor::Function("desk".to_owned());
         tokio::select! {
             biased;
             _ = bench.recorded.change(bench.project, by(), "user.roles", bench.roles()) => panic!("it takes a while"),
@@ -180,5 +201,18 @@ mod tests {
         assert_eq!(actions, ["user.roles", "user.sign-out"]);
         let found = bench.store.accounts.find(bench.project, &By::Id(bench.account.id)).await.unwrap();
         assert_eq!(found.unwrap().roles, ["editor"]);
+    }
+
+    #[tokio::test]
+    async fn who_signs_in_keeps_no_function_from_changing_anybody() {
+        let bench = Bench::new().await;
+        let change = |actor| bench.recorded.change(bench.project, actor, "user.roles", bench.roles());
+        let issuer = || Actor::Issuer("https://id.example.com".to_owned());
+        for number in 0..MAX_CHANGES {
+            assert!(bench.recorded.begin(bench.project, &issuer()).is_ok(), "{number}");
+        }
+        assert!(matches!(change(issuer()).await, Err(Unchanged::TooMany(_))));
+        assert!(matches!(change(Actor::Function("desk".to_owned())).await, Ok(Changed::Done(_))));
+        assert_eq!(bench.actions().await, ["user.roles"]);
     }
 }

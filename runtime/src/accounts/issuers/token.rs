@@ -62,7 +62,7 @@ pub(super) struct Unverified<'t> {
 pub(super) struct Vouched {
     /// Who it is at the issuer.
     pub(super) subject: String,
-    /// What it may do, where a claim for that is named.
+    /// What it may do, each role once and in order, where a claim for that is named.
     pub(super) roles: Option<Vec<String>>,
 }
 
@@ -122,7 +122,8 @@ impl Unverified<'_> {
     }
 }
 
-/// The roles of a claim, which is a list or one word. What can be no role of an account is left out.
+/// The roles of a claim, which is a list or one word, each once and in order: an issuer need not keep to one. What can be no role of
+/// an account is left out.
 fn roles(claims: &[u8], claim: &str) -> Vec<String> {
     let mut claims: serde_json::Map<_, _> = serde_json::from_slice(claims).unwrap_or_default();
     let named = match claims.remove(claim) {
@@ -130,6 +131,10 @@ fn roles(claims: &[u8], claim: &str) -> Vec<String> {
         Some(one @ serde_json::Value::String(_)) => vec![one],
         _ => Vec::new(),
     };
-    let fit = named.into_iter().filter_map(|role| role.as_str().map(str::to_owned));
-    fit.filter(|role| check_role(role).is_ok()).take(MAX_ROLES).collect()
+    let named = named.into_iter().filter_map(|role| role.as_str().map(str::to_owned));
+    let mut fit: Vec<String> = named.filter(|role| check_role(role).is_ok()).collect();
+    fit.sort_unstable();
+    fit.dedup();
+    fit.truncate(MAX_ROLES);
+    fit
 }

@@ -4,6 +4,8 @@
 //! Who somebody is there is looked up by issuer and subject and by nothing else: an address in a token makes nobody the owner of
 //! an account that has it (threat F4).
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use store::accounts::{Account, By, Change, Changed, Identity, NewAccount};
 
@@ -11,6 +13,7 @@ use super::answer;
 use super::call::{Issued, Unlink};
 use super::{AuthDoor, Place};
 use crate::accounts::issuers::{Refused, Vouched};
+use crate::accounts::recorded::Actor;
 use crate::accounts::{identities, sessions};
 use crate::client_api::answer::{Answered, Refusal, unauthenticated};
 use crate::problem::Problem;
@@ -34,17 +37,16 @@ impl AuthDoor {
         let issuer = identity.provider.clone();
         let account = match words.link {
             true => self.link(at, identity).await?,
-            false => self.known_or_new(at, identity).await?,
+            false => self.known_or_new(at, identity, roles.as_deref().unwrap_or_default()).await?,
         };
         // Who may not sign in is changed in nothing.
         if account.disabled {
             return Err(unauthenticated().into());
         }
         let account = match roles {
-            Some(roles) if roles != account.roles => {
+            Some(roles) if !are_same(&roles, &account.roles) => {
                 let change = Change::Roles(account.id, roles);
-                let by = format!("issuer:{issuer}");
-                match self.recorded.change(at.project, by, "user.roles", change).await? {
+                match self.recorded.change(at.project, Actor::Issuer(issuer), "user.roles", change).await? {
                     Changed::Done(account) => account,
                     // Deleted a moment ago.
                     Changed::Taken | Changed::Missing => return Err(unauthenticated().into()),
@@ -55,14 +57,20 @@ impl AuthDoor {
         self.begin(at, &account, carrier).await
     }
 
-    /// The account of that identity.
-    async fn known_or_new(&self, at: &Place<'_>, identity: Identity) -> Result<Account, Refusal> {
+    /// The account of that identity; a new one has those roles from the beginning, which is no change of an account.
+    async fn known_or_new(
+        &self,
+        at: &Place<'_>,
+        identity: Identity,
+        roles: &[String],
+    ) -> Result<Account, Refusal> {
         let by = By::Identity(identity.clone());
         if let Some(account) = self.accounts.find(at.project, &by).await? {
             return Ok(account);
         }
         self.limits.made_from.begin(at.project, at.client, self.uptime_ms())?;
-        let new = NewAccount { identity: Some(identity), ..NewAccount::default() };
+        let roles = roles.to_vec();
+        let new = NewAccount { identity: Some(identity), roles, ..NewAccount::default() };
         match self.accounts.change(at.project, Change::Create(new)).await? {
             Changed::Done(account) => Ok(account),
             // Made at the same time, by another tab.
@@ -106,4 +114,10 @@ impl AuthDoor {
             Changed::Missing => Err(unauthenticated().into()),
         }
     }
+}
+
+/// Whether they are the same roles, in whatever order an operator has given them.
+fn are_same(one: &[String], other: &[String]) -> bool {
+    let set = |roles: &[String]| -> BTreeSet<String> { roles.iter().cloned().collect() };
+    set(one) == set(other)
 }
