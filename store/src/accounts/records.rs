@@ -203,7 +203,8 @@ pub enum Change {
     /// Adds who it is elsewhere; it is anonymous no more. `Taken` when that is another account.
     Link(AccountId, Identity),
     /// Takes away who it is elsewhere; its sessions end, which that person may have begun. `Missing` when it is nobody of that
-    /// kind, or has neither a password nor another identity left then: nobody could sign in to it any more.
+    /// kind, or has neither another identity left then nor a password that the project takes: nobody could sign in to it any
+    /// more.
     Unlink {
         /// Which one.
         id: AccountId,

@@ -11,6 +11,7 @@ pub(super) async fn all(opener: &Opener<'_>) -> Result<()> {
     settings(opener.bench()?).await?;
     addresses(&opener.bench()?).await?;
     identities(&opener.bench()?).await?;
+    ways_in(&opener.bench()?).await?;
     upgrades(&opener.bench()?).await?;
     passwords(&opener.bench()?).await?;
     changes(opener.bench()?).await?;
@@ -19,16 +20,7 @@ pub(super) async fn all(opener: &Opener<'_>) -> Result<()> {
 }
 
 async fn settings(bench: Bench<'_>) -> Result<()> {
-    let settings = Settings {
-        email: true,
-        anonymous: false,
-        access_ms: 900_000,
-        refresh_ms: 86_400_000,
-        origins: vec!["https://a.example".to_owned()],
-        mail: Some(Mail::Queue("mail".to_owned())),
-        issuers: vec![Issuer { url: "https://a.b".to_owned(), audience: "c".to_owned(), roles: None }],
-        cookie: true,
-    };
+    let settings = settings_of(true);
     assert_eq!(bench.accounts.settings(bench.project).await?, None);
     bench.accounts.declare(bench.project, None).await?;
     bench.accounts.declare(bench.project, Some(&settings)).await?;
@@ -44,6 +36,19 @@ async fn settings(bench: Bench<'_>) -> Result<()> {
     assert_eq!(bench.accounts.settings(bench.project).await?, None);
     assert_eq!(bench.find(By::Id(person.id)).await?, Some(person), "accounts stay");
     Ok(())
+}
+
+fn settings_of(email: bool) -> Settings {
+    Settings {
+        email,
+        anonymous: false,
+        access_ms: 900_000,
+        refresh_ms: 86_400_000,
+        origins: vec!["https://a.example".to_owned()],
+        mail: Some(Mail::Queue("mail".to_owned())),
+        issuers: vec![Issuer { url: "https://a.b".to_owned(), audience: "c".to_owned(), roles: None }],
+        cookie: true,
+    }
 }
 
 async fn addresses(bench: &Bench<'_>) -> Result<()> {
@@ -112,6 +117,19 @@ async fn identities(bench: &Bench<'_>) -> Result<()> {
     assert_eq!(bench.find(By::Identity(identity("p", "more"))).await?, None);
     bench.change(Change::Delete(other.id)).await?;
     assert_eq!(bench.find(By::Identity(identity("p", "0"))).await?, None);
+    Ok(())
+}
+
+/// A password is a way in where the project takes it.
+async fn ways_in(bench: &Bench<'_>) -> Result<()> {
+    let person = bench.person("a@b.c").await?;
+    let identity = identity("wechat", "a");
+    done(bench.change(Change::Link(person.id, identity.clone())).await?);
+    let unlink = || bench.change(Change::Unlink { id: person.id, identity: identity.clone(), keep: None });
+    bench.accounts.declare(bench.project, Some(&settings_of(false))).await?;
+    assert_eq!(unlink().await?, Changed::Missing, "nobody could sign in");
+    bench.accounts.declare(bench.project, Some(&settings_of(true))).await?;
+    done(unlink().await?);
     Ok(())
 }
 

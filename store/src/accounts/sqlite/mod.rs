@@ -64,12 +64,7 @@ impl Accounts for Sqlite {
     }
 
     async fn settings(&self, project: ProjectId) -> Result<Option<Settings>> {
-        let read = |connection: &Connection, _| {
-            let mut select = connection.prepare_cached("SELECT settings FROM account_settings")?;
-            let settings = select.query_row([], |row| row.get(0)).optional()?;
-            Ok(settings.map(|Json(settings)| settings))
-        };
-        Ok(self.files.read(project, read).await?.flatten())
+        Ok(self.files.read(project, |connection, _| settings(connection)).await?.flatten())
     }
 
     async fn find(&self, project: ProjectId, by: &By) -> Result<Option<Account>> {
@@ -126,6 +121,13 @@ impl Directory for Sqlite {
         let read = |connection: &Connection, now| directory::detail(connection, id, now);
         Ok(self.files.read(project, read).await?.flatten())
     }
+}
+
+/// How people sign in, if they do.
+fn settings(connection: &Connection) -> Result<Option<Settings>> {
+    let mut select = connection.prepare_cached("SELECT settings FROM account_settings")?;
+    let settings = select.query_row([], |row| row.get(0)).optional()?;
+    Ok(settings.map(|Json(settings)| settings))
 }
 
 #[cfg(test)]

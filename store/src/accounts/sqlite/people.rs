@@ -4,7 +4,7 @@ use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use uuid::Uuid;
 
-use super::{Limits, once, sessions};
+use super::{Limits, once, sessions, settings};
 use crate::StoreError;
 use crate::accounts::{
     ABANDONED_MS, Account, AccountId, By, Change, Changed, Identity, MAX_IDENTITIES, NewAccount,
@@ -49,9 +49,9 @@ pub(super) const SWEEP: &str = "SELECT id FROM accounts WHERE anonymous AND seen
 /// Of those go with each new session at most, so that it does not take long.
 const SWEPT_WITH_EACH: i64 = 20;
 
-/// Takes an identity away that is not the last way in.
+/// Takes an identity away that is not the last way in; ?4 is whether a password is one.
 const UNLINK: &str = "DELETE FROM account_identities WHERE account = ?1 AND provider = ?2 AND subject = ?3
-    AND (EXISTS (SELECT 1 FROM accounts WHERE id = ?1 AND password IS NOT NULL)
+    AND (?4 AND EXISTS (SELECT 1 FROM accounts WHERE id = ?1 AND password IS NOT NULL)
       OR (SELECT count(*) FROM account_identities WHERE account = ?1) > 1)";
 
 /// All sessions of an account but that one.
@@ -117,7 +117,9 @@ pub(super) fn change(connection: &Connection, change: Change, limits: Limits, no
             None => Ok(Changed::Missing),
         },
         Change::Unlink { id, identity: Identity { provider, subject }, keep } => {
-            if connection.prepare_cached(UNLINK)?.execute((id, provider, subject))? == 0 {
+            // Where signing in is off for everybody, passwords may count again with the next deploy.
+            let by_password = settings(connection)?.is_none_or(|settings| settings.email);
+            if connection.prepare_cached(UNLINK)?.execute((id, provider, subject, by_password))? == 0 {
                 return Ok(Changed::Missing);
             }
             connection.prepare_cached(END_OTHERS)?.execute((id, keep))?;
