@@ -25,4 +25,5 @@ pub mod telemetry;
 #[cfg(test)]
 mod test_store;
 pub mod triggers;
+mod turns;
 mod write_stall;

@@ -114,6 +114,20 @@ fn a_mail_is_tried_again_when_the_mail_server_has_no_time() {
     assert!(!bench.server.words().contains("ann@"), "what a mail server says may be an address");
 }
 
+/// A link that leads nowhere any more is worth no mail.
+#[test]
+fn a_mail_whose_token_has_ended_is_dropped() {
+    let mails = MailServer::start(Mood::BusyFor(usize::MAX));
+    let url = format!("smtp://{}", mails.at);
+    let options = ["--smtp", &url, "--mail-from", "no-reply@example.com"];
+    let bench = Bench::over(Server::start_turned_with(&options), MANIFEST);
+    bench.sign_up("ann@example.com", "correct horse");
+    logged(&bench, "a mail was not sent yet");
+    bench.server.clock().turn(Duration::from_secs(24 * 3_600));
+    logged(&bench, "a mail was dropped");
+    assert!(mails.count("MAIL") < 4, "it was not tried as often as others: {:?}", mails.commands());
+}
+
 /// Nobody who signs up waits for a mail server, and nobody is told whether there is one.
 #[test]
 fn f2_a_mail_server_that_is_silent_or_gone_keeps_nobody_waiting() {

@@ -64,7 +64,12 @@ impl Server {
 
     /// Starts a server whose wall clock the test turns.
     pub fn start_turned() -> Self {
-        let mut server = Self::prepare(&[]);
+        Self::start_turned_with(&[])
+    }
+
+    /// The same, with more options.
+    pub fn start_turned_with(options: &[&str]) -> Self {
+        let mut server = Self::prepare(options);
         server.clock = Some(TurnedClock::new(server.folder.path()));
         server.launch();
         server

@@ -16,7 +16,6 @@ pub mod realtime;
 mod reply;
 pub mod site;
 mod storage;
-mod turns;
 
 use std::net::IpAddr;
 

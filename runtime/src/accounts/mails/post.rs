@@ -15,7 +15,6 @@ use lettre::transport::smtp::{AsyncSmtpTransport, Error};
 use lettre::{Address, AsyncTransport as _, Tokio1Executor};
 use store::accounts::AccountId;
 use store::catalog::ProjectId;
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
@@ -26,9 +25,12 @@ use crate::accounts::attempts::Attempts;
 use crate::clock::Clock;
 use crate::places::{NoPlace, Place, Places};
 use crate::problem::{Chain, Problem};
+use crate::turns::Turns;
 
 /// Mails that are sent at once: each has a connection of its own.
 const AT_ONCE: usize = 4;
+/// Of those, of one project: a mail server that is slow with its mails keeps those of others waiting less.
+const OF_PROJECT_AT_ONCE: usize = 2;
 /// Mails that wait or are sent.
 const IN_ALL: u32 = 1_000;
 /// Of those, of one project.
@@ -52,7 +54,7 @@ struct Shared {
     from: Mailbox,
     waiting: Places,
     sent: Attempts<()>,
-    running: Semaphore,
+    running: Turns,
     clock: Clock,
     since: Instant,
 }
@@ -91,7 +93,7 @@ impl Post {
             from,
             waiting: Places::new(OF_PROJECT, IN_ALL),
             sent: Attempts::new(OF_PROJECT_IN_A_WHILE),
-            running: Semaphore::new(AT_ONCE),
+            running: Turns::new(OF_PROJECT_AT_ONCE, AT_ONCE),
             since: clock.instant(),
             clock,
         };
@@ -132,18 +134,24 @@ impl Post {
     /// Sends it after whoever asks has gone on.
     pub(super) fn send(&self, place: Place, mail: Message, whose: (ProjectId, AccountId, Letter)) {
         let post = self.clone();
+        let ends_ms = self.shared.clock.now_ms().saturating_add_unsigned(whose.2.life_ms());
         tokio::spawn(async move {
             let _place = place;
-            post.deliver(&mail, whose).await;
+            post.deliver(&mail, ends_ms, whose).await;
         });
     }
 
     /// Nothing of the mail is logged, nor what the server says of it, which may be the address.
-    async fn deliver(&self, mail: &Message, (project, account, letter): (ProjectId, AccountId, Letter)) {
-        let (project, account, letter) = (project.0, account.0, letter.name());
+    async fn deliver(
+        &self,
+        mail: &Message,
+        ends_ms: i64,
+        (of, account, letter): (ProjectId, AccountId, Letter),
+    ) {
+        let (project, account, letter) = (of.0, account.0, letter.name());
         for (attempt, pause) in PAUSES.into_iter().enumerate() {
             sleep(pause).await;
-            let failed = match self.attempt(mail).await {
+            let failed = match self.attempt(of, mail, ends_ms).await {
                 Ok(()) => return,
                 Err(failed) => failed,
             };
@@ -155,13 +163,23 @@ impl Post {
                 Failed::ForNow(reason) => {
                     tracing::warn!(%project, %account, letter, attempt, reason, "a mail was not sent yet");
                 }
+                Failed::Late => {
+                    tracing::error!(%project, %account, letter, "a mail was dropped: its token has ended");
+                    return;
+                }
             }
         }
         tracing::error!(%project, %account, letter, "a mail was given up");
     }
 
-    async fn attempt(&self, mail: &Message) -> Result<(), Failed> {
-        let Ok(_running) = self.shared.running.acquire().await else { return Ok(()) };
+    /// Sends it, if its turn comes before its token ends, milliseconds since 1970.
+    async fn attempt(&self, of: ProjectId, mail: &Message, ends_ms: i64) -> Result<(), Failed> {
+        let left = u64::try_from(ends_ms.saturating_sub(self.shared.clock.now_ms())).unwrap_or(0);
+        if left == 0 {
+            return Err(Failed::Late);
+        }
+        let turn = self.shared.running.take(of, Duration::from_millis(left)).await;
+        let _turn = turn.ok_or(Failed::Late)?;
         match timeout(ATTEMPT, self.shared.transport.send(mail.clone())).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(Failed::of(&error)),
@@ -176,6 +194,8 @@ enum Failed {
     ForNow(String),
     /// It will not.
     ForGood(String),
+    /// Nobody could use it any more.
+    Late,
 }
 
 impl Failed {

@@ -23,9 +23,9 @@ pub(super) use self::described::Paths;
 use super::answer::{Answered, Refusal, no_route, other_method};
 use super::body::Posted;
 use super::callers::Callers;
-use super::turns::{Turn, Turns};
 use crate::control::wire::MAX_INSERT_BYTES;
 use crate::problem::Problem;
+use crate::turns::{PATIENCE, Turn, Turns};
 
 /// Operations under way of one project, and of all. Each holds up to 8 MiB of question and of answer.
 const OPERATIONS: (usize, usize) = (16, 64);
@@ -81,7 +81,7 @@ impl DocumentDoor {
         for step in batch::read(posted.bytes()?)? {
             let _turn = match turn.take() {
                 Some(turn) => turn,
-                None => self.operations.take(project).await.ok_or_else(busy)?,
+                None => self.operations.take(project, PATIENCE).await.ok_or_else(busy)?,
             };
             let has_room = if begin.elapsed() < BATCH_TIME { results.has_room() } else { Err(late()) };
             let result = match (has_room, Operation::named(&step.operation)) {
@@ -116,10 +116,10 @@ impl DocumentDoor {
         let is_short = body.size_hint().upper().is_some_and(|upper| upper <= SHORT_BODY);
         let place = match is_short {
             true => None,
-            false => Some(self.long_bodies.take(project).await.ok_or_else(busy)?),
+            false => Some(self.long_bodies.take(project, PATIENCE).await.ok_or_else(busy)?),
         };
         let posted = Posted::read(&parts.headers, body, max_bytes).await?;
-        let turn = self.operations.take(project).await.ok_or_else(busy)?;
+        let turn = self.operations.take(project, PATIENCE).await.ok_or_else(busy)?;
         drop(place);
         Ok((caller, posted, turn))
     }

@@ -28,9 +28,9 @@ use super::objects::put::Put;
 use super::objects::rooms::{Kind, Rooms};
 use super::objects::{ObjectDoor, Signers, get};
 use super::reply::ReplyBody;
-use super::turns::Turns;
 use crate::clock::Clock;
 use crate::problem::Problem;
+use crate::turns::{PATIENCE, Turns};
 
 /// Lists under way of one project, and of all. Each may look at many objects that its caller does not see.
 const LISTS: (usize, usize) = (4, 16);
@@ -161,7 +161,7 @@ impl StorageDoor {
             ),
             None => None,
         };
-        let _turn = self.lists.take(project).await.ok_or_else(busy)?;
+        let _turn = self.lists.take(project, PATIENCE).await.ok_or_else(busy)?;
         let wanted = Wanted { prefix: &prefix, after: after.as_deref(), limit };
         let page = self.ruled.list_as(project, caller, bucket, wanted).await.map_err(problem)?;
         let last = page.objects.last().filter(|_| page.has_more);
