@@ -40,7 +40,8 @@ pub enum Joint {
 }
 
 /// Uploads in parts for callers from outside. An upload is its account's: for everybody else there is none (`NotFound`), and
-/// for whoever is not signed in it is there if it was begun like that. What nobody goes on with for [`PART_WAIT_MS`] is gone.
+/// for whoever is not signed in it is there if it was begun like that. What gets no byte for [`PART_WAIT_MS`] is gone.
+/// Those of callers without a name have at most half of what the project may hold.
 #[async_trait]
 pub trait PartedUploads: Send + Sync {
     /// Begins one of an announced size, at least one byte, and answers its id. The rules are asked, and again when its last

@@ -24,6 +24,8 @@ pub(super) async fn all(opener: &Opener<'_>) -> Result<()> {
     an_upload_begins_where_its_object_has_room(opener.bench_with(1_000).await?).await?;
     there_are_so_many(opener.bench_with(1 << 20).await?).await?;
     c5_callers_without_a_name_leave_uploads_for_others(opener.bench().await?).await?;
+    c5_callers_without_a_name_leave_room_for_others(opener.bench_with(4 << 20).await?).await?;
+    c5_only_bytes_keep_an_upload(opener.bench().await?).await?;
     so_many_are_known_afterwards(opener.bench().await?).await
 }
 
@@ -300,6 +302,51 @@ async fn c5_callers_without_a_name_leave_uploads_for_others(bench: Bench<'_>) ->
     }
     let id = bench.begin(&ann(), "hers", 1).await?;
     assert_eq!(bench.take(&id, 0, noise(1)).await?.received, 1);
+    Ok(())
+}
+
+async fn c5_callers_without_a_name_leave_room_for_others(bench: Bench<'_>) -> Result<()> {
+    let bench = bench.open_to_all().await?;
+    let (project, parted, most) = (bench.project, &bench.store.3, 2 << 20);
+    let caller = |user: &str| Caller { user: Some(user.to_owned()), anonymous: true, ..Caller::default() };
+    let (first, second) = (caller("first"), caller("second"));
+    let part = async |caller: &Caller, id: &str| match parted.go_on(project, caller, id, 0).await? {
+        Joint::Fits(part) => Ok::<_, StoreError>(part),
+        Joint::Elsewhere(received) => panic!("it has {received} bytes"),
+    };
+    let without_a_name = |text: String| assert!(text.contains("without a name"), "{text}");
+    without_a_name(full(bench.begin(&first, "large", most + 1).await));
+    let ids = [bench.begin(&first, "1", 3 * most / 4).await?, bench.begin(&second, "2", 3 * most / 4).await?];
+    let mut large = part(&first, &ids[0]).await?;
+    large.write(noise(BLOCK_BYTES)).await?;
+    large.keep().await?;
+    without_a_name(full(part(&second, &ids[1]).await?.write(noise(BLOCK_BYTES)).await));
+    without_a_name(full(bench.begin(&second, "more", most / 2).await));
+    bench.begin(&second, "small", 1_000).await?;
+    // Whoever has a name has the other half.
+    bench.put_bytes("function", noise(1_000)).await?;
+    let id = bench.begin(&ann(), "hers", most).await?;
+    assert!(bench.take(&id, 0, noise(most)).await?.etag.is_some());
+    parted.give_up(project, &first, &ids[0]).await?;
+    part(&second, &ids[1]).await?.write(noise(BLOCK_BYTES)).await
+}
+
+async fn c5_only_bytes_keep_an_upload(bench: Bench<'_>) -> Result<()> {
+    let bench = bench.open_to_all().await?;
+    let ids = [bench.begin(&ann(), "a", 4).await?, bench.begin(&ann(), "b", 4).await?];
+    bench.clock.turn(PART_WAIT_MS - 1);
+    bench.take(&ids[0], 0, Bytes::from_static(b"ab")).await?;
+    assert_eq!(bench.take(&ids[1], 0, Bytes::new()).await?.received, 0);
+    // Parts that come at the same time keep it no more than one.
+    let (one, other) = (bench.part(&ids[1], 0).await?, bench.part(&ids[1], 0).await?);
+    assert!(one.keep().await.is_err());
+    other.keep().await?;
+    bench.clock.turn(1);
+    missing(bench.received(&ids[1]).await);
+    assert_eq!(bench.received(&ids[0]).await?, 2);
+    bench.take(&ids[0], 2, Bytes::new()).await?;
+    bench.clock.turn(PART_WAIT_MS - 1);
+    missing(bench.received(&ids[0]).await);
     Ok(())
 }
 

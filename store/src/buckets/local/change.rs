@@ -58,7 +58,7 @@ pub(super) struct Change<'c> {
     pub(super) connection: &'c Connection,
     /// Milliseconds since 1970.
     pub(super) now: i64,
-    limits: Limits,
+    pub(super) limits: Limits,
     before: Totals,
     totals: Totals,
     /// Who is told of changes of a bucket, by its name.
@@ -370,7 +370,8 @@ impl<'c> Change<'c> {
         listeners.tell(change, &at.key, || Some(details()))
     }
 
-    fn reserved(&self, content: i64) -> Result<i64> {
+    /// What is reserved for an upload, bytes.
+    pub(super) fn reserved(&self, content: i64) -> Result<i64> {
         let mut reserved = self.connection.prepare_cached(RESERVED)?;
         let reserved = reserved.query_row([content], |row| row.get(0)).optional()?;
         reserved.ok_or(StoreError::NotFound { what: "upload" })

@@ -342,7 +342,9 @@ impl Local {
         let mut swept = 0;
         let some_expired = |connection: &Connection, now| uploads::some_expired(connection, now);
         if self.rows.read(project, some_expired).await? == Some(true) {
-            self.change(project, Durability::Later, |change| change.expire()).await?;
+            let local = self.clone();
+            let expire = move |change: &mut Change<'_>| change.expire(|id| local.lanes.has(id));
+            self.change(project, Durability::Later, expire).await?;
         }
         loop {
             let unused = |connection: &Connection, _| read::unused(connection, SWEPT_AT_ONCE);

@@ -189,6 +189,12 @@ impl Lanes {
         lanes.insert(id.to_owned(), Arc::downgrade(&lane));
         lane
     }
+
+    /// Whether a part comes to an upload. Until it has ended the upload is not too old.
+    pub(super) fn has(&self, id: &str) -> bool {
+        let lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.get(id).is_some_and(|lane| lane.strong_count() > 0)
+    }
 }
 
 impl Growing {

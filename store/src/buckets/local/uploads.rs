@@ -23,13 +23,18 @@ pub(super) const ONE: &str =
     FROM object_uploads WHERE id = ?1 AND account IS ?2 AND expires_ms > ?3";
 /// The file of a content that is not there yet, and what is reserved for it.
 pub(super) const FILE: &str = "SELECT file, reserved FROM object_contents WHERE id = ?1";
-/// That a part of one begins: it waits anew.
-pub(super) const CLAIM: &str = "UPDATE object_uploads SET expires_ms = ?5
-    WHERE id = ?1 AND account IS ?2 AND content = ?3 AND expires_ms > ?4";
-/// Whether a content is one's.
-pub(super) const HAS: &str = "SELECT 1 FROM object_uploads WHERE id = ?1 AND content = ?2";
-/// How far one is.
-pub(super) const KEEP: &str = "UPDATE object_uploads SET received = ?2, blocks = ?3, expires_ms = ?4
+/// Whether one is there for a part that begins.
+pub(super) const CLAIM: &str =
+    "SELECT 1 FROM object_uploads WHERE id = ?1 AND account IS ?2 AND content = ?3 AND expires_ms > ?4";
+/// Whether the one whose content that is has no name behind it.
+pub(super) const IS_NAMELESS: &str = "SELECT nameless FROM object_uploads WHERE id = ?1 AND content = ?2";
+/// What is reserved for those without a name.
+pub(super) const RESERVED_FOR_NAMELESS: &str = "SELECT coalesce(sum(reserved), 0)
+    FROM object_uploads CROSS JOIN object_contents ON object_contents.id = content
+    WHERE nameless = 1 AND content IS NOT NULL";
+/// How far one is. It waits anew where bytes have come.
+pub(super) const KEEP: &str = "UPDATE object_uploads
+    SET received = ?2, blocks = ?3, expires_ms = iif(received < ?2, ?4, expires_ms)
     WHERE id = ?1 AND content IS NOT NULL";
 /// That one has become an object.
 pub(super) const COMPLETE: &str =
@@ -54,8 +59,10 @@ pub(super) const FORGET_ENDED: &str = "DELETE FROM object_uploads WHERE id IN
     (SELECT id FROM object_uploads WHERE content IS NULL ORDER BY expires_ms DESC LIMIT -1 OFFSET ?1)";
 /// Whether one is too old.
 pub(super) const SOME_EXPIRED: &str = "SELECT 1 FROM object_uploads WHERE expires_ms <= ?1 LIMIT 1";
-/// Forgets those that are too old.
-pub(super) const EXPIRE: &str = "DELETE FROM object_uploads WHERE expires_ms <= ?1";
+/// Those that are too old.
+pub(super) const EXPIRED: &str = "SELECT id FROM object_uploads WHERE expires_ms <= ?1";
+/// Forgets one that is too old.
+pub(super) const EXPIRE: &str = "DELETE FROM object_uploads WHERE id = ?1";
 
 /// An upload that is to begin.
 #[derive(Clone)]
@@ -141,6 +148,7 @@ impl Change<'_> {
         if *nameless {
             let what = "unfinished uploads of callers without a name";
             unfinished(what, OF_NAMELESS, MAX_UNFINISHED_WITHOUT_NAME, &[nameless])?;
+            self.check_nameless(0, *total)?;
         }
         unfinished("unfinished uploads of the project", OF_PROJECT, MAX_UNFINISHED, &[])?;
         let content = self.draft(&at.bucket, file, 0)?;
@@ -160,20 +168,35 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Claims an upload for a part that begins. From then on it is not too old before the part has ended.
+    /// Fails unless an upload is there for a part that begins.
     pub(super) fn claim(&mut self, id: &str, account: Option<&str>, content: i64) -> Result<()> {
-        let row = (id, account, content, self.now, self.now.saturating_add(PART_WAIT_MS));
-        match self.connection.prepare_cached(CLAIM)?.execute(row)? {
-            0 => Err(no_upload()),
-            _ => Ok(()),
+        match self.connection.prepare_cached(CLAIM)?.exists((id, account, content, self.now))? {
+            true => Ok(()),
+            false => Err(no_upload()),
         }
     }
 
     /// Reserves for a part. Rows of contents come again under the same number: it must be the upload's still.
     pub(super) fn reserve_for(&mut self, id: &str, content: i64, needs: u64, wishes: u64) -> Result<u64> {
-        match self.connection.prepare_cached(HAS)?.exists((id, content))? {
-            true => self.reserve(content, needs, wishes),
-            false => Err(no_upload()),
+        let mut is_nameless = self.connection.prepare_cached(IS_NAMELESS)?;
+        let is_nameless = is_nameless.query_row((id, content), |row| row.get(0)).optional()?;
+        let most = match is_nameless.ok_or_else(no_upload)? {
+            true => self.check_nameless(self.reserved(content)?, needs)?,
+            false => u64::MAX,
+        };
+        self.reserve(content, needs, wishes.min(most))
+    }
+
+    /// Fails where an upload of somebody without a name, which has `reserved` bytes, may not have those that it needs; how
+    /// many it may have.
+    fn check_nameless(&self, reserved: i64, needs: u64) -> Result<u64> {
+        let half = self.limits.bytes / 2;
+        let all: i64 =
+            self.connection.prepare_cached(RESERVED_FOR_NAMELESS)?.query_row([], |row| row.get(0))?;
+        let most = half.saturating_sub(all).saturating_add(reserved);
+        match stored(needs) > most {
+            true => Err(full("the space for unfinished uploads of callers without a name (bytes)", half)),
+            false => Ok(most.unsigned_abs()),
         }
     }
 
@@ -213,10 +236,15 @@ impl Change<'_> {
         }
     }
 
-    /// Forgets uploads that are too old.
-    pub(super) fn expire(&mut self) -> Result<()> {
-        let now = self.now;
-        self.connection.prepare_cached(EXPIRE)?.execute([now])?;
+    /// Forgets uploads that are too old, but those to which a part comes.
+    pub(super) fn expire(&mut self, goes_on: impl Fn(&str) -> bool) -> Result<()> {
+        let mut expired = self.connection.prepare_cached(EXPIRED)?;
+        let expired: Vec<String> =
+            expired.query_map([self.now], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let mut expire = self.connection.prepare_cached(EXPIRE)?;
+        for id in expired.iter().filter(|id| !goes_on(id)) {
+            expire.execute([id])?;
+        }
         Ok(())
     }
 }

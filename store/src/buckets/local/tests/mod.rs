@@ -382,13 +382,15 @@ fn no_statement_scans_or_sorts() {
         uploads::ONE,
         uploads::FILE,
         uploads::CLAIM,
-        uploads::HAS,
+        uploads::IS_NAMELESS,
+        uploads::RESERVED_FOR_NAMELESS,
         uploads::KEEP,
         uploads::COMPLETE,
         uploads::GIVE_UP,
         uploads::OF_ACCOUNT,
         uploads::OF_NAMELESS,
         uploads::SOME_EXPIRED,
+        uploads::EXPIRED,
         uploads::EXPIRE,
     ];
     for sql in statements {
