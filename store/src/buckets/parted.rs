@@ -55,7 +55,8 @@ pub trait PartedUploads: Send + Sync {
     ) -> Result<String>;
     /// How far it is.
     async fn progress(&self, project: ProjectId, caller: &Caller, id: &str) -> Result<Progress>;
-    /// Goes on behind that many bytes. A part that still runs is over: its connection may have broken without a word.
+    /// Goes on behind that many bytes. A part that still runs is over if this one fits: its connection may have broken without
+    /// a word.
     async fn go_on(&self, project: ProjectId, caller: &Caller, id: &str, offset: u64) -> Result<Joint>;
     /// Gives it up, also one that has become an object, which stays.
     async fn give_up(&self, project: ProjectId, caller: &Caller, id: &str) -> Result<()>;

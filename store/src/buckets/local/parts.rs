@@ -106,12 +106,14 @@ impl PartedUploads for Driver {
         local.upload_of(project, caller, id).await?;
         let lane = local.lanes.of(id);
         let mut turn = lane.clone().lock_owned().await;
-        *turn += 1;
         let known = local.upload_of(project, caller, id).await?;
         let Some(content) = known.content.filter(|_| known.received == offset) else {
             return Ok(Joint::Elsewhere(known.received));
         };
-        let place = local.running.take(project, format!("{id}#{}", *turn), local.limits.uploads)?;
+        let number = *turn + 1;
+        let place = local.running.take(project, format!("{id}#{number}"), local.limits.uploads)?;
+        // From here on the part before is over.
+        *turn = number;
         let found = |connection: &Connection| uploads::file(connection, content);
         let (name, reserved) = local.look(project, found).await?;
         let claim = Claim { id, account: caller.user.as_deref(), content, is_new: known.received == 0 };
@@ -124,7 +126,7 @@ impl PartedUploads for Driver {
             content,
             name,
             file: Arc::new(file),
-            number: *turn,
+            number,
             lane,
             _place: place,
             reserved,

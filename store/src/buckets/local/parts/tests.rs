@@ -147,3 +147,20 @@ async fn an_upload_asks_for_its_place_in_the_list_first() {
     driver.delete(project(1), "a", "other", Condition::Always).await.unwrap();
     assert!(take(&driver, &id, 0, b"abcd").await.unwrap().etag.is_some());
 }
+
+#[tokio::test]
+async fn a_part_that_does_not_come_ends_no_other() {
+    let folder = scratch();
+    let driver = open_with(folder.path(), Limits { uploads: 1, ..Limits::default() }).await;
+    let (id, nobody) = (begin(&driver, 4).await, Caller::default());
+    let Joint::Fits(mut part) = driver.go_on(project(1), &nobody, &id, 0).await.unwrap() else {
+        panic!("it is empty")
+    };
+    part.write(Bytes::from_static(b"ab")).await.unwrap();
+    let wrong = driver.go_on(project(1), &nobody, &id, 3).await.unwrap();
+    assert!(matches!(wrong, Joint::Elsewhere(0)));
+    let busy = driver.go_on(project(1), &nobody, &id, 0).await.map(drop);
+    assert!(matches!(busy, Err(StoreError::Busy { limit: 1, .. })), "{busy:?}");
+    part.write(Bytes::from_static(b"cd")).await.unwrap();
+    assert!(part.keep().await.unwrap().etag.is_some());
+}
