@@ -1,10 +1,12 @@
 //! Sessions that pages keep in a cookie, and the attacks on them of threats F1, F3 and F6.
 
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::bench::Bench;
+use crate::support::upstream::Upstream;
 use crate::support::{Answer, Request, guest};
 
 const NAME: &str = "__Host-ostro";
@@ -184,6 +186,76 @@ fn f3_many_tabs_renew_at_once() {
     let renewed: Vec<String> = answers.iter().filter_map(set).collect();
     assert_eq!(renewed.len(), 1, "one is given another one");
     ask(&bench, "/mine", &renewed[0]).expect_status(200);
+}
+
+/// A page that answers when it is told to.
+struct Slow {
+    upstream: Upstream,
+    /// Somebody has asked for it, and waits.
+    asked: mpsc::Receiver<()>,
+    go: mpsc::Sender<()>,
+}
+
+impl Slow {
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// Beside what is deployed, at `/slow`.
+    fn start(bench: &Bench) -> Self {
+        let (ask, asked) = mpsc::channel();
+        let (go, told) = mpsc::channel();
+        let told = Mutex::new(told);
+        let upstream = Upstream::json(move |_| {
+            ask.send(()).unwrap();
+            told.lock().unwrap().recv_timeout(Self::PATIENCE).unwrap();
+            Some("{}".to_owned())
+        });
+        let function = "[function.slow]\nauth = 'optional'\nroutes = ['/slow']\n";
+        let manifest =
+            format!("[auth]\nemail = true\ncookie = true\n{function}grants = ['{}']\n", upstream.grant());
+        let component = guest::component("fetch");
+        bench.server.control().try_deploy_manifest("slow", &component, &manifest).expect_status(200);
+        Self { upstream, asked, go }
+    }
+
+    /// The answer, after what happens meanwhile.
+    fn ask(&self, bench: &Bench, cookie: &str, meanwhile: impl FnOnce()) -> Answer {
+        let path = format!("/slow?http://{}/", self.upstream.at);
+        std::thread::scope(|scope| {
+            let answer = scope.spawn(|| ask(bench, &path, cookie));
+            self.asked.recv_timeout(Self::PATIENCE).unwrap();
+            meanwhile();
+            self.go.send(()).unwrap();
+            answer.join().unwrap().expect_status(200)
+        })
+    }
+}
+
+#[test]
+fn f3_a_late_answer_leaves_the_cookie_alone() {
+    let bench = over(Bench::turned("[function.hello]\n"));
+    let slow = Slow::start(&bench);
+    let clock = bench.server.clock();
+    let (_, first) = sign_up(&bench, "ann@example.com");
+    clock.turn(Duration::from_secs(16 * 60));
+    let mut second = None;
+    let late = slow.ask(&bench, &first, || {
+        clock.turn(Duration::from_secs(11));
+        second = set(&ask(&bench, "/mine", &first).expect_status(200));
+    });
+    let second = second.expect("nobody was given another one yet");
+    assert_eq!((set(&late), late.header("cache-control")), (None, Some("no-store")));
+    ask(&bench, "/mine", &second).expect_status(200);
+    // Alone it brings none either, and what the browser has is good.
+    clock.turn(Duration::from_secs(16 * 60));
+    let late = slow.ask(&bench, &second, || clock.turn(Duration::from_secs(6)));
+    assert_eq!(set(&late), None);
+    clock.turn(Duration::from_secs(5));
+    let third = set(&ask(&bench, "/mine", &second).expect_status(200)).expect("the next answer brings it");
+    ask(&bench, "/mine", &third).expect_status(200);
+    // Nor does it clear what the browser has had since.
+    call(&bench, "auth/sign-out", &json!({}), &third).expect_status(204);
+    let late = slow.ask(&bench, &third, || clock.turn(Duration::from_secs(6)));
+    assert_eq!((set(&late), late.header("vary")), (None, Some("cookie")));
 }
 
 /// Browsers say where a request comes from; pages of other hosts of the same domain are other projects'.

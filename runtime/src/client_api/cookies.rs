@@ -5,17 +5,24 @@
 
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, StatusCode};
+use store::accounts::RACE_MS;
 
 use super::callers::Place;
 use super::origin::may_use_cookie;
 use crate::accounts::cookie::{self, Sent};
 use crate::accounts::sessions::{Renewed, Session, Sessions};
+use crate::clock::Clock;
 use crate::problem::Problem;
+
+/// An answer says nothing of the cookie so long after its request came, milliseconds. In [`RACE_MS`] nobody is given another value, and
+/// the second half of that is for the way to the browser.
+const LATE_MS: i64 = RACE_MS / 2;
 
 /// Knows sessions by their cookies. A cheap handle.
 #[derive(Clone)]
 pub(super) struct Cookies {
     sessions: Sessions,
+    clock: Clock,
 }
 
 /// What the cookie of a request is worth, and what its answer has to say of it.
@@ -26,15 +33,23 @@ pub enum Bearing {
     /// There is none.
     Absent,
     /// It is somebody's session, and perhaps another value takes its place.
-    Session(Option<HeaderValue>),
-    /// It is of no session, or of one that is over.
-    Over,
+    Session(Option<Successor>),
+    /// It is of no session, or of one that is over: it is to be forgotten.
+    Over(Successor),
+}
+
+/// What takes the place of the cookie of a request, unless its answer is late. A browser may have been given another one since, which
+/// must stay: the value before this one goes on until it is replaced again.
+pub struct Successor {
+    set: HeaderValue,
+    came_ms: i64,
+    clock: Clock,
 }
 
 impl Cookies {
-    /// Over those sessions.
-    pub(super) fn new(sessions: Sessions) -> Self {
-        Self { sessions }
+    /// Over those sessions, by that clock.
+    pub(super) fn new(sessions: Sessions, clock: Clock) -> Self {
+        Self { sessions, clock }
     }
 
     /// Puts an access token in the place of the cookie. `authorization` that the client has sent itself wins. `cross_site` when
@@ -50,14 +65,16 @@ impl Cookies {
         if request.headers().contains_key(header::AUTHORIZATION) {
             return Ok(Bearing::Nothing);
         }
+        let came_ms = self.clock.now_ms();
+        let successor = |set| Successor { set, came_ms, clock: self.clock.clone() };
         let text = match cookie::sent(request.headers()) {
             Sent::Nothing => return Ok(Bearing::Absent),
             _ if !may_use_cookie(request) => return Err(cross_site()),
             Sent::One(text) => text,
-            Sent::Several => return Ok(Bearing::Over),
+            Sent::Several => return Ok(Bearing::Over(successor(cookie::clear()))),
         };
         let Some((session, renewed)) = self.sessions.kept(place.project, settings, text).await? else {
-            return Ok(Bearing::Over);
+            return Ok(Bearing::Over(successor(cookie::clear())));
         };
         let token = self.sessions.access_token(place.project, settings, &session).await?;
         let bearer = HeaderValue::try_from(format!("Bearer {token}"));
@@ -66,7 +83,7 @@ impl Cookies {
             .insert(header::AUTHORIZATION, bearer.map_err(|error| Problem::internal(&error))?);
         match renewed {
             Renewed::No => Ok(Bearing::Session(None)),
-            Renewed::Yes => Ok(Bearing::Session(Some(kept(&session, settings.refresh_ms)?))),
+            Renewed::Yes => Ok(Bearing::Session(Some(successor(kept(&session, settings.refresh_ms)?)))),
         }
     }
 }
@@ -83,8 +100,8 @@ impl Bearing {
         let set = match self {
             Self::Nothing => return,
             Self::Absent => None,
-            Self::Session(renewed) => renewed.clone(),
-            Self::Over => Some(cookie::clear()),
+            Self::Session(renewed) => renewed.as_ref().and_then(Successor::in_time),
+            Self::Over(nothing) => nothing.in_time(),
         };
         headers.append(header::VARY, HeaderValue::from_static("cookie"));
         let set = set.filter(|_| !cookie::is_set(headers));
@@ -93,6 +110,14 @@ impl Bearing {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         headers.extend(set.map(|set| (header::SET_COOKIE, set)));
+    }
+}
+
+impl Successor {
+    /// What the answer sets; none when it is late.
+    fn in_time(&self) -> Option<HeaderValue> {
+        let passed_ms = self.clock.now_ms().saturating_sub(self.came_ms);
+        (0..LATE_MS).contains(&passed_ms).then(|| self.set.clone())
     }
 }
 

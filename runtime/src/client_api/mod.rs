@@ -121,7 +121,7 @@ impl ClientApi {
         Self {
             description: Description::new(),
             auth: AuthDoor::new(store, callers.clone(), (tokens, sessions.clone()), proofs, clock.clone()),
-            cookies: Cookies::new(sessions),
+            cookies: Cookies::new(sessions, clock.clone()),
             documents: DocumentDoor::new(store, callers.clone()),
             storage: StorageDoor::new(store, callers.clone(), objects, clock.clone()),
             realtime: RealtimeDoor::new(store, callers.clone(), clock, stopping),
@@ -173,7 +173,7 @@ impl ClientApi {
             None => self.cookies.exchange(&place, request).await,
         };
         let (fault, bearing) = match exchanged {
-            Ok(Bearing::Over) => (unauthenticated(), Bearing::Over),
+            Ok(bearing @ Bearing::Over(_)) => (unauthenticated(), bearing),
             Ok(bearing) => return Ok(Admitted { origin, bearing }),
             Err(fault) => (fault, Bearing::Nothing),
         };
@@ -241,7 +241,7 @@ impl ClientApi {
             None if path == "openapi.json" => {
                 return Ok(self.description.answer(request.headers()).map(ReplyBody::from));
             }
-            _ if matches!(bearing, Bearing::Over) => return Err(unauthenticated().into()),
+            _ if matches!(bearing, Bearing::Over(_)) => return Err(unauthenticated().into()),
             Some(("storage", name)) => return self.storage.serve(place.project, name, request).await,
             Some(("uploads", id)) => return self.storage.serve_upload(place.project, id, request).await,
             Some(("channels", name)) => self.realtime.send(place.project, name, client, request).await,
