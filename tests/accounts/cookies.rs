@@ -420,6 +420,26 @@ fn sessions_change_what_they_are_kept_in() {
     ask(&bench, "/mine", &set(&up).unwrap()).expect_status(200);
 }
 
+/// Who has found a session that somebody left open does not make a new one of it (threat F4).
+#[test]
+fn f4_a_session_in_a_cookie_is_as_old_as_it_was() {
+    let bench = over(Bench::turned("[function.hello]\n"));
+    let tokens = bench.sign_up("ann@example.com", "correct horse");
+    bench.server.clock().turn(Duration::from_secs(15 * 60 + 1));
+    let kept = json!({ "refresh_token": tokens["refresh_token"], "cookie": true });
+    let exchanged = bench.posted("refresh", &kept).header("sec-fetch-site", "same-origin");
+    let cookie = set(&exchanged.send(bench.server.listen).expect_status(200)).unwrap();
+    let unlink = json!({ "provider": "https://accounts.example.com", "subject": "ann" });
+    call(&bench, "auth/unlink", &unlink, &cookie).expect_error(403, "sign_in_again");
+    // Whoever signs in is asked no more.
+    let words = json!({ "email": "ann@example.com", "password": "correct horse", "cookie": true });
+    let again = set(&call(&bench, "auth/sign-in", &words, &cookie).expect_status(200)).unwrap();
+    call(&bench, "auth/unlink", &unlink, &again).expect_error(404, "not_found");
+    let user = format!("users/{}", tokens["user"]["id"].as_str().unwrap());
+    let shown = bench.server.control().get(&user).expect_status(200).json();
+    assert_eq!(shown["sessions"], 2, "the exchange has made no further one");
+}
+
 #[test]
 fn there_are_cookies_only_where_the_manifest_says_so() {
     let bench = start();

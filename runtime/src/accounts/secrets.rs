@@ -39,9 +39,12 @@ impl SessionToken {
         Ok(Self { carrier, family, secret })
     }
 
-    /// Another one of the same session.
-    pub fn next(&self) -> Result<Self, Problem> {
-        Ok(Self { secret: random_text::<SECRET_BYTES>()?, ..self.clone() })
+    /// Another one of the same session. One of another carrier has another family: the two kinds have nothing in common.
+    pub fn next(&self, carrier: Carrier) -> Result<Self, Problem> {
+        match carrier == self.carrier {
+            true => Ok(Self { secret: random_text::<SECRET_BYTES>()?, ..self.clone() }),
+            false => Self::first(carrier),
+        }
     }
 
     /// What a client has sent; none for what can't be one.
@@ -113,9 +116,11 @@ mod tests {
     #[test]
     fn tokens_of_a_session_have_its_family_and_a_secret_of_their_own() {
         let first = SessionToken::first(Carrier::Script).unwrap();
-        let next = first.next().unwrap();
+        let next = first.next(Carrier::Script).unwrap();
         assert_eq!(first.family(), next.family());
         assert_ne!(first.hash(), next.hash());
+        let cookie = first.next(Carrier::Cookie).unwrap();
+        assert_ne!(cookie.text().split('.').next(), first.text().split('.').next());
         assert_ne!(SessionToken::first(Carrier::Script).unwrap().family(), first.family());
         let parse = |text: &str| SessionToken::parse(Carrier::Script, text);
         assert!(parse(&next.text()).is_some_and(|parsed| parsed == next));

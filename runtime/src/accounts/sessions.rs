@@ -100,15 +100,16 @@ impl Sessions {
         }
     }
 
-    /// Takes a refresh token, and gives another one for it.
+    /// Takes a refresh token, and gives another one for it, of that carrier. The session began when it did.
     pub async fn refresh(
         &self,
         project: ProjectId,
         settings: &Settings,
         text: &str,
+        carrier: Carrier,
     ) -> Result<Refreshed, Problem> {
         match SessionToken::parse(Carrier::Script, text) {
-            Some(token) => self.replace(project, settings, &token).await,
+            Some(token) => self.replace(project, settings, &token, token.next(carrier)?).await,
             None => Ok(Refreshed::Over),
         }
     }
@@ -130,11 +131,11 @@ impl Sessions {
             Held::Due(id, account) => (id, account),
             Held::Reused => {
                 // Ends it.
-                self.replace(project, settings, &token).await?;
+                self.replace(project, settings, &token, token.next(Carrier::Cookie)?).await?;
                 return Ok(None);
             }
         };
-        match self.replace(project, settings, &token).await? {
+        match self.replace(project, settings, &token, token.next(Carrier::Cookie)?).await? {
             Refreshed::Session(session) => Ok(Some((session, Renewed::Yes))),
             // Another tab was faster: the browser has one cookie for both.
             Refreshed::Race => Ok(Some((Session { id, account, token }, Renewed::No))),
@@ -173,12 +174,13 @@ impl Sessions {
         project: ProjectId,
         settings: &Settings,
         token: &SessionToken,
+        next: SessionToken,
     ) -> Result<Refreshed, Problem> {
-        let next = token.next()?;
         let refresh = SessionChange::Refresh {
             family: token.family(),
             token: token.hash(),
             next: next.hash(),
+            next_family: next.family(),
             ttl_ms: settings.refresh_ms,
         };
         match self.accounts.session(project, refresh).await? {

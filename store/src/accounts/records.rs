@@ -251,6 +251,9 @@ pub enum SessionChange {
         token: TokenHash,
         /// The one that takes its place.
         next: TokenHash,
+        /// What all refresh tokens of the session have in common from now on. If it is another one than before, no token from before is
+        /// good any more.
+        next_family: TokenHash,
         /// How long the session lives from now on when nobody uses it, milliseconds.
         ttl_ms: u64,
     },

@@ -110,7 +110,7 @@ impl Desk {
     }
 
     async fn refresh(&self, project: ProjectId, settings: &Settings, token: &str) -> Result<Told, Fault> {
-        match self.sessions.refresh(project, settings, token).await.map_err(hindered)? {
+        match self.sessions.refresh(project, settings, token, Carrier::Script).await.map_err(hindered)? {
             Refreshed::Session(session) => self.tokens(project, settings, &session).await,
             Refreshed::Race => Err(Fault::Refused(
                 "the token was used a moment ago, and whoever did has the new one".to_owned(),

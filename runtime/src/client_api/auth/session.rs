@@ -23,24 +23,14 @@ impl AuthDoor {
         let session = self.sessions.begin(at.project, &at.settings, account.id, carrier).await?;
         // Disabled or deleted a moment ago.
         let session = session.ok_or_else(answer::invalid_credentials)?;
-        match carrier {
-            Carrier::Script => self.tokens(at, &session).await,
-            Carrier::Cookie => {
-                let set = kept(&session, at.settings.refresh_ms)?;
-                Ok(Answered::Cookie(Some(answer::user(&session.account)), set))
-            }
-        }
+        self.hand_over(at, &session, carrier).await
     }
 
     /// Takes a refresh token, and gives another one for it, or a cookie.
     pub(super) async fn refresh(&self, at: &Place<'_>, words: &Refresh) -> Result<Answered, Refusal> {
         let carrier = at.carrier(words.cookie)?;
-        match self.sessions.refresh(at.project, &at.settings, &words.refresh_token).await? {
-            Refreshed::Session(session) if carrier == Carrier::Cookie => {
-                self.accounts.session(at.project, SessionChange::End(session.id)).await?;
-                self.begin(at, &session.account, carrier).await
-            }
-            Refreshed::Session(session) => self.tokens(at, &session).await,
+        match self.sessions.refresh(at.project, &at.settings, &words.refresh_token, carrier).await? {
+            Refreshed::Session(session) => self.hand_over(at, &session, carrier).await,
             Refreshed::Race => Err(Problem::new(409, "refresh_race", "the token was used a moment ago")
                 .hint("another tab has the new one")
                 .into()),
@@ -68,7 +58,20 @@ impl AuthDoor {
         })
     }
 
-    async fn tokens(&self, at: &Place<'_>, session: &Session) -> Result<Answered, Refusal> {
-        Ok(Answered::Json(self.sessions.tokens(at.project, &at.settings, session).await?))
+    async fn hand_over(
+        &self,
+        at: &Place<'_>,
+        session: &Session,
+        carrier: Carrier,
+    ) -> Result<Answered, Refusal> {
+        match carrier {
+            Carrier::Script => {
+                Ok(Answered::Json(self.sessions.tokens(at.project, &at.settings, session).await?))
+            }
+            Carrier::Cookie => {
+                let set = kept(session, at.settings.refresh_ms)?;
+                Ok(Answered::Cookie(Some(answer::user(&session.account)), set))
+            }
+        }
     }
 }

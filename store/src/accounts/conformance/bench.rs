@@ -71,8 +71,19 @@ impl<'o> Bench<'o> {
     }
 
     pub(super) async fn refresh(&self, family: u8, token: u8, next: u8) -> Result<SessionAnswer> {
-        let (family, token, next) = (of(family), of(token), of(next));
-        let refresh = SessionChange::Refresh { family, token, next, ttl_ms: TTL_MS };
+        self.exchange((family, token), (family, next)).await
+    }
+
+    /// Refreshes, with another family from then on: each with its token.
+    pub(super) async fn exchange(&self, old: (u8, u8), new: (u8, u8)) -> Result<SessionAnswer> {
+        let ((family, token), (next_family, next)) = (old, new);
+        let refresh = SessionChange::Refresh {
+            family: of(family),
+            token: of(token),
+            next: of(next),
+            next_family: of(next_family),
+            ttl_ms: TTL_MS,
+        };
         self.accounts.session(self.project, refresh).await
     }
 

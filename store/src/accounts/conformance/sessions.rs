@@ -13,6 +13,7 @@ pub(super) async fn all(opener: &Opener<'_>) -> Result<()> {
     f3_a_lost_answer_ends_nothing(opener.bench()?).await?;
     f3_a_thief_is_found_out_by_the_next_refresh(&opener.bench()?).await?;
     f3_two_at_once(&opener.bench()?).await?;
+    f3_a_session_is_kept_elsewhere(&opener.bench()?).await?;
     ends(&opener.bench()?).await?;
     f3_a_token_is_looked_at_and_not_used(&opener.bench()?).await?;
     times(&opener.bench()?).await?;
@@ -30,7 +31,8 @@ async fn f3_tokens_rotate(bench: Bench<'_>) -> Result<()> {
     assert_eq!(bench.refresh(1, 2, 3).await?, SessionAnswer::Live(id, person.clone()));
     assert_eq!(bench.refresh(1, 3, 4).await?, SessionAnswer::Live(id, person));
     assert_eq!(bench.refresh(9, 4, 5).await?, SessionAnswer::Over, "another family");
-    let refresh = SessionChange::Refresh { family: of(1), token: of(4), next: of(5), ttl_ms: TTL_MS };
+    let (family, token, next) = (of(1), of(4), of(5));
+    let refresh = SessionChange::Refresh { family, token, next, next_family: family, ttl_ms: TTL_MS };
     assert_eq!(bench.accounts.session(project(2), refresh).await?, SessionAnswer::Over, "another project");
     assert!(bench.is_live(id).await?);
     Ok(())
@@ -110,6 +112,38 @@ async fn f3_two_at_once(bench: &Bench<'_>) -> Result<()> {
     // A clock that is turned back lets nothing pass.
     bench.clock.turn(-60_000);
     assert_eq!(bench.refresh(1, 1, 9).await?, SessionAnswer::Reused);
+    Ok(())
+}
+
+/// It is the same one, whoever asks when it began.
+async fn f3_a_session_is_kept_elsewhere(bench: &Bench<'_>) -> Result<()> {
+    let person = bench.person("a@b.c").await?;
+    let id = bench.begin(person.id, 1).await?;
+    let live = SessionAnswer::Live(id, person);
+    bench.refresh(1, 1, 2).await?;
+    assert_eq!(bench.exchange((1, 1), (5, 5)).await?, SessionAnswer::Race, "another tab, a moment later");
+    bench.clock.turn(RACE_MS);
+    assert_eq!(bench.exchange((1, 2), (5, 5)).await?, live);
+    bench.clock.turn(RACE_MS);
+    for token in [1, 2, 5] {
+        assert_eq!(
+            bench.refresh(1, token, 9).await?,
+            SessionAnswer::Over,
+            "nothing is left of the family before"
+        );
+    }
+    assert!(bench.is_live(id).await?);
+    assert_eq!(bench.refresh(5, 5, 6).await?, live);
+    // What was used up before is used up in the other one, too.
+    assert_eq!(bench.exchange((5, 6), (7, 7)).await?, live);
+    bench.clock.turn(RACE_MS);
+    assert_eq!(bench.refresh(7, 6, 9).await?, SessionAnswer::Reused);
+    assert!(!bench.is_live(id).await?);
+    let other = bench.begin(bench.person("d@e.f").await?.id, 20).await?;
+    bench.refresh(20, 20, 21).await?;
+    bench.refresh(20, 21, 22).await?;
+    assert_eq!(bench.exchange((20, 20), (30, 30)).await?, SessionAnswer::Reused);
+    assert!(!bench.is_live(other).await?);
     Ok(())
 }
 

@@ -38,6 +38,15 @@ struct Family {
     moved_ms: i64,
 }
 
+/// What a session is given for a token.
+struct Next {
+    family: TokenHash,
+    token: TokenHash,
+    /// The one that it was given for, unless nobody can come with it any more.
+    previous: Option<TokenHash>,
+    ttl_ms: u64,
+}
+
 /// What a token is to the session of its family.
 enum Standing {
     /// The present one.
@@ -86,10 +95,12 @@ pub(super) fn change(
             connection.prepare_cached(insert)?.execute((id, account.id, family, token, now, expires))?;
             Ok(SessionAnswer::Live(id, account))
         }
-        SessionChange::Refresh { family, ref token, ref next, ttl_ms } => {
+        SessionChange::Refresh { family, ref token, next, next_family, ttl_ms } => {
             let found = connection.prepare_cached(FAMILY)?.query_row((family, now), read).optional()?;
             let Some(found) = found else { return Ok(SessionAnswer::Over) };
-            refresh(connection, &found, token, next, ttl_ms, now)
+            let previous = (next_family == family).then_some(*token);
+            let next = Next { family: next_family, token: next, previous, ttl_ms };
+            refresh(connection, &found, token, &next, now)
         }
         SessionChange::End(id) => end(connection, id).map(|()| SessionAnswer::Over),
         SessionChange::EndFamily(family) => {
@@ -133,8 +144,7 @@ fn refresh(
     connection: &Connection,
     found: &Family,
     token: &TokenHash,
-    next: &TokenHash,
-    ttl_ms: u64,
+    next: &Next,
     now: i64,
 ) -> Result<SessionAnswer> {
     // The one whose successor nobody has used stays the one before, whoever comes with it.
@@ -154,9 +164,10 @@ fn refresh(
         return Ok(SessionAnswer::Over);
     };
     let set = "UPDATE account_sessions
-        SET token = ?2, previous = ?3, moved_ms = ?4, used_ms = ?4, expires_ms = ?5 WHERE id = ?1";
-    let expires = now.saturating_add(stored(ttl_ms));
-    connection.prepare_cached(set)?.execute((found.id, next, token, now, expires))?;
+        SET family = ?2, token = ?3, previous = ?4, moved_ms = ?5, used_ms = ?5, expires_ms = ?6 WHERE id = ?1";
+    let expires = now.saturating_add(stored(next.ttl_ms));
+    let Next { family, token, previous, .. } = next;
+    connection.prepare_cached(set)?.execute((found.id, family, token, previous, now, expires))?;
     people::seen(connection, &account, now)?;
     Ok(SessionAnswer::Live(found.id, account))
 }

@@ -57,6 +57,7 @@ async fn a_killed_server_loses_nothing() {
         family: [number; 32],
         token: [number; 32],
         next: [9; 32],
+        next_family: [number; 32],
         ttl_ms: 1_000,
     };
     assert_eq!(again.session(project(1), refresh(1)).await.unwrap(), SessionAnswer::Over);
