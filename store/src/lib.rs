@@ -216,7 +216,7 @@ fn open_projects(
     let running = buckets::local::running(data)?;
     // In files of their own, which go with the project's.
     let sql = sql::sqlite::Sqlite::new(data, clock.clone(), timer.clone(), sql::sqlite::Limits::default())?;
-    let (sql, hub) = (Arc::new(sql), realtime::Hub::new(timer, realtime::Limits::default()));
+    let (sql, hub) = (Arc::new(sql), realtime::Hub::new(timer.clone(), realtime::Limits::default()));
     let accounts: Vec<Arc<dyn project::Account>> = vec![
         index.clone(),
         names.clone(),
@@ -246,7 +246,7 @@ fn open_projects(
             kv_limits,
         )),
         documents,
-        buckets: buckets::local::open(files, running, enqueuer, limits),
+        buckets: buckets::local::open(files, running, enqueuer, timer, limits),
         sql,
     })
 }

@@ -3,6 +3,7 @@
 //! A file has one writer, which commits the changes of all kinds together, and readers beside it. Each kind of data
 //! has its tables and its driver in a room of its own; what it keeps in memory follows the files as an [`Account`].
 
+mod asides;
 mod files;
 mod folders;
 mod places;
@@ -11,6 +12,7 @@ mod snapshots;
 
 use rusqlite::Connection;
 
+pub(crate) use self::asides::{Aside, Asides};
 pub(crate) use self::files::ProjectFiles;
 pub(crate) use self::folders::subfolder;
 pub(crate) use self::schema::SCHEMA;

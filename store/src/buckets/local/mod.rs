@@ -33,9 +33,9 @@ use super::{
 };
 use crate::catalog::ProjectId;
 use crate::jobs::sqlite::{Enqueuer, Sent};
-use crate::project::ProjectFiles;
+use crate::project::{Asides, ProjectFiles};
 use crate::sqlite::{Durability, stored};
-use crate::{DataDir, StoreError};
+use crate::{DataDir, StoreError, StoreTimer};
 
 /// Contents that one step of a sweep deletes.
 const SWEPT_AT_ONCE: i64 = 100;
@@ -77,10 +77,10 @@ pub(crate) fn open(
     rows: Arc<ProjectFiles>,
     running: Arc<Running>,
     enqueuer: Enqueuer,
+    timer: StoreTimer,
     limits: Limits,
 ) -> BucketStore {
-    let (files, lanes) = (running.files(), Lanes::default());
-    let local = Arc::new(Local { rows, files, running, lanes, enqueuer, limits });
+    let local = Arc::new(Local::new(rows, running, enqueuer, timer, limits));
     let driver = Arc::new(Driver(local));
     BucketStore { buckets: driver.clone(), objects: driver.clone(), ruled: driver.clone(), parted: driver }
 }
@@ -92,8 +92,11 @@ struct Local {
     running: Arc<Running>,
     /// Who writes to the files of uploads in parts.
     lanes: Lanes,
+    /// Lists that callers from outside have under way.
+    lists: Asides,
     /// For jobs that tell of changes.
     enqueuer: Enqueuer,
+    timer: StoreTimer,
     limits: Limits,
 }
 
@@ -202,6 +205,17 @@ impl Objects for Driver {
 }
 
 impl Local {
+    fn new(
+        rows: Arc<ProjectFiles>,
+        running: Arc<Running>,
+        enqueuer: Enqueuer,
+        timer: StoreTimer,
+        limits: Limits,
+    ) -> Self {
+        let (files, lanes, lists) = (running.files(), Lanes::default(), Asides::new(ruled::LISTS));
+        Self { rows, files, running, lanes, lists, enqueuer, timer, limits }
+    }
+
     /// Begins an upload.
     async fn begin(self: &Arc<Self>, project: ProjectId, at: At, reserve_bytes: u64) -> Result<Draft> {
         if reserve_bytes > self.limits.object_bytes {

@@ -1,6 +1,7 @@
 //! The driver for callers from outside: what the rules of a bucket let them see and do.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -17,7 +18,11 @@ use crate::documents::Caller;
 use crate::sqlite::Durability;
 
 /// How long a list may look for what its caller may see.
-const LIST_MS: i64 = 2_000;
+const LIST: Duration = Duration::from_secs(2);
+/// Lists of one project that look at once.
+pub(super) const LISTS: usize = 4;
+/// How long others wait for their turn.
+const LIST_WAIT: Duration = Duration::from_secs(5);
 
 #[async_trait]
 impl RuledObjects for Driver {
@@ -75,14 +80,17 @@ impl RuledObjects for Driver {
     ) -> Result<Page> {
         let (caller, bucket, prefix) = (caller.clone(), bucket.to_owned(), wanted.prefix.to_owned());
         let (after, limit) = (wanted.after.map(str::to_owned), wanted.limit);
-        let clock = self.0.rows.clock();
-        let until = clock().saturating_add(LIST_MS);
+        let place = self.0.lists.take(project, LIST_WAIT).await;
+        let place = place.ok_or(StoreError::Busy { what: "lists of the project", limit: LISTS as u64 })?;
+        let timer = self.0.timer.clone();
         // On a thread of its own: it may look at many that the caller does not see.
         let list = move |connection: &Connection, _| {
+            let _place = place;
+            let until = timer().saturating_add(LIST);
             let access = read::access(connection, &bucket, &caller)?;
             access.permit_look()?;
             let wanted = Wanted { prefix: &prefix, after: after.as_deref(), limit };
-            read::list(connection, &bucket, &wanted, Some(&access), &|| clock() >= until)
+            read::list(connection, &bucket, &wanted, Some(&access), &|| timer() >= until)
         };
         self.0.rows.read_aside(project, list).await?.ok_or(StoreError::Forbidden)
     }

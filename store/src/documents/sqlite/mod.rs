@@ -29,7 +29,6 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use self::access::Ruling;
-use self::asides::Asides;
 pub(crate) use self::catalog::{Catalog, Collection};
 pub(crate) use self::functions::Watch;
 use self::question::{Question, Task, may_be_id};
@@ -44,7 +43,7 @@ use super::{
 use crate::StoreError;
 use crate::catalog::ProjectId;
 use crate::jobs::sqlite::Enqueuer;
-use crate::project::ProjectFiles;
+use crate::project::{Asides, ProjectFiles};
 use crate::realtime::Hub;
 use crate::sqlite::{Durability, stored};
 
@@ -175,7 +174,7 @@ impl Sqlite {
         limits: Limits,
     ) -> Self {
         let parsing = Arc::new(Semaphore::new(PARSED_AT_ONCE));
-        Self { files, catalog, limits, enqueuer, hub, asides: Asides::default(), parsing }
+        Self { files, catalog, limits, enqueuer, hub, asides: Asides::new(asides::AT_ONCE), parsing }
     }
 
     /// Reads what is asked: on the caller's thread, or aside where that takes long.

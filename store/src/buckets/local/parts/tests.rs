@@ -1,13 +1,15 @@
 //! Uploads that are given up while a part of them comes, and what is left of those before.
 
+use std::time::Duration;
+
 use super::super::{Limits, running};
 use super::*;
-use crate::DataDir;
 use crate::buckets::{Attributes, Buckets as _, Condition, Objects as _, Outcome, Rules};
 use crate::jobs::conformance::{START_MS, TurnedClock};
 use crate::jobs::sqlite::Enqueuer;
 use crate::project::tests::{folder_of, project, scratch};
 use crate::project::{self, ProjectFiles};
+use crate::{DataDir, StoreTimer};
 
 /// A driver whose bucket is open to all, and its parts.
 async fn open(folder: &std::path::Path) -> Driver {
@@ -20,8 +22,8 @@ async fn open_with(folder: &std::path::Path, limits: Limits) -> Driver {
     let clock = TurnedClock::at(START_MS).store_clock();
     let rows = ProjectFiles::open(&data, clock, project::Limits::default(), vec![running.clone()]).unwrap();
     let enqueuer = Enqueuer::new(Arc::default(), crate::jobs::sqlite::Limits::default());
-    let (files, lanes) = (running.files(), Lanes::default());
-    let driver = Driver(Arc::new(Local { rows: Arc::new(rows), files, running, lanes, enqueuer, limits }));
+    let timer: StoreTimer = Arc::new(|| Duration::ZERO);
+    let driver = Driver(Arc::new(Local::new(Arc::new(rows), running, enqueuer, timer, limits)));
     driver.declare(project(1), &["a".to_owned()]).await.unwrap();
     let all = Some("true".to_owned());
     let rules = Rules { read: all.clone(), create: all.clone(), update: all.clone(), delete: all };
@@ -64,7 +66,7 @@ async fn known(driver: &Driver) -> (i64, i64) {
 
 async fn swept(driver: &Driver) {
     while known(driver).await.0 > 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 

@@ -14,6 +14,7 @@ use crate::project::tests::{copy, folder_of, project, scratch};
 use crate::project::{self, SCHEMA};
 use crate::sqlite::plan;
 
+mod lists;
 mod ruled;
 
 /// The driver over the data in a folder.
@@ -26,12 +27,17 @@ fn enqueuer() -> Enqueuer {
     Enqueuer::new(Arc::default(), crate::jobs::sqlite::Limits::default())
 }
 
+fn stands_still() -> StoreTimer {
+    Arc::new(|| std::time::Duration::ZERO)
+}
+
 fn open_in(folder: &Path, clock: StoreClock, bytes: i64) -> Result<(Opened, Arc<ProjectFiles>)> {
     let data = DataDir::open(folder)?;
     let running = running(&data)?;
     let rows = ProjectFiles::open(&data, clock, project::Limits::default(), vec![running.clone()])?;
     let rows = Arc::new(rows);
-    let store = open(rows.clone(), running, enqueuer(), Limits { bytes, ..Limits::default() });
+    let store =
+        open(rows.clone(), running, enqueuer(), stands_still(), Limits { bytes, ..Limits::default() });
     Ok(((store.buckets, store.objects, store.ruled, store.parted), rows))
 }
 
@@ -350,7 +356,7 @@ async fn an_object_holds_to_its_largest_size_exactly() {
     let accounts: Vec<Arc<dyn crate::project::Account>> = vec![running.clone()];
     let rows = Arc::new(ProjectFiles::open(&data, clock, project::Limits::default(), accounts).unwrap());
     let limits = Limits { object_bytes: 1_000, ..Limits::default() };
-    let BucketStore { buckets, objects, .. } = open(rows, running, enqueuer(), limits);
+    let BucketStore { buckets, objects, .. } = open(rows, running, enqueuer(), stands_still(), limits);
     buckets.declare(project(1), &["a".to_owned()]).await.unwrap();
     for (size, fits) in [(999, true), (1_000, true), (1_001, false)] {
         let mut upload = objects.upload(project(1), "a", "k", 0).await.unwrap();

@@ -126,7 +126,8 @@ proptest! {
         caller in callers(),
         limit in 1..4_usize,
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        // Whoever lists may wait for a turn.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(compare([&read, &delete], &all, &caller, limit));
     }
 }
