@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -12,6 +13,8 @@ use crate::support::{Answer, Request};
 const MANIFEST: &str = r#"
 [auth]
 email = true
+cookie = true
+refresh = "10m"
 
 [bucket.photos]
 rules = { read = "owner == auth.user", create = "auth.user != null" }
@@ -31,14 +34,25 @@ fn e6_people_go_on_when_there_is_room_again() {
 }
 
 fn on_a_small_disk(disk: &Path) {
-    let mut bench = Bench::start(MANIFEST);
+    let mut bench = Bench::turned(MANIFEST);
     let all: Vec<u8> = (0..3 * PART).map(|at| (at % 251) as u8).collect();
     let mut grant = bench.sign_up("ann@example.com", PASSWORD);
+    let words = json!({ "email": "ann@example.com", "password": PASSWORD, "cookie": true });
+    let kept = bench.posted("sign-in", &words).header("sec-fetch-site", "same-origin");
+    let kept = kept.send(bench.server.listen).expect_status(200).header("set-cookie").unwrap().to_owned();
+    let page = |bench: &Bench| {
+        let (cookie, _) = kept.split_once(';').unwrap();
+        let request = bench.request("GET", "user").header("sec-fetch-site", "same-origin");
+        request.header("cookie", cookie).send(bench.server.listen).expect_status(200)
+    };
     let length = all.len().to_string();
     let begun =
         call(&bench, &grant, "POST", "storage/photos/film?uploads", &[("upload-length", &length)], b"");
     let id = begun.expect_status(201).json()["upload"].as_str().unwrap().to_owned();
     part(&bench, &grant, &id, &all, 0).expect_status(204);
+    // A cookie is renewed after half of ten minutes. Files that were put away meanwhile are opened while there is room.
+    bench.server.clock().turn(Duration::from_secs(6 * 60));
+    grant = bench.refresh(&grant).expect_status(200).json();
     let filler = fill(disk);
     // The log of the database has some room left.
     let refused = (0..2_000).find_map(|_| {
@@ -54,12 +68,14 @@ fn on_a_small_disk(disk: &Path) {
     is_full(&bench.post("sign-up", &ann));
     let at = offset(&bench, &grant, &id);
     is_full(&part(&bench, &grant, &id, &all, at));
+    assert_eq!(page(&bench).header("set-cookie"), None, "nobody is out because it can't be renewed");
     let seen =
         |bench: &Bench| bench.get("user", grant["access_token"].as_str().unwrap()).expect_status(200).json();
     assert_eq!(seen(&bench)["user"]["email"], "ann@example.com");
     bench.server.restart();
     assert_eq!(seen(&bench)["user"]["email"], "ann@example.com", "a start needs no room");
     fs::remove_file(filler).unwrap();
+    assert!(page(&bench).header("set-cookie").is_some());
     // A refusal has used up no token.
     let grant = bench.refresh(&grant).expect_status(200).json();
     bench.post("sign-up", &ann).expect_status(200);

@@ -135,11 +135,16 @@ impl Sessions {
                 return Ok(None);
             }
         };
-        match self.replace(project, settings, &token, token.next(Carrier::Cookie)?).await? {
-            Refreshed::Session(session) => Ok(Some((session, Renewed::Yes))),
+        match self.replace(project, settings, &token, token.next(Carrier::Cookie)?).await {
+            Ok(Refreshed::Session(session)) => Ok(Some((session, Renewed::Yes))),
             // Another tab was faster: the browser has one cookie for both.
-            Refreshed::Race => Ok(Some((Session { id, account, token }, Renewed::No))),
-            Refreshed::Over => Ok(None),
+            Ok(Refreshed::Race) => Ok(Some((Session { id, account, token }, Renewed::No))),
+            Ok(Refreshed::Over) => Ok(None),
+            // The token is good, and a disk that is full keeps nobody from reading.
+            Err(problem) => {
+                tracing::warn!(project = %project.0, %problem, "the token of a session was not replaced");
+                Ok(Some((Session { id, account, token }, Renewed::No)))
+            }
         }
     }
 
