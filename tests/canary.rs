@@ -219,6 +219,8 @@ fn operations(server: &Server, owner: &Tenant<'_>, project: &str) -> Vec<(String
             ("job", &owner.taken["job"]),
             ("prefix", &owner.taken["prefix"]),
             ("user", &owner.taken["user"]),
+            ("provider", "wechat"),
+            ("subject", "same"),
         ] {
             path = path.replace(&format!("{{{parameter}}}"), value);
         }

@@ -91,6 +91,7 @@ fn asked(bench: &Bench, path: &str, method: &str) -> Request {
         ("{key}", "k"),
         ("{upload}", "x"),
         ("{function}", "hello"),
+        ("{channel}", "news"),
     ] {
         target = target.replace(parameter, value);
     }

@@ -78,7 +78,7 @@ fn who_is_disabled_is_out_at_once_and_may_come_back() {
 
 #[test]
 fn an_operator_takes_an_identity_away_that_is_not_the_last_way_in() {
-    let terminal = Terminal::in_project("people");
+    let terminal = Terminal::in_project("linked");
     let manifest =
         "[project]\nname = 'people'\n[auth]\nemail = true\n[function.desk]\ngrants = ['users:sign-in']\n";
     let control = terminal.control();

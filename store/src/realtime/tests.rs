@@ -262,7 +262,7 @@ async fn c2_patterns_of_a_feed_are_counted_and_rules_come_first() {
         Topic::Channel("news".to_owned()),
     ];
     let read = read(topics).await;
-    assert_eq!(read.weight(), 2 + 32);
+    assert_eq!(read.weight(), 3 + 32, "filters, a channel, and patterns");
     let told = store.realtime.watch(read, None).await.unwrap().next().await.unwrap().told;
     let refused: Vec<String> = told.iter().map(|told| format!("{} {:?}", told.topic, told.event)).collect();
     assert!(refused[0].starts_with("1 Refused(TooLarge"), "{refused:?}");

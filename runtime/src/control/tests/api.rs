@@ -11,6 +11,7 @@ const PATHS: &str = "\
     DELETE /v1/projects/{project}/site\n\
     DELETE /v1/projects/{project}/tokens/{prefix}\n\
     DELETE /v1/projects/{project}/users/{user}\n\
+    DELETE /v1/projects/{project}/users/{user}/identities/{provider}/{subject}\n\
     DELETE /v1/projects/{project}/users/{user}/sessions\n\
     DELETE /v1/tokens/{prefix}\n\
     GET /health\n\

@@ -257,7 +257,7 @@ mod tests {
             ("mail = { reset = 'https://a.b/{token}/{token}' }", 18),
             ("mail = { reset = 'https://a.b/ {token}' }", 18),
             ("mail = { reset = 'javascript:{token}' }", 18),
-            ("mail = { reset = 'https://a.b/{token}', name = '' }", 49),
+            ("mail = { reset = 'https://a.b/{token}', name = '' }", 48),
             ("mail = { reset = 'https://a.b/{token}', from = 'a@b.c' }", 42),
             ("origins = 'https://a.b'", 11),
             ("origins = ['*']", 12),
