@@ -32,7 +32,7 @@ function article(found) {
   if (found === null) return missing();
   const { _id, title, text, status } = found;
   // A writer may have put in anything by the client API.
-  const paragraphs = String(text).split(/\n\s*\n/).map((words) => html`<p>${words}</p>`);
+  const paragraphs = String(text).split(/\s*\n\s*\n/).map((words) => html`<p>${words}</p>`);
   return show(title, html`<article><h1>${title}</h1>${status === 'draft' && html`<p class="draft">A draft: <a href="/write/${encodeURIComponent(_id)}">edit</a></p>`}
 ${paragraphs}</article>`);
 }
