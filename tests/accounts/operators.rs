@@ -80,11 +80,11 @@ fn who_is_disabled_is_out_at_once_and_may_come_back() {
 fn an_operator_takes_an_identity_away_that_is_not_the_last_way_in() {
     let terminal = Terminal::in_project("linked");
     let manifest =
-        "[project]\nname = 'people'\n[auth]\nemail = true\n[function.desk]\ngrants = ['users:sign-in']\n";
+        "[project]\nname = 'linked'\n[auth]\nemail = true\n[function.desk]\ngrants = ['users:sign-in']\n";
     let control = terminal.control();
     control.try_deploy_manifest("desk", &example::component("sdk-script"), manifest).expect_status(200);
     let deed = json!({ "do": "users", "call": "external", "provider": "https://id.example.com/t", "subject": "a%b/c" });
-    let ask = Request::new("POST", "/people", "desk--people.localhost").body(deed.to_string());
+    let ask = Request::new("POST", "/people", "desk--linked.localhost").body(deed.to_string());
     let id =
         ask.send(terminal.server.listen).expect_status(200).json()["user"]["id"].as_str().unwrap().to_owned();
     let unlink = |subject: &str| format!("user unlink {id} https://id.example.com/t {subject}");
@@ -95,7 +95,7 @@ fn an_operator_takes_an_identity_away_that_is_not_the_last_way_in() {
     let mut other = deed.clone();
     other["subject"] = json!("other");
     other["id"] = json!(id);
-    let ask = Request::new("POST", "/people", "desk--people.localhost").body(other.to_string());
+    let ask = Request::new("POST", "/people", "desk--linked.localhost").body(other.to_string());
     ask.send(terminal.server.listen).expect_status(200);
     terminal.run(&unlink("a%b/c"), 0);
     let (shown, _) = terminal.run(&format!("user show {id}"), 0);
