@@ -70,15 +70,20 @@ fn copy(from: &Path, to: &Path) {
 
 const WECHAT: &str = "https://api.weixin.qq.com";
 
+/// The mini-program, deployed beside a server that plays WeChat's; none where JavaScript cannot be built.
+fn mini_program() -> Option<(Node, Stage)> {
+    has_javascript().then(|| {
+        let wechat = Node::start("examples/mini-program", "fake-wechat.mjs");
+        let stage = Stage::new("mini-program", &[(WECHAT, &format!("http://{}", wechat.at))]);
+        stage.ostro(&["secret", "set", "WX_SECRET"], "not-so-secret");
+        stage.ostro(&["deploy"], "");
+        (wechat, stage)
+    })
+}
+
 #[test]
 fn the_mini_program_knows_whom_wechat_knows() {
-    if !has_javascript() {
-        return;
-    }
-    let wechat = Node::start("examples/mini-program", "fake-wechat.mjs");
-    let stage = Stage::new("mini-program", &[(WECHAT, &format!("http://{}", wechat.at))]);
-    stage.ostro(&["secret", "set", "WX_SECRET"], "not-so-secret");
-    stage.ostro(&["deploy"], "");
+    let Some((wechat, stage)) = mini_program() else { return };
     let login = |code: &str| stage.call("functions/login", "", &json!({ "code": code }));
     let text = |value: &Value| value.as_str().unwrap().to_owned();
 
@@ -118,13 +123,7 @@ fn the_mini_program_knows_whom_wechat_knows() {
 /// `app/ostro.js` in a mini-program's surroundings, as `mini-program-app.mjs` plays them.
 #[test]
 fn the_mini_programs_app_signs_in_by_itself() {
-    if !has_javascript() {
-        return;
-    }
-    let wechat = Node::start("examples/mini-program", "fake-wechat.mjs");
-    let stage = Stage::new("mini-program", &[(WECHAT, &format!("http://{}", wechat.at))]);
-    stage.ostro(&["secret", "set", "WX_SECRET"], "not-so-secret");
-    stage.ostro(&["deploy"], "");
+    let Some((_wechat, stage)) = mini_program() else { return };
     let host = format!("{}.localhost:{}", stage.name, stage.server.listen.port());
     let ran = Command::new("node")
         .args(["tests/examples_js/mini-program-app.mjs", &stage.server.listen.to_string(), &host])
