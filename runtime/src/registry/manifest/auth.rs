@@ -258,7 +258,7 @@ mod tests {
             ("mail = { reset = 'https://a.b/ {token}' }", 18),
             ("mail = { reset = 'javascript:{token}' }", 18),
             ("mail = { reset = 'https://a.b/{token}', name = '' }", 48),
-            ("mail = { reset = 'https://a.b/{token}', from = 'a@b.c' }", 42),
+            ("mail = { reset = 'https://a.b/{token}', from = 'a@b.c' }", 41),
             ("origins = 'https://a.b'", 11),
             ("origins = ['*']", 12),
             ("origins = ['null']", 12),
